@@ -1,0 +1,557 @@
+//! The nouns that everything else is about: what a machine or a person said (`Reading`), what we keep of it (`Record`),
+//! and the answer that travels back once the disk has it (`Receipt`).
+//!
+//! A `Record` is encoded once, at intake, into the JSON members that travel north. Its place in the log (lane, epoch,
+//! sequence) is known only when it is written, so those members are put in front by `wire`, never parsed again.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::clock::Zone;
+
+/// An instant; written as RFC 3339 with the plant's offset and milliseconds.
+pub type Timestamp = DateTime<Utc>;
+
+/// A position in one lane of the buffer: 1 for the first record of an epoch, then without gaps.
+pub type Seq = u64;
+
+/// The two logs of the buffer. Order matters: what must never be lost is written and sent first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Lane {
+    /// Work reports, inspections, alerts, progress: never dropped for space or age.
+    Report,
+    /// Equipment status: has a budget, oldest gives way.
+    Telemetry,
+}
+
+impl Lane {
+    pub const BOTH: [Self; 2] = [Self::Report, Self::Telemetry];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Report => "report",
+            Self::Telemetry => "telemetry",
+        }
+    }
+}
+
+impl fmt::Display for Lane {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What a record says. The discriminant is the byte that stands for it on disk: never renumber.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Kind {
+    WorkReport = 1,
+    Inspection = 2,
+    Alert = 3,
+    EquipmentFailure = 4,
+    Progress = 5,
+    ScheduleChange = 6,
+    EquipmentStatus = 7,
+}
+
+/// Message type on the wire, priority (1 to 10), lane, and the word for it in an upstream's `send` list.
+const KINDS: [(Kind, &str, u8, Lane, &str); 7] = [
+    (
+        Kind::WorkReport,
+        "WORK_REPORT_SUBMITTED",
+        8,
+        Lane::Report,
+        "work_report",
+    ),
+    (
+        Kind::Inspection,
+        "QUALITY_INSPECTION_COMPLETED",
+        8,
+        Lane::Report,
+        "inspection",
+    ),
+    (Kind::Alert, "ALERT_TRIGGERED", 9, Lane::Report, "alert"),
+    (
+        Kind::EquipmentFailure,
+        "EQUIPMENT_FAILURE",
+        9,
+        Lane::Report,
+        "alert",
+    ),
+    (
+        Kind::Progress,
+        "PROGRESS_UPDATED",
+        5,
+        Lane::Report,
+        "progress",
+    ),
+    (
+        Kind::ScheduleChange,
+        "SCHEDULE_CHANGED",
+        5,
+        Lane::Report,
+        "progress",
+    ),
+    (
+        Kind::EquipmentStatus,
+        "EQUIPMENT_STATUS",
+        2,
+        Lane::Telemetry,
+        "equipment",
+    ),
+];
+
+impl Kind {
+    fn row(self) -> &'static (Self, &'static str, u8, Lane, &'static str) {
+        &KINDS[self as usize - 1]
+    }
+
+    pub fn from_code(code: u8) -> Option<Self> {
+        KINDS
+            .iter()
+            .find(|row| row.0 as u8 == code)
+            .map(|row| row.0)
+    }
+
+    pub fn from_message_type(name: &str) -> Option<Self> {
+        KINDS.iter().find(|row| row.1 == name).map(|row| row.0)
+    }
+
+    pub fn code(self) -> u8 {
+        self as u8
+    }
+
+    pub fn message_type(self) -> &'static str {
+        self.row().1
+    }
+
+    pub fn priority(self) -> u8 {
+        self.row().2
+    }
+
+    pub fn lane(self) -> Lane {
+        self.row().3
+    }
+
+    /// The word that selects this kind in `[upstream.*] send`.
+    pub fn topic(self) -> &'static str {
+        self.row().4
+    }
+}
+
+/// One message, encoded: the JSON members from `"message_id"` to the closing brace of the object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    pub kind: Kind,
+    pub json: Bytes,
+}
+
+/// `"message_id":"` is always the first member, so the id is found without parsing.
+const ID_AT: usize = 14;
+
+impl Record {
+    /// Encodes a message. `source` names who spoke (`station/ST-01`, `mqtt/plant`), `at` is when it was accepted.
+    pub fn encode(
+        kind: Kind,
+        id: Uuid,
+        at: Timestamp,
+        zone: Zone,
+        source: &str,
+        payload: &impl Serialize,
+    ) -> Self {
+        let mut json = Vec::with_capacity(512);
+        json.extend_from_slice(b"\"message_id\":\"");
+        let mut id_text = [0; 36];
+        json.extend_from_slice(id.hyphenated().encode_lower(&mut id_text).as_bytes());
+        json.extend_from_slice(b"\",\"message_type\":\"");
+        json.extend_from_slice(kind.message_type().as_bytes());
+        json.extend_from_slice(b"\",\"timestamp\":\"");
+        zone.write_rfc3339(at, &mut json);
+        json.extend_from_slice(b"\",\"priority\":");
+        json.extend_from_slice(itoa::Buffer::new().format(kind.priority()).as_bytes());
+        json.extend_from_slice(b",\"source\":");
+        serde_json::to_writer(&mut json, source).expect("text always encodes");
+        json.extend_from_slice(b",\"payload\":");
+        serde_json::to_writer(&mut json, payload)
+            .expect("payload types have text keys and no failing parts");
+        json.push(b'}');
+        Self {
+            kind,
+            json: json.into(),
+        }
+    }
+
+    /// The `message_id` in its text form, or nothing when the bytes are not ours.
+    pub fn message_id(json: &[u8]) -> Option<&str> {
+        let id = json.get(ID_AT..ID_AT + 36)?;
+        json.starts_with(b"\"message_id\":\"")
+            .then(|| std::str::from_utf8(id).ok())
+            .flatten()
+    }
+}
+
+/// How far a value can be believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Quality {
+    /// Read from its source at the given time.
+    Good,
+    /// The last good value; the source has not confirmed it since.
+    Stale,
+    /// There is no value: the read failed or the source marked it invalid.
+    Bad,
+}
+
+/// A value as machines give it. Text is kept as text, integers exactly.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Value {
+    Bool(bool),
+    Int(i64),
+    Uint(u64),
+    Float(f64),
+    Text(String),
+}
+
+impl Value {
+    /// The number for deadbands and limits; booleans count as 0 and 1, text has none.
+    pub fn as_f64(&self) -> Option<f64> {
+        match self {
+            Self::Bool(b) => Some(f64::from(u8::from(*b))),
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "comparison only; the record keeps the exact integer"
+            )]
+            Self::Int(i) => Some(*i as f64),
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "comparison only; the record keeps the exact integer"
+            )]
+            Self::Uint(u) => Some(*u as f64),
+            Self::Float(f) => Some(*f),
+            Self::Text(_) => None,
+        }
+    }
+}
+
+/// What a point means beside its value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    State,
+    GoodCount,
+    ScrapCount,
+}
+
+/// A configured point of an equipment: how its value is named, understood and thinned out.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PointDef {
+    pub name: String,
+    pub unit: Option<String>,
+    pub role: Option<Role>,
+    /// Raw value (as text) to state name; only with `Role::State`.
+    pub map: Vec<(String, String)>,
+    /// A change up to this much is not reported; 0 reports every change; absent reports every reading.
+    pub deadband: Option<f64>,
+}
+
+/// One point of one reading: a value, or the reason why there is none.
+#[derive(Debug, Clone)]
+pub struct PointReading {
+    pub def: Arc<PointDef>,
+    pub value: Result<Value, Fault>,
+}
+
+/// Why a read gave no value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fault {
+    /// The device did not answer: what was known is stale.
+    Silent(&'static str),
+    /// The device answered, but not with a value: what was known is void.
+    Invalid(String),
+}
+
+/// A machine or a person spoke.
+#[derive(Debug)]
+pub struct Reading {
+    /// `mqtt/plant`, `modbus/line-1`, `station/ST-01`.
+    pub source: Arc<str>,
+    /// When we heard it.
+    pub at: Timestamp,
+    pub payload: Payload,
+    pub receipt: Receipt,
+}
+
+#[derive(Debug)]
+pub enum Payload {
+    /// An MQTT message, undecoded. `rule` is the index of the topic rules' connection in the intake's table.
+    Message {
+        topic: Bytes,
+        body: Bytes,
+        retained: bool,
+    },
+    /// One poll of one device: every configured point, read or failed.
+    Poll {
+        equipment: Arc<str>,
+        points: Vec<PointReading>,
+    },
+    /// One frame from a scanner.
+    Scan { station: Arc<str>, frame: Frame },
+}
+
+/// What a scanner sent between two terminators.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Frame {
+    Whole(Vec<u8>),
+    /// Bytes came but no terminator within the time allowed.
+    Partial(Vec<u8>),
+    /// More bytes than a frame may have; the rest was thrown away up to the next terminator.
+    TooLong(Vec<u8>),
+}
+
+/// What a station tells its operator.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Feedback {
+    pub kind: FeedbackKind,
+    pub code: String,
+    pub message: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FeedbackKind {
+    Ok,
+    Ask,
+    Err,
+    Dup,
+}
+
+/// Who waits for the disk: told once, after the flush, or told that the disk refused.
+pub trait Waiting: Send + Sync {
+    fn kept(&self, token: u64, feedback: Option<Feedback>);
+    fn refused(&self, token: u64);
+}
+
+/// The promise of an answer. Dropped unkept it answers nothing, so the sender repeats.
+pub struct Receipt {
+    to: Option<Arc<dyn Waiting>>,
+    token: u64,
+}
+
+impl Receipt {
+    pub fn new(to: Arc<dyn Waiting>, token: u64) -> Self {
+        Self {
+            to: Some(to),
+            token,
+        }
+    }
+
+    /// For sources that no one waits behind, such as a poll.
+    pub fn nobody() -> Self {
+        Self { to: None, token: 0 }
+    }
+
+    /// The disk has it.
+    pub fn keep(self, feedback: Option<Feedback>) {
+        if let Some(to) = self.to {
+            to.kept(self.token, feedback);
+        }
+    }
+
+    /// The disk could not take it; nothing happened.
+    pub fn refuse(self) {
+        if let Some(to) = self.to {
+            to.refused(self.token);
+        }
+    }
+}
+
+impl fmt::Debug for Receipt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Receipt({})", self.token)
+    }
+}
+
+/// `EQUIPMENT_STATUS`: one per poll or message.
+#[derive(Debug, Serialize)]
+pub struct EquipmentStatus<'a> {
+    pub equipment: &'a str,
+    pub state: Option<&'a str>,
+    pub points: Points<'a>,
+    pub source_time: String,
+}
+
+/// The points of a status as one JSON object, in the order of the configuration.
+#[derive(Debug)]
+pub struct Points<'a>(pub Vec<(&'a str, PointStatus<'a>)>);
+
+impl Serialize for Points<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, point)| (name, point)))
+    }
+}
+
+#[derive(Debug, Serialize)]
+pub struct PointStatus<'a> {
+    pub value: Option<&'a Value>,
+    pub quality: Quality,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unit: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<&'a str>,
+    /// Of a stale value: when it was last read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_time: Option<String>,
+}
+
+/// `WORK_REPORT_SUBMITTED`. `output = qualified + unqualified`, `unqualified` is the sum of the defects; a voiding
+/// report carries negated quantities and hours.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WorkReport {
+    pub report_no: String,
+    pub order_no: String,
+    pub process_code: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub process_id: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub process_name: Option<String>,
+    pub station: String,
+    #[serde(default)]
+    pub equipment: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub equipment_id: Option<i64>,
+    /// The production day of the shift, not the calendar day.
+    pub work_date: chrono::NaiveDate,
+    /// Labor hours since the previous report of this job.
+    pub work_hours: Decimal,
+    pub output_quantity: Decimal,
+    pub qualified_quantity: Decimal,
+    pub unqualified_quantity: Decimal,
+    pub worker_no: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worker_id: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worker_name: Option<String>,
+    #[serde(default)]
+    pub crew: Vec<CrewMember>,
+    #[serde(default)]
+    pub defects: Vec<Defect>,
+    #[serde(default)]
+    pub to_inspect: Decimal,
+    #[serde(default, rename = "final")]
+    pub is_final: bool,
+    /// The `report_no` of the report that this one takes back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub voids: Option<String>,
+    #[serde(default)]
+    pub flags: Vec<String>,
+    #[serde(default)]
+    pub scans: Vec<ScanTrace>,
+    #[serde(default)]
+    pub clock_synced: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CrewMember {
+    pub worker_no: String,
+    pub from: String,
+    pub to: String,
+    pub activity: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Defect {
+    pub kind: DefectKind,
+    pub quantity: Decimal,
+    pub reason: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DefectKind {
+    Scrap,
+    Rework,
+    Concession,
+}
+
+/// A scan that led to a report, as it came.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScanTrace {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aim: Option<String>,
+    pub raw: String,
+    pub at: String,
+}
+
+/// `ALERT_TRIGGERED`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Alert {
+    pub alert_id: String,
+    pub alert_type: String,
+    pub severity: Severity,
+    pub message: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order_no: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub equipment: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub point: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<serde_json::Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<serde_json::Value>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Severity {
+    Low,
+    Medium,
+    High,
+    Critical,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_stands_at_its_own_row() {
+        for row in &KINDS {
+            assert_eq!(Kind::from_code(row.0.code()), Some(row.0));
+            assert_eq!(row.0.message_type(), row.1);
+        }
+        assert_eq!(Kind::from_code(0), None);
+        assert_eq!(Kind::from_code(8), None);
+    }
+
+    #[test]
+    fn an_encoded_record_gives_its_id_without_parsing() {
+        let id = Uuid::now_v7();
+        let record = Record::encode(
+            Kind::WorkReport,
+            id,
+            Utc::now(),
+            Zone::UTC,
+            "station/\"x\"",
+            &serde_json::json!({"a":1}),
+        );
+        assert_eq!(
+            Record::message_id(&record.json),
+            Some(id.to_string().as_str())
+        );
+        let whole = [b"{", record.json.as_ref()].concat();
+        let parsed: serde_json::Value =
+            serde_json::from_slice(&whole).expect("an encoded record is the rest of an object");
+        assert_eq!(parsed["source"], "station/\"x\"");
+        assert_eq!(parsed["priority"], 8);
+        assert_eq!(Record::message_id(b"\"message_id\":\"short"), None);
+    }
+}
