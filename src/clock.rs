@@ -65,16 +65,14 @@ impl Zone {
                 .map(|s| day.and_time(*s))
         };
         let today = local.date_naive();
-        let start = latest(today, Some(local.time()))
-            .or_else(|| latest(today.pred_opt().unwrap_or(today), None));
+        let start = latest(today, Some(local.time())).or_else(|| latest(today.pred_opt().unwrap_or(today), None));
         // A start that falls into the hour skipped in spring has no local instant: the hour after it is meant.
         start
             .and_then(|s| {
-                self.0.from_local_datetime(&s).earliest().or_else(|| {
-                    self.0
-                        .from_local_datetime(&(s + chrono::Duration::hours(1)))
-                        .earliest()
-                })
+                self.0
+                    .from_local_datetime(&s)
+                    .earliest()
+                    .or_else(|| self.0.from_local_datetime(&(s + chrono::Duration::hours(1))).earliest())
             })
             .map_or(at, |s| s.with_timezone(&Utc))
     }
@@ -115,21 +113,15 @@ mod tests {
     fn a_night_shift_belongs_to_the_day_it_began_on() {
         let first = NaiveTime::from_hms_opt(8, 0, 0).expect("a time");
         assert_eq!(
-            SHANGHAI
-                .production_day(at("2026-11-20T23:59:59Z"), first)
-                .to_string(),
+            SHANGHAI.production_day(at("2026-11-20T23:59:59Z"), first).to_string(),
             "2026-11-20"
         );
         assert_eq!(
-            SHANGHAI
-                .production_day(at("2026-11-21T00:00:00Z"), first)
-                .to_string(),
+            SHANGHAI.production_day(at("2026-11-21T00:00:00Z"), first).to_string(),
             "2026-11-21"
         );
         assert_eq!(
-            SHANGHAI
-                .production_day(at("2026-11-21T18:00:00Z"), first)
-                .to_string(),
+            SHANGHAI.production_day(at("2026-11-21T18:00:00Z"), first).to_string(),
             "2026-11-21"
         );
     }

@@ -1,3 +1,6 @@
+pub mod backoff;
 pub mod clock;
 pub mod record;
+pub mod status;
+pub mod units;
 pub mod wire;

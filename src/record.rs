@@ -78,27 +78,9 @@ const KINDS: [(Kind, &str, u8, Lane, &str); 7] = [
         "inspection",
     ),
     (Kind::Alert, "ALERT_TRIGGERED", 9, Lane::Report, "alert"),
-    (
-        Kind::EquipmentFailure,
-        "EQUIPMENT_FAILURE",
-        9,
-        Lane::Report,
-        "alert",
-    ),
-    (
-        Kind::Progress,
-        "PROGRESS_UPDATED",
-        5,
-        Lane::Report,
-        "progress",
-    ),
-    (
-        Kind::ScheduleChange,
-        "SCHEDULE_CHANGED",
-        5,
-        Lane::Report,
-        "progress",
-    ),
+    (Kind::EquipmentFailure, "EQUIPMENT_FAILURE", 9, Lane::Report, "alert"),
+    (Kind::Progress, "PROGRESS_UPDATED", 5, Lane::Report, "progress"),
+    (Kind::ScheduleChange, "SCHEDULE_CHANGED", 5, Lane::Report, "progress"),
     (
         Kind::EquipmentStatus,
         "EQUIPMENT_STATUS",
@@ -114,10 +96,7 @@ impl Kind {
     }
 
     pub fn from_code(code: u8) -> Option<Self> {
-        KINDS
-            .iter()
-            .find(|row| row.0 as u8 == code)
-            .map(|row| row.0)
+        KINDS.iter().find(|row| row.0 as u8 == code).map(|row| row.0)
     }
 
     pub fn from_message_type(name: &str) -> Option<Self> {
@@ -158,14 +137,7 @@ const ID_AT: usize = 14;
 
 impl Record {
     /// Encodes a message. `source` names who spoke (`station/ST-01`, `mqtt/plant`), `at` is when it was accepted.
-    pub fn encode(
-        kind: Kind,
-        id: Uuid,
-        at: Timestamp,
-        zone: Zone,
-        source: &str,
-        payload: &impl Serialize,
-    ) -> Self {
+    pub fn encode(kind: Kind, id: Uuid, at: Timestamp, zone: Zone, source: &str, payload: &impl Serialize) -> Self {
         let mut json = Vec::with_capacity(512);
         json.extend_from_slice(b"\"message_id\":\"");
         let mut id_text = [0; 36];
@@ -179,8 +151,7 @@ impl Record {
         json.extend_from_slice(b",\"source\":");
         serde_json::to_writer(&mut json, source).expect("text always encodes");
         json.extend_from_slice(b",\"payload\":");
-        serde_json::to_writer(&mut json, payload)
-            .expect("payload types have text keys and no failing parts");
+        serde_json::to_writer(&mut json, payload).expect("payload types have text keys and no failing parts");
         json.push(b'}');
         Self {
             kind,
@@ -292,11 +263,7 @@ pub struct Reading {
 #[derive(Debug)]
 pub enum Payload {
     /// An MQTT message, undecoded. `rule` is the index of the topic rules' connection in the intake's table.
-    Message {
-        topic: Bytes,
-        body: Bytes,
-        retained: bool,
-    },
+    Message { topic: Bytes, body: Bytes, retained: bool },
     /// One poll of one device: every configured point, read or failed.
     Poll {
         equipment: Arc<str>,
@@ -347,10 +314,7 @@ pub struct Receipt {
 
 impl Receipt {
     pub fn new(to: Arc<dyn Waiting>, token: u64) -> Self {
-        Self {
-            to: Some(to),
-            token,
-        }
+        Self { to: Some(to), token }
     }
 
     /// For sources that no one waits behind, such as a poll.
@@ -543,10 +507,7 @@ mod tests {
             "station/\"x\"",
             &serde_json::json!({"a":1}),
         );
-        assert_eq!(
-            Record::message_id(&record.json),
-            Some(id.to_string().as_str())
-        );
+        assert_eq!(Record::message_id(&record.json), Some(id.to_string().as_str()));
         let whole = [b"{", record.json.as_ref()].concat();
         let parsed: serde_json::Value =
             serde_json::from_slice(&whole).expect("an encoded record is the rest of an object");

@@ -26,18 +26,8 @@ pub struct Entry {
 pub const MESSAGE_OVERHEAD: usize = 80;
 
 /// The body of one batch. The same entries always give the same bytes.
-pub fn encode_batch(
-    gateway_id: &str,
-    batch_id: Uuid,
-    lane: Lane,
-    epoch: u64,
-    entries: &[Entry],
-) -> Vec<u8> {
-    let size = entries
-        .iter()
-        .map(|e| e.json.len() + MESSAGE_OVERHEAD)
-        .sum::<usize>()
-        + 128;
+pub fn encode_batch(gateway_id: &str, batch_id: Uuid, lane: Lane, epoch: u64, entries: &[Entry]) -> Vec<u8> {
+    let size = entries.iter().map(|e| e.json.len() + MESSAGE_OVERHEAD).sum::<usize>() + 128;
     let mut body = Vec::with_capacity(size);
     body.extend_from_slice(b"{\"gateway_id\":\"");
     body.extend_from_slice(gateway_id.as_bytes());

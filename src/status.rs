@@ -1,0 +1,287 @@
+//! What the gateway knows of itself at this moment: sources, stations, equipment, buffer, upstreams. Stages write their
+//! own part through a handle; the board, the API and `/metrics` read. Nothing here is durable, nothing waits.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use serde::Serialize;
+
+use crate::record::{Feedback, Lane, Quality, Seq, Timestamp, Value};
+
+/// Shared by every stage; cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub struct Status(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    sources: Mutex<BTreeMap<String, Arc<SourceStatus>>>,
+    stations: Mutex<BTreeMap<String, StationView>>,
+    equipment: Mutex<BTreeMap<Arc<str>, EquipmentView>>,
+    upstreams: Mutex<BTreeMap<String, UpstreamView>>,
+    buffer: Mutex<BufferView>,
+    sources_started: AtomicBool,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+impl Status {
+    /// The entry of a source, made when first asked for.
+    pub fn source(&self, name: &str) -> Arc<SourceStatus> {
+        Arc::clone(lock(&self.0.sources).entry(name.to_owned()).or_default())
+    }
+
+    pub fn sources(&self) -> Vec<(String, SourceView)> {
+        lock(&self.0.sources)
+            .iter()
+            .map(|(name, source)| (name.clone(), source.view()))
+            .collect()
+    }
+
+    pub fn set_sources_started(&self) {
+        self.0.sources_started.store(true, Ordering::Relaxed);
+    }
+
+    pub fn are_sources_started(&self) -> bool {
+        self.0.sources_started.load(Ordering::Relaxed)
+    }
+
+    pub fn set_station(&self, name: &str, view: StationView) {
+        lock(&self.0.stations).insert(name.to_owned(), view);
+    }
+
+    pub fn station(&self, name: &str) -> Option<StationView> {
+        lock(&self.0.stations).get(name).cloned()
+    }
+
+    pub fn stations(&self) -> BTreeMap<String, StationView> {
+        lock(&self.0.stations).clone()
+    }
+
+    /// Changes what is shown of one equipment, in place: this runs once per reading.
+    pub fn update_equipment(&self, name: &Arc<str>, change: impl FnOnce(&mut EquipmentView)) {
+        let mut all = lock(&self.0.equipment);
+        if let Some(view) = all.get_mut(name) {
+            change(view);
+        } else {
+            change(all.entry(Arc::clone(name)).or_default());
+        }
+    }
+
+    pub fn equipment(&self) -> BTreeMap<Arc<str>, EquipmentView> {
+        lock(&self.0.equipment).clone()
+    }
+
+    pub fn update_upstream(&self, name: &str, change: impl FnOnce(&mut UpstreamView)) {
+        change(lock(&self.0.upstreams).entry(name.to_owned()).or_default());
+    }
+
+    pub fn upstreams(&self) -> BTreeMap<String, UpstreamView> {
+        lock(&self.0.upstreams).clone()
+    }
+
+    pub fn update_buffer(&self, change: impl FnOnce(&mut BufferView)) {
+        change(&mut lock(&self.0.buffer));
+    }
+
+    pub fn buffer(&self) -> BufferView {
+        lock(&self.0.buffer).clone()
+    }
+}
+
+/// One connection to the south: a broker, a Modbus connection, a scanner.
+#[derive(Debug, Default)]
+pub struct SourceStatus {
+    readings: AtomicU64,
+    rejected: AtomicU64,
+    duplicates: AtomicU64,
+    link: Mutex<Link>,
+}
+
+#[derive(Debug, Default, Clone)]
+struct Link {
+    is_up: bool,
+    since: Option<Timestamp>,
+    last_error: Option<String>,
+    reconnects: u64,
+    last_rejection: Option<String>,
+    devices: BTreeMap<String, DeviceView>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct SourceView {
+    pub connected: bool,
+    pub since: Option<Timestamp>,
+    pub last_error: Option<String>,
+    pub reconnects: u64,
+    pub readings: u64,
+    pub rejected: u64,
+    pub duplicates: u64,
+    pub last_rejection: Option<String>,
+    pub devices: BTreeMap<String, DeviceView>,
+}
+
+/// One device on a shared connection.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct DeviceView {
+    pub answers: bool,
+    pub last_error: Option<String>,
+    pub polls: u64,
+    pub failed_polls: u64,
+    pub poll_ms_last: f64,
+}
+
+impl SourceStatus {
+    /// The link works now.
+    pub fn up(&self, at: Timestamp) {
+        let mut link = lock(&self.link);
+        if !link.is_up {
+            link.is_up = true;
+            link.since = Some(at);
+        }
+    }
+
+    /// The link is lost, or could not be made, for this reason.
+    pub fn down(&self, at: Timestamp, error: impl Into<String>) {
+        let mut link = lock(&self.link);
+        if link.is_up || link.since.is_none() {
+            link.since = Some(at);
+        }
+        if link.is_up {
+            link.reconnects += 1;
+        }
+        link.is_up = false;
+        link.last_error = Some(error.into());
+    }
+
+    pub fn update_device(&self, name: &str, change: impl FnOnce(&mut DeviceView)) {
+        let mut link = lock(&self.link);
+        if let Some(device) = link.devices.get_mut(name) {
+            change(device);
+        } else {
+            change(link.devices.entry(name.to_owned()).or_default());
+        }
+    }
+
+    pub fn count_reading(&self) {
+        self.readings.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub fn count_duplicate(&self) {
+        self.duplicates.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A reading that could not be understood; the reason is kept as a sample.
+    pub fn reject(&self, reason: impl Into<String>) {
+        self.rejected.fetch_add(1, Ordering::Relaxed);
+        lock(&self.link).last_rejection = Some(reason.into());
+    }
+
+    pub fn view(&self) -> SourceView {
+        let link = lock(&self.link).clone();
+        SourceView {
+            connected: link.is_up,
+            since: link.since,
+            last_error: link.last_error,
+            reconnects: link.reconnects,
+            readings: self.readings.load(Ordering::Relaxed),
+            rejected: self.rejected.load(Ordering::Relaxed),
+            duplicates: self.duplicates.load(Ordering::Relaxed),
+            last_rejection: link.last_rejection,
+            devices: link.devices,
+        }
+    }
+}
+
+/// What a station screen shows.
+#[derive(Debug, Clone, Serialize)]
+pub struct StationView {
+    pub state: &'static str,
+    pub equipment: Option<String>,
+    pub worker_no: Option<String>,
+    pub worker_name: Option<String>,
+    pub order_no: Option<String>,
+    pub process_code: Option<String>,
+    pub process_name: Option<String>,
+    pub order_quantity: Option<rust_decimal::Decimal>,
+    pub completed_quantity: Option<rust_decimal::Decimal>,
+    /// Reported at this station for the job at hand.
+    pub qualified_quantity: rust_decimal::Decimal,
+    pub unqualified_quantity: rust_decimal::Decimal,
+    pub last_feedback: Option<StampedFeedback>,
+    /// What the dialogue expects next, as a sentence.
+    pub expects: String,
+    pub unverified: bool,
+}
+
+#[derive(Debug, Clone, Serialize, serde::Deserialize)]
+pub struct StampedFeedback {
+    #[serde(flatten)]
+    pub feedback: Feedback,
+    pub at: String,
+}
+
+/// The live picture of one equipment.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct EquipmentView {
+    pub name: Option<String>,
+    pub equipment_id: Option<i64>,
+    pub state: Option<String>,
+    pub state_since: Option<Timestamp>,
+    pub last_heard: Option<Timestamp>,
+    pub source: Option<Arc<str>>,
+    pub points: BTreeMap<String, PointView>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct PointView {
+    pub value: Option<Value>,
+    pub quality: Quality,
+    pub unit: Option<String>,
+    pub reason: Option<String>,
+    /// When the value was read at its source.
+    pub source_time: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct BufferView {
+    pub writable: bool,
+    /// Telemetry is held back because the disk is nearly full.
+    pub telemetry_paused: bool,
+    pub problem: Option<String>,
+    pub epoch: u64,
+    pub disk_bytes: u64,
+    pub max_bytes: u64,
+    pub free_disk_bytes: u64,
+    pub commits: u64,
+    pub commit_ms_last: f64,
+    pub lanes: BTreeMap<Lane, LaneView>,
+    pub dead_letters: u64,
+}
+
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub struct LaneView {
+    pub first_sequence: Seq,
+    pub next_sequence: Seq,
+    pub segments: u64,
+    /// Records that gave way to the bound before every upstream had them.
+    pub dropped: u64,
+}
+
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct UpstreamView {
+    pub url: String,
+    pub reachable: bool,
+    pub since: Option<Timestamp>,
+    pub last_answer: Option<String>,
+    pub last_success: Option<Timestamp>,
+    /// Records that wait for this upstream, by lane.
+    pub waiting: BTreeMap<Lane, u64>,
+    pub oldest_waiting: Option<Timestamp>,
+    pub sent: u64,
+    pub batches: u64,
+    pub failures: u64,
+    pub rejected: u64,
+}
