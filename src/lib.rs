@@ -1,6 +1,10 @@
 pub mod backoff;
 pub mod clock;
+pub mod command;
+pub mod http;
 pub mod record;
+pub mod secret;
 pub mod status;
+pub mod store;
 pub mod units;
 pub mod wire;

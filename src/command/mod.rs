@@ -1,0 +1,3 @@
+//! The subcommands, one file each: its arguments and `run`.
+
+pub mod store;
