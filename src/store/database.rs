@@ -13,8 +13,8 @@ use sqlx::mysql::{MySqlConnectOptions, MySqlPool, MySqlPoolOptions, MySqlSslMode
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, Executor, SqlSafeStr};
 
-use super::OpenError;
 use super::statement::{DbError, Transaction, args};
+use super::{OpenError, reference};
 use crate::secret::Secret;
 
 const ACQUIRE_WAIT: Duration = Duration::from_secs(3);
@@ -25,6 +25,8 @@ const SQLITE_BUSY_WAIT: Duration = Duration::from_secs(5);
 /// A pool that could not give a connection this often in a row is replaced: connections whose peer vanished without a
 /// word can keep their places in it for ever.
 const FAILED_ACQUIRES_MAX: u32 = 2;
+
+const OPEN_ATTEMPTS: u32 = 3;
 
 /// The edition of the schema files.
 const SCHEMA_VERSION: i64 = 1;
@@ -84,7 +86,18 @@ impl Database {
         }
     }
 
+    /// Two stores may open one database at the same time; the one that loses the race then finds everything made.
     async fn make_tables(&self) -> Result<(), OpenError> {
+        let mut attempt = 1;
+        loop {
+            match self.try_make_tables().await {
+                Err(OpenError::Database(DbError::Contended(_))) if attempt < OPEN_ATTEMPTS => attempt += 1,
+                done => return done,
+            }
+        }
+    }
+
+    async fn try_make_tables(&self) -> Result<(), OpenError> {
         let schema = match self {
             Self::MySql(_) => include_str!("schema/mysql.sql"),
             Self::Sqlite { .. } => include_str!("schema/sqlite.sql"),
@@ -106,11 +119,11 @@ impl Database {
             }
             Some(_) => {}
             None => {
-                let version = vec![args![SCHEMA_VERSION]];
-                tx.upsert("schema_version", &["version"], &["version", "version"], version)
-                    .await?;
+                tx.insert("schema_version", &["version"], vec![args![SCHEMA_VERSION]])
+                    .await?
             }
         }
+        reference::prepare(&mut tx).await?;
         tx.commit().await?;
         Ok(())
     }

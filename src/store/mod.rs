@@ -70,7 +70,6 @@ impl Store {
     /// Connects, and makes the tables that are missing. `url` is `sqlite://FILE` or `mysql://USER@HOST/DATABASE`.
     pub async fn open(url: &str, password: Option<&Secret>, settings: Settings) -> Result<Self, OpenError> {
         let database = Database::open(url, password).await?;
-        reference::prepare(&database).await?;
         Ok(Self {
             database: Arc::new(database),
             counters: Arc::default(),

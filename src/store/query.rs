@@ -276,7 +276,7 @@ async fn lane_view(tx: &mut Transaction, gateway_id: &str, row: &Row) -> Result<
     let of_lane = "FROM sequence_gaps WHERE gateway_id = ? AND lane = ? AND epoch = ?";
     let id = args![gateway_id, &lane, epoch];
     let sum = format!(
-        "SELECT COUNT(*) AS gap_count, CAST(SUM(last_sequence - first_sequence + 1) AS INTEGER) AS missing {of_lane}"
+        "SELECT COUNT(*) AS gap_count, CAST(SUM(last_sequence - first_sequence + 1) AS SIGNED) AS missing {of_lane}"
     );
     let sum = tx
         .row(sum, id.clone())

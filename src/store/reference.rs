@@ -12,7 +12,6 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::Store;
-use super::database::Database;
 use super::ingest::now;
 use super::order::status;
 use super::statement::{Arg, DbError, Transaction, args};
@@ -75,23 +74,17 @@ pub struct ReferenceReason {
 }
 
 /// Gives a fresh store its id.
-pub async fn prepare(database: &Database) -> Result<(), DbError> {
-    let mut tx = database.begin().await?;
+pub async fn prepare(tx: &mut Transaction) -> Result<(), DbError> {
     if tx
         .row("SELECT version FROM reference_version WHERE id = 1", args![])
         .await?
         .is_none()
     {
         let row = args![1, Uuid::now_v7().to_string(), 1];
-        tx.upsert(
-            "reference_version",
-            &["id", "store_id"],
-            &["id", "store_id", "version"],
-            vec![row],
-        )
-        .await?;
+        tx.insert("reference_version", &["id", "store_id", "version"], vec![row])
+            .await?;
     }
-    tx.commit().await
+    Ok(())
 }
 
 /// Everyone's copy is old from the moment this transaction commits.
