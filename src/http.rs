@@ -100,10 +100,10 @@ async fn converse(stream: TcpStream, peer: SocketAddr, router: Router, limits: L
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%peer, %error, "cannot set TCP_NODELAY");
     }
-    let routes = TowerToHyperService::new(router);
+    let answering = TowerToHyperService::new(router);
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
-        routes.call(request)
+        answering.call(request)
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -182,12 +182,14 @@ impl Problem {
         }
     }
 
+    #[must_use]
     /// An extension member beside the standard ones.
     pub fn with(mut self, member: &str, value: impl Into<Value>) -> Self {
         self.members.insert(member.to_owned(), value.into());
         self
     }
 
+    #[must_use]
     pub fn retry_after(mut self, seconds: u64) -> Self {
         self.retry_after_s = Some(seconds);
         self
@@ -220,5 +222,139 @@ impl IntoResponse for Problem {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::sync::Notify;
+
+    const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n";
+
+    struct Peer {
+        address: SocketAddr,
+        stop: CancellationToken,
+        serving: tokio::task::JoinHandle<io::Result<()>>,
+        entered: Arc<Notify>,
+        answer: Arc<Notify>,
+    }
+
+    /// A server whose one page tells when it is entered and waits until it may answer.
+    async fn start(limits: Limits) -> Peer {
+        let (entered, answer) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (on_entry, may_answer) = (Arc::clone(&entered), Arc::clone(&answer));
+        let page = get(move || async move {
+            on_entry.notify_one();
+            may_answer.notified().await;
+            "done"
+        });
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("its address");
+        let stop = CancellationToken::new();
+        let router = harden(Router::new().route("/", page), limits, POLICY_NO_PAGE);
+        let serving = tokio::spawn(serve(listener, router, limits, stop.clone()));
+        Peer {
+            address,
+            stop,
+            serving,
+            entered,
+            answer,
+        }
+    }
+
+    impl Peer {
+        async fn connect(&self) -> TcpStream {
+            TcpStream::connect(self.address).await.expect("a connection")
+        }
+    }
+
+    async fn read(mut stream: TcpStream) -> String {
+        let mut text = String::new();
+        stream.read_to_string(&mut text).await.expect("text");
+        text
+    }
+
+    #[tokio::test]
+    async fn a_running_request_is_answered_after_stop_and_no_new_one_begins() {
+        let peer = start(Limits::default()).await;
+        let mut running = peer.connect().await;
+        running.write_all(REQUEST).await.expect("sent");
+        peer.entered.notified().await;
+        peer.stop.cancel();
+        peer.answer.notify_one();
+        let answered = read(running).await;
+        assert!(
+            answered.starts_with("HTTP/1.1 200") && answered.ends_with("done"),
+            "{answered}"
+        );
+        assert!(answered.contains("x-content-type-options: nosniff"), "{answered}");
+        peer.serving.await.expect("no panic").expect("served to the end");
+        assert!(TcpStream::connect(peer.address).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn what_does_not_end_by_itself_is_cut_off() {
+        let limits = Limits {
+            drain_wait: Duration::from_millis(50),
+            ..Limits::default()
+        };
+        let peer = start(limits).await;
+        let mut running = peer.connect().await;
+        running.write_all(REQUEST).await.expect("sent");
+        peer.entered.notified().await;
+        peer.stop.cancel();
+        peer.serving.await.expect("no panic").expect("served to the end");
+        assert_eq!(running.read(&mut [0; 8]).await.unwrap_or(0), 0);
+    }
+
+    #[tokio::test]
+    async fn slow_heads_and_slow_answers_have_an_end() {
+        let short = Duration::from_millis(50);
+        let peer = start(Limits {
+            head_wait: short,
+            request_wait: short,
+            ..Limits::default()
+        })
+        .await;
+        let mut dawdling = peer.connect().await;
+        dawdling.write_all(b"GET / HT").await.expect("sent");
+        let mut waiting = peer.connect().await;
+        waiting.write_all(REQUEST).await.expect("sent");
+        let told = read(waiting).await;
+        assert!(
+            told.starts_with("HTTP/1.1 408") && told.contains("application/problem+json"),
+            "{told}"
+        );
+        let cut_off = read(dawdling).await;
+        assert!(!cut_off.contains("200"), "{cut_off}");
+    }
+
+    #[tokio::test]
+    async fn at_the_most_connections_the_next_waits_its_turn() {
+        let peer = start(Limits {
+            connections_max: 1,
+            ..Limits::default()
+        })
+        .await;
+        let mut first = peer.connect().await;
+        first.write_all(REQUEST).await.expect("sent");
+        peer.entered.notified().await;
+        let mut second = peer.connect().await;
+        second
+            .write_all(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+            .await
+            .expect("sent");
+        assert!(
+            tokio::time::timeout(Duration::from_millis(50), peer.entered.notified())
+                .await
+                .is_err()
+        );
+        drop(first);
+        peer.entered.notified().await;
+        peer.answer.notify_one();
+        assert!(read(second).await.ends_with("done"));
     }
 }

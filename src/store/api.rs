@@ -15,7 +15,7 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::push::{Caller, PushError, Pushed, Subject};
+use super::push::{Caller, PushError, Pushed, Receipt, Subject};
 use super::statement::DbError;
 use super::{IngestError, Store};
 use crate::http::Problem;
@@ -260,13 +260,13 @@ fn json_body(headers: &HeaderMap, body: Body) -> Result<Value, Problem> {
     serde_json::from_slice(&decompress(headers, body?)?).map_err(|e| malformed(&e))
 }
 
-fn pushed(done: Pushed) -> Response {
-    match done {
-        Pushed::Created => (StatusCode::CREATED, Json(json!({"result": "created"}))),
-        Pushed::Changed => (StatusCode::OK, Json(json!({"result": "changed"}))),
-        Pushed::Unchanged => (StatusCode::OK, Json(json!({"result": "unchanged"}))),
-    }
-    .into_response()
+fn pushed(receipt: Receipt) -> Response {
+    let status = if receipt.result == Pushed::Created {
+        StatusCode::CREATED
+    } else {
+        StatusCode::OK
+    };
+    (status, Json(receipt)).into_response()
 }
 
 async fn push(

@@ -20,6 +20,8 @@ use crate::secret::Secret;
 const ACQUIRE_WAIT: Duration = Duration::from_secs(3);
 const CONNECTIONS_MAX: u32 = 12;
 const READERS_MAX: u32 = 4;
+/// Batches queue for the one writer, so this wait is longer than for a connection.
+const WRITER_WAIT: Duration = Duration::from_secs(10);
 const SQLITE_BUSY_WAIT: Duration = Duration::from_secs(5);
 
 /// A pool that could not give a connection this often in a row is replaced: connections whose peer vanished without a
@@ -32,7 +34,7 @@ const OPEN_ATTEMPTS: u32 = 3;
 const SCHEMA_VERSION: i64 = 1;
 
 pub enum Database {
-    MySql(MySqlServer),
+    MySql(Box<MySqlServer>),
     Sqlite { writer: SqlitePool, readers: SqlitePool },
 }
 
@@ -46,7 +48,7 @@ impl Database {
     pub async fn open(url: &str, password: Option<&Secret>) -> Result<Self, OpenError> {
         let database = match url.split_once("://").map(|(scheme, _)| scheme) {
             Some("sqlite") => open_sqlite(url).await?,
-            Some("mysql" | "mariadb") => Self::MySql(MySqlServer::new(mysql_options(url, password)?)),
+            Some("mysql" | "mariadb") => Self::MySql(Box::new(MySqlServer::new(mysql_options(url, password)?))),
             _ => {
                 return Err(OpenError::Url(
                     "write sqlite://FILE or mysql://USER@HOST/DATABASE".to_owned(),
@@ -68,7 +70,7 @@ impl Database {
         }
     }
 
-    /// A consistent view that does not wait for writers. On `SQLite` it cannot write.
+    /// For looking only: it does not wait for writers, and on `SQLite` cannot write.
     pub async fn read(&self) -> Result<Transaction, DbError> {
         match self {
             Self::MySql(server) => server.begin().await,
@@ -119,8 +121,8 @@ impl Database {
             }
             Some(_) => {}
             None => {
-                tx.insert("schema_version", &["version"], vec![args![SCHEMA_VERSION]])
-                    .await?
+                tx.insert("schema_version", "version", vec![args![SCHEMA_VERSION]])
+                    .await?;
             }
         }
         reference::prepare(&mut tx).await?;
@@ -141,6 +143,11 @@ fn statements(schema: &str) -> impl Iterator<Item = String> + '_ {
 }
 
 async fn open_sqlite(url: &str) -> Result<Database, OpenError> {
+    if url.contains(":memory:") {
+        return Err(OpenError::Url(
+            "a store in memory keeps nothing: name a file".to_owned(),
+        ));
+    }
     let options = SqliteConnectOptions::from_str(url)
         .map_err(|e| OpenError::Url(e.to_string()))?
         .create_if_missing(true)
@@ -150,7 +157,7 @@ async fn open_sqlite(url: &str) -> Result<Database, OpenError> {
         .foreign_keys(true);
     let writer = SqlitePoolOptions::new()
         .max_connections(1)
-        .acquire_timeout(ACQUIRE_WAIT)
+        .acquire_timeout(WRITER_WAIT)
         .connect_with(options.clone())
         .await
         .map_err(DbError::from)?;

@@ -1,4 +1,5 @@
 //! Reads the body of a PUT field by field and gathers every finding, so that whoever pushes sees all of them at once.
+//! Members nobody asked for are no fault, for an ERP sends what it has; they are named, so that a misspelt one is seen.
 
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
@@ -14,11 +15,12 @@ pub struct Finding {
     pub message: String,
 }
 
-/// The members of one JSON object; what is not asked for is a finding too.
+/// The members of one JSON object.
 pub struct Fields {
     prefix: String,
     members: Map<String, Value>,
     findings: Vec<Finding>,
+    ignored: Vec<String>,
 }
 
 impl Fields {
@@ -27,6 +29,7 @@ impl Fields {
             prefix: prefix.to_owned(),
             members: Map::new(),
             findings: Vec::new(),
+            ignored: Vec::new(),
         };
         match value {
             Value::Object(members) => fields.members = members,
@@ -36,28 +39,30 @@ impl Fields {
     }
 
     pub fn find(&mut self, field: &str, message: impl Into<String>) {
-        let field = match (self.prefix.as_str(), field) {
+        let (field, message) = (self.place(field), message.into());
+        self.findings.push(Finding { field, message });
+    }
+
+    fn place(&self, field: &str) -> String {
+        match (self.prefix.as_str(), field) {
             ("", field) => field.to_owned(),
             (prefix, "") => prefix.to_owned(),
             (prefix, field) => format!("{prefix}.{field}"),
-        };
-        self.findings.push(Finding {
-            field,
-            message: message.into(),
-        });
-    }
-
-    pub fn absorb(&mut self, findings: Vec<Finding>) {
-        self.findings.extend(findings);
-    }
-
-    /// All findings, in the order of the questions; members nobody asked for come last.
-    pub fn finish(mut self) -> Vec<Finding> {
-        let unknown: Vec<String> = self.members.keys().cloned().collect();
-        for field in unknown {
-            self.find(&field, "is not known here");
         }
-        self.findings
+    }
+
+    /// Takes over what was found in a part of this object.
+    pub fn absorb(&mut self, part: Self) {
+        let (findings, ignored) = part.finish();
+        self.findings.extend(findings);
+        self.ignored.extend(ignored);
+    }
+
+    /// All findings, in the order of the questions, and the members nobody asked for.
+    pub fn finish(mut self) -> (Vec<Finding>, Vec<String>) {
+        let rest: Vec<String> = self.members.keys().map(|field| self.place(field)).collect();
+        self.ignored.extend(rest);
+        (self.findings, self.ignored)
     }
 
     /// The member, with `null` meaning absent.
@@ -139,13 +144,11 @@ impl Fields {
     }
 
     pub fn list(&mut self, field: &str) -> Option<Vec<Value>> {
-        match self.take(field)? {
-            Value::Array(list) => Some(list),
-            _ => {
-                self.find(field, "must be a list");
-                None
-            }
+        if let Value::Array(list) = self.take(field)? {
+            return Some(list);
         }
+        self.find(field, "must be a list");
+        None
     }
 }
 
@@ -163,11 +166,13 @@ mod tests {
         assert_eq!(fields.date("when"), None);
         assert_eq!(fields.int("count", 0, 9), None);
         assert_eq!(fields.quantity("much"), None);
-        let told: Vec<String> = fields.finish().into_iter().map(|f| f.field).collect();
+        let (findings, ignored) = fields.finish();
+        let told: Vec<String> = findings.into_iter().map(|f| f.field).collect();
         assert_eq!(
             told,
-            ["name", "code", "when", "count", "much", "surplus"].map(|f| format!("processes[2].{f}"))
+            ["name", "code", "when", "count", "much"].map(|f| format!("processes[2].{f}"))
         );
+        assert_eq!(ignored, ["processes[2].surplus"]);
     }
 
     #[test]
@@ -177,6 +182,6 @@ mod tests {
         assert_eq!(fields.quantity("b"), Some(Decimal::new(1, 1)));
         assert_eq!(fields.quantity("c"), Some(Decimal::from(7)));
         assert_eq!(fields.quantity("d"), None);
-        assert_eq!(fields.finish().len(), 1);
+        assert_eq!(fields.finish().0.len(), 1);
     }
 }

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDateTime, Utc};
+use sqlx::error::DatabaseError;
 use uuid::Uuid;
 
 use super::book::Book;
@@ -171,16 +172,8 @@ impl Store {
                 now,
             ]);
         }
-        let columns = [
-            "message_id",
-            "gateway_id",
-            "lane",
-            "epoch",
-            "sequence",
-            "message_type",
-            "received_time",
-        ];
-        tx.insert("message_ledger", &columns, ledger).await?;
+        let columns = "message_id, gateway_id, lane, epoch, sequence, message_type, received_time";
+        tx.insert("message_ledger", columns, ledger).await?;
         let reference_changed = book.reference_changed();
         book.write(&mut tx, now).await?;
         if reference_changed {
@@ -213,7 +206,11 @@ impl<'a> Item<'a> {
 fn condemned(error: &DbError) -> Option<Rejection> {
     match error {
         DbError::Data(error) => Some(Rejection::invalid(error.to_string())),
-        DbError::Contended(error) if error.as_database_error().is_some_and(|e| e.is_unique_violation()) => {
+        DbError::Contended(error)
+            if error
+                .as_database_error()
+                .is_some_and(DatabaseError::is_unique_violation) =>
+        {
             Some(Rejection::new("conflict", error.to_string()))
         }
         _ => None,

@@ -44,7 +44,7 @@ pub struct Progress {
 #[derive(Debug, Clone)]
 pub struct Order {
     pub id: i64,
-    pub order_no: String,
+    pub number: String,
     pub quantity: Decimal,
     pub completed: Decimal,
     pub status: i64,
@@ -83,7 +83,7 @@ impl Order {
             .ok_or_else(|| {
                 Rejection::new(
                     "process_not_found",
-                    format!("order {} has no process `{code}`", self.order_no),
+                    format!("order {} has no process `{code}`", self.number),
                 )
             })
     }
@@ -167,7 +167,7 @@ impl Order {
         };
         Err(Rejection::new(
             "order_not_reportable",
-            format!("order {} is {why}", self.order_no),
+            format!("order {} is {why}", self.number),
         ))
     }
 }

@@ -3,7 +3,7 @@
 //! Everything a column could refuse is refused here, so that both databases answer alike: lengths in characters as
 //! VARCHAR counts them, decimals within DECIMAL(18,4).
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, Utc};
 use rust_decimal::Decimal;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -169,8 +169,7 @@ fn work_report(mut report: WorkReport) -> Result<WorkReport, Rejection> {
         }
     }
     for defect in &report.defects {
-        text("defects.reason", &defect.reason, 100)
-            .or_else(|r| if defect.reason.is_empty() { Ok(()) } else { Err(r) })?;
+        most("defects.reason", &defect.reason, 100)?;
         quantity("defects.quantity", defect.quantity)?;
     }
     quantity("output_quantity", report.output_quantity)?;
@@ -302,11 +301,9 @@ pub fn instant(name: &str, written: &str) -> Result<NaiveDateTime, Rejection> {
     let at: DateTime<Utc> = DateTime::parse_from_rfc3339(written)
         .map_err(|_| Rejection::invalid(format!("{name} `{written}` is not an RFC 3339 time")))?
         .into();
-    at.naive_utc()
-        .checked_add_signed(chrono::TimeDelta::zero())
-        .and_then(|at| DateTime::from_timestamp_millis(at.and_utc().timestamp_millis()))
-        .filter(|at| (1970..=9999).contains(&chrono::Datelike::year(at)))
+    DateTime::from_timestamp_millis(at.timestamp_millis())
         .map(|at| at.naive_utc())
+        .filter(|at| (1970..=9999).contains(&at.year()))
         .ok_or_else(|| Rejection::invalid(format!("{name} `{written}` is out of range")))
 }
 

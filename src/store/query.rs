@@ -151,7 +151,7 @@ impl Store {
 
     /// The routing in its order, then what was reported outside of it.
     async fn processes(&self, tx: &mut Transaction, order_no: &str) -> Result<Vec<ProcessView>, DbError> {
-        let order = load_orders(tx, self.settings.tenant_id, &BTreeSet::from([order_no]))
+        let order = load_orders(tx, self.settings.tenant_id, &BTreeSet::from([order_no]), "")
             .await?
             .remove(order_no);
         let Some(mut order) = order else { return Ok(Vec::new()) };

@@ -81,7 +81,7 @@ pub async fn prepare(tx: &mut Transaction) -> Result<(), DbError> {
         .is_none()
     {
         let row = args![1, Uuid::now_v7().to_string(), 1];
-        tx.insert("reference_version", &["id", "store_id", "version"], vec![row])
+        tx.insert("reference_version", "id, store_id, version", vec![row])
             .await?;
     }
     Ok(())

@@ -59,12 +59,12 @@ pub async fn observe(
             id.clone(),
         )
         .await?;
-    let columns = ["gateway_id", "lane", "epoch", "last_sequence", "last_seen"];
+    let columns = "gateway_id, lane, epoch, last_sequence, last_seen";
     let last = if let Some(row) = known {
         row.get("last_sequence")?
     } else {
         // A lane heard for the first time has no row to lock yet; of two that insert it, one loses and tries again.
-        tx.insert("gateways", &columns, vec![[id.clone(), args![0, now]].concat()])
+        tx.insert("gateways", columns, vec![[id.clone(), args![0, now]].concat()])
             .await?;
         0
     };
@@ -104,17 +104,10 @@ pub async fn observe(
                 .map_or(now, |(_, since)| *since);
             [id.clone(), args![gap.0, gap.1, since]].concat()
         });
-    let gap_columns = [
-        "gateway_id",
-        "lane",
-        "epoch",
-        "first_sequence",
-        "last_sequence",
-        "since",
-    ];
-    tx.insert("sequence_gaps", &gap_columns, opened.collect()).await?;
+    let gap_columns = "gateway_id, lane, epoch, first_sequence, last_sequence, since";
+    tx.insert("sequence_gaps", gap_columns, opened.collect()).await?;
     let row = [id, args![seen.last, now]].concat();
-    tx.upsert("gateways", &["gateway_id", "lane", "epoch"], &columns, vec![row])
+    tx.upsert("gateways", "gateway_id, lane, epoch", columns, vec![row])
         .await
 }
 

@@ -3,7 +3,6 @@
 //! Only three things differ between the dialects here: how to upsert, how to lock the rows one reads, and how decimals
 //! are kept (see `schema/`).
 
-use std::fmt::Write as _;
 use std::str::FromStr;
 
 use chrono::{NaiveDate, NaiveDateTime, Timelike};
@@ -86,7 +85,7 @@ pub enum Arg {
 }
 
 impl Arg {
-    /// For DECIMAL(…,4) columns. All four places are kept, so that SQLite's text is canonical.
+    /// For DECIMAL(…,4) columns. All four places are kept, so that the text in `SQLite` is canonical.
     pub fn quantity(mut value: Decimal) -> Self {
         value.rescale(4);
         Self::Decimal(value)
@@ -208,8 +207,8 @@ impl Transaction {
 
     pub async fn execute(&mut self, sql: impl Into<String>, args: Vec<Arg>) -> Result<(), DbError> {
         match self {
-            Self::MySql(tx) => drop(bound!(MySql, sql.into(), args).execute(&mut **tx).await?),
-            Self::Sqlite(tx) => drop(bound!(Sqlite, sql.into(), args).execute(&mut **tx).await?),
+            Self::MySql(tx) => bound!(MySql, sql.into(), args).execute(&mut **tx).await.map(|_| ())?,
+            Self::Sqlite(tx) => bound!(Sqlite, sql.into(), args).execute(&mut **tx).await.map(|_| ())?,
         }
         Ok(())
     }
@@ -255,39 +254,35 @@ impl Transaction {
         Ok(found)
     }
 
-    pub async fn insert(&mut self, table: &str, columns: &[&str], rows: Vec<Vec<Arg>>) -> Result<(), DbError> {
+    /// Inserts rows; `columns` is the list as SQL writes it.
+    pub async fn insert(&mut self, table: &str, columns: &str, rows: Vec<Vec<Arg>>) -> Result<(), DbError> {
         self.write(table, columns, rows, "").await
     }
 
     /// Inserts rows, or overwrites all but the key of those that are there.
-    pub async fn upsert(
-        &mut self,
-        table: &str,
-        key: &[&str],
-        columns: &[&str],
-        rows: Vec<Vec<Arg>>,
-    ) -> Result<(), DbError> {
+    pub async fn upsert(&mut self, table: &str, key: &str, columns: &str, rows: Vec<Vec<Arg>>) -> Result<(), DbError> {
         let (mut tail, new) = match self {
             Self::MySql(_) => (" ON DUPLICATE KEY UPDATE ".to_owned(), ["VALUES(", ")"]),
-            Self::Sqlite(_) => (
-                format!(" ON CONFLICT ({}) DO UPDATE SET ", key.join(", ")),
-                ["excluded.", ""],
-            ),
+            Self::Sqlite(_) => (format!(" ON CONFLICT ({key}) DO UPDATE SET "), ["excluded.", ""]),
         };
-        for (index, column) in columns.iter().filter(|column| !key.contains(column)).enumerate() {
-            let comma = if index == 0 { "" } else { ", " };
-            write!(tail, "{comma}{column} = {}{column}{}", new[0], new[1]).expect("writing to a string cannot fail");
-        }
+        let is_key = |column: &&str| key.split(", ").any(|part| part == *column);
+        let assignments: Vec<String> = columns
+            .split(", ")
+            .filter(|column| !is_key(column))
+            .map(|column| format!("{column} = {}{column}{}", new[0], new[1]))
+            .collect();
+        tail.push_str(&assignments.join(", "));
         self.write(table, columns, rows, &tail).await
     }
 
-    async fn write(&mut self, table: &str, columns: &[&str], rows: Vec<Vec<Arg>>, tail: &str) -> Result<(), DbError> {
+    async fn write(&mut self, table: &str, columns: &str, rows: Vec<Vec<Arg>>, tail: &str) -> Result<(), DbError> {
+        let width = columns.split(',').count();
+        let tuple = marks(width);
         let mut rows = rows.into_iter().peekable();
         while rows.peek().is_some() {
-            let chunk: Vec<Vec<Arg>> = rows.by_ref().take(BINDS_MAX / columns.len()).collect();
-            let tuple = marks(columns.len());
+            let chunk: Vec<Vec<Arg>> = rows.by_ref().take(BINDS_MAX / width).collect();
             let values = vec![tuple.as_str(); chunk.len()].join(", ");
-            let sql = format!("INSERT INTO {table} ({}) VALUES {values}{tail}", columns.join(", "));
+            let sql = format!("INSERT INTO {table} ({columns}) VALUES {values}{tail}");
             self.execute(sql, chunk.into_iter().flatten().collect()).await?;
         }
         Ok(())

@@ -1,5 +1,6 @@
 //! A real `MariaDB` of our own: as the current user, on a free loopback port, in a temporary folder. All tests that run at
-//! the same time share one server, each in its own database; the last one to end kills it.
+//! the same time share one server, each in its own database; the last one to end kills it. Its settings are the least
+//! helpful ones: not strict, another character set, another time zone; the store has to ask for what it needs.
 
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
@@ -10,7 +11,7 @@ use std::time::{Duration, Instant};
 use sqlx::{AssertSqlSafe, Connection, Executor, MySqlConnection};
 use tempfile::TempDir;
 
-const START_WAIT: Duration = Duration::from_secs(60);
+const START_WAIT: Duration = Duration::from_mins(1);
 const POLL: Duration = Duration::from_millis(50);
 
 static RUNNING: Mutex<Weak<MariaDb>> = Mutex::new(Weak::new());
@@ -19,7 +20,7 @@ static DATABASES: AtomicU32 = AtomicU32::new(0);
 pub struct MariaDb {
     port: u16,
     process: Mutex<Child>,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 impl MariaDb {
@@ -33,38 +34,35 @@ impl MariaDb {
         })
     }
 
-    fn start() -> Self {
+    pub fn start() -> Self {
         let dir = tempfile::tempdir().expect("a temporary folder");
-        let user = output("id", &["-un"]);
-        let user = format!("--user={}", user.trim());
-        let data = format!("--datadir={}", dir.path().join("data").display());
         output(
             "mariadb-install-db",
             &[
                 "--no-defaults",
                 "--auth-root-authentication-method=normal",
                 "--skip-test-db",
-                &user,
-                &data,
+                &user(),
+                &data(&dir),
             ],
         );
         let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = free.local_addr().expect("its number").port();
         drop(free);
-        let process = Command::new("mariadbd")
-            .args(["--no-defaults", "--bind-address=127.0.0.1", &user, &data])
-            .arg(format!("--port={port}"))
-            .arg(format!("--socket={}", dir.path().join("socket").display()))
-            .arg(format!("--pid-file={}", dir.path().join("pid").display()))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap_or_else(|e| missing("mariadbd", &e));
-        Self {
-            port,
-            process: Mutex::new(process),
-            _dir: dir,
-        }
+        let process = Mutex::new(spawn(&dir, port));
+        Self { port, process, dir }
+    }
+
+    /// As if the power went.
+    pub fn kill(&self) {
+        let mut process = self.process.lock().unwrap_or_else(PoisonError::into_inner);
+        process.kill().ok();
+        process.wait().ok();
+    }
+
+    /// On the same port and data as before.
+    pub fn start_again(&self) {
+        *self.process.lock().unwrap_or_else(PoisonError::into_inner) = spawn(&self.dir, self.port);
     }
 
     fn server_url(&self) -> String {
@@ -82,7 +80,7 @@ impl MariaDb {
             tokio::time::sleep(POLL).await;
         };
         let name = format!("plant_{}", DATABASES.fetch_add(1, Ordering::Relaxed));
-        let create = AssertSqlSafe(format!("CREATE DATABASE {name} CHARACTER SET latin1"));
+        let create = AssertSqlSafe(format!("CREATE DATABASE {name}"));
         connection.execute(sqlx::query(create)).await.expect("a new database");
         format!("{}/{name}", self.server_url())
     }
@@ -90,10 +88,39 @@ impl MariaDb {
 
 impl Drop for MariaDb {
     fn drop(&mut self) {
-        let mut process = self.process.lock().unwrap_or_else(PoisonError::into_inner);
-        process.kill().ok();
-        process.wait().ok();
+        self.kill();
     }
+}
+
+fn user() -> String {
+    format!("--user={}", output("id", &["-un"]).trim())
+}
+
+fn data(dir: &TempDir) -> String {
+    format!("--datadir={}", dir.path().join("data").display())
+}
+
+fn spawn(dir: &TempDir, port: u16) -> Child {
+    Command::new("mariadbd")
+        .args([
+            "--no-defaults",
+            "--bind-address=127.0.0.1",
+            "--sql-mode=",
+            "--character-set-server=latin1",
+        ])
+        .args([
+            "--default-storage-engine=MyISAM",
+            "--default-time-zone=+08:00",
+            &user(),
+            &data(dir),
+        ])
+        .arg(format!("--port={port}"))
+        .arg(format!("--socket={}", dir.path().join("socket").display()))
+        .arg(format!("--pid-file={}", dir.path().join("pid").display()))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap_or_else(|e| missing("mariadbd", &e))
 }
 
 fn output(program: &str, args: &[&str]) -> String {
