@@ -1,4 +1,5 @@
 pub mod backoff;
+pub mod buffer;
 pub mod clock;
 pub mod record;
 pub mod status;
