@@ -18,6 +18,7 @@
 mod cursor;
 mod dead;
 mod disk;
+mod end;
 mod frame;
 pub mod inspect;
 mod log;

@@ -6,19 +6,18 @@
 //! a sync that is tried again may lie; the gateway then ends too and its supervisor starts it anew.
 
 use std::fmt;
-use std::io;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::time::{sleep_until, timeout_at};
 use uuid::Uuid;
 
-use super::log::{Log, SEQ_JUMP};
-use super::segment::{OpenEnd, SegmentError, States};
+use super::end::{LaneEnd, open_end, start_cursors};
+use super::log::Log;
+use super::segment::{SegmentError, States};
 use super::{Commit, Settings, Shared, Tails, disk};
 use crate::record::{Alert, Kind, Lane, Receipt, Record, Seq, Severity, Timestamp};
 use crate::status::{LaneView, Status};
@@ -29,8 +28,7 @@ const GROUP_BYTES_MAX: usize = 256 << 10;
 /// Telemetry waits for company up to this many records, and only while the line is busy.
 const GROUP_RECORDS_WORTH_IT: usize = 64;
 const BUSY_WITHIN: Duration = Duration::from_millis(20);
-/// A new segment is begun at this many records or bytes.
-const SEGMENT_RECORDS_MAX: u64 = 65_536;
+/// A new segment is begun at this size, unless it has its full number of records before.
 const SEGMENT_BYTES_MAX: u64 = 20 << 20;
 /// A small buffer has small segments, so that giving way takes little at a time.
 const SEGMENTS_PER_BUFFER_MIN: u64 = 16;
@@ -105,16 +103,6 @@ impl Writer {
     }
 }
 
-/// One lane, as the writer holds it.
-struct LaneEnd {
-    lane: Lane,
-    end: OpenEnd,
-    next: Seq,
-    /// Payload since the segment was begun.
-    bytes: u64,
-    dropped: u64,
-}
-
 struct Work {
     shared: Arc<Shared>,
     settings: Settings,
@@ -134,9 +122,9 @@ struct Work {
 impl Work {
     fn open(shared: Arc<Shared>, settings: Settings, status: Status) -> Result<Self, SegmentError> {
         let mut lost = Vec::new();
-        let report = open_end(&shared, &shared.report, &States::new(), &mut lost)?;
-        let states = report.end.segment.states()?;
-        let telemetry = open_end(&shared, &shared.telemetry, &States::new(), &mut lost)?;
+        let report = open_end(&shared, &shared.report, &mut lost)?;
+        let states = report.states()?;
+        let telemetry = open_end(&shared, &shared.telemetry, &mut lost)?;
         super::mark_epoch(&settings.dir, shared.epoch)?;
         *shared.states.lock().unwrap_or_else(PoisonError::into_inner) = states;
         start_cursors(&shared)?;
@@ -379,8 +367,7 @@ impl Work {
                     .clone(),
                 Lane::Telemetry => States::new(),
             };
-            let end = self.end_mut(lane);
-            if end.bytes >= bytes_max || end.next - end.end.segment.first >= SEGMENT_RECORDS_MAX {
+            if self.end_mut(lane).is_grown(bytes_max) {
                 let shared = Arc::clone(&self.shared);
                 self.end_mut(lane).roll(&shared, &states)?;
             }
@@ -547,151 +534,6 @@ impl Work {
         }
         self.publish_tails();
     }
-}
-
-impl LaneEnd {
-    fn append(&mut self, shared: &Shared, records: &[&Record], states: &States) -> Result<(), SegmentError> {
-        self.end.commit(self.next, records, states)?;
-        self.next += records.len() as Seq;
-        self.bytes += records.iter().map(|r| r.json.len() as u64).sum::<u64>();
-        self.bytes += states.values().map(|v: &Bytes| v.len() as u64).sum::<u64>();
-        shared.log(self.lane).set_tail(self.next);
-        Ok(())
-    }
-
-    fn roll(&mut self, shared: &Shared, states: &States) -> Result<(), SegmentError> {
-        let log = shared.log(self.lane);
-        self.end = OpenEnd::create(&log.dir, self.lane, shared.epoch, self.next, states)?;
-        self.bytes = 0;
-        log.add(self.end.segment.clone());
-        Ok(())
-    }
-
-    /// Opens the newest segment afresh and takes back what was not acknowledged. A damaged one is set aside, and the lane
-    /// goes on in a new one, with sequences that cannot have been used.
-    fn reopen(&mut self, shared: &Shared, states: &States) -> Result<(), SegmentError> {
-        let log = shared.log(self.lane);
-        let first = self.end.segment.first;
-        log.close(first);
-        let reopened = OpenEnd::open(&log.dir, first).and_then(|end| end.cut_back(self.next).map(|()| end));
-        match reopened {
-            Ok(end) => {
-                log.add(end.segment.clone());
-                self.end = end;
-                Ok(())
-            }
-            Err(SegmentError::Damaged { cause, .. }) => {
-                tracing::error!(lane = %self.lane, first, cause, "the newest segment is damaged and set aside");
-                log.quarantine(first)?;
-                self.next += SEQ_JUMP;
-                self.roll(shared, states)
-            }
-            Err(error) => Err(error),
-        }
-    }
-}
-
-/// Opens the newest segment of a lane that can be opened, or begins the lane. Damaged ones are set aside.
-fn open_end(
-    shared: &Shared,
-    log: &Log,
-    states: &States,
-    lost: &mut Vec<(Lane, Seq, Seq, String)>,
-) -> Result<LaneEnd, SegmentError> {
-    let lane = log.lane;
-    let mut unknown_from = None;
-    while let Some(first) = log.newest() {
-        let opened = OpenEnd::open(&log.dir, first).and_then(|end| {
-            let next = end.segment.next()?;
-            Ok((end, next))
-        });
-        match opened {
-            Ok((end, next)) => {
-                let known = shared
-                    .cursors()
-                    .values()
-                    .map(|(_, places)| places.lane(lane))
-                    .fold(0, |known, place| known.max(place.next).max(place.in_flight_end));
-                if unknown_from.is_none() && known <= next {
-                    log.set_tail(next);
-                    log.add(end.segment.clone());
-                    return Ok(LaneEnd {
-                        lane,
-                        end,
-                        next,
-                        bytes: 0,
-                        dropped: 0,
-                    });
-                }
-                // Sequences behind this were used: by a damaged segment, or by what an upstream has already got.
-                let next = next.max(known).max(unknown_from.map_or(0, |from: Seq| from + SEQ_JUMP));
-                if unknown_from.is_none() {
-                    lost.push((
-                        lane,
-                        end.segment.next()?,
-                        next,
-                        "the end of the newest segment is missing".to_owned(),
-                    ));
-                }
-                let states = if lane == Lane::Report {
-                    end.segment.states()?
-                } else {
-                    States::new()
-                };
-                log.set_tail(next);
-                log.add(end.segment);
-                let end = OpenEnd::create(&log.dir, lane, shared.epoch, next, &states)?;
-                log.add(end.segment.clone());
-                return Ok(LaneEnd {
-                    lane,
-                    end,
-                    next,
-                    bytes: 0,
-                    dropped: 0,
-                });
-            }
-            Err(SegmentError::Damaged { path, cause }) => {
-                tracing::error!(%lane, path = %path.display(), cause, "a damaged segment is set aside");
-                log.quarantine(first)?;
-                lost.push((lane, first, first + SEQ_JUMP, cause));
-                unknown_from = unknown_from.max(Some(first));
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    let next = unknown_from.map_or(1, |from| from + SEQ_JUMP);
-    let end = OpenEnd::create(&log.dir, lane, shared.epoch, next, states)?;
-    log.set_tail(next);
-    log.add(end.segment.clone());
-    Ok(LaneEnd {
-        lane,
-        end,
-        next,
-        bytes: 0,
-        dropped: 0,
-    })
-}
-
-/// Upstreams without a place, or with one of another epoch, start at the oldest record.
-fn start_cursors(shared: &Shared) -> io::Result<()> {
-    let oldest = super::Places {
-        epoch: shared.epoch,
-        report: super::Place {
-            next: shared.report.first(),
-            in_flight_end: 0,
-        },
-        telemetry: super::Place {
-            next: shared.telemetry.first(),
-            in_flight_end: 0,
-        },
-    };
-    for (file, places) in shared.cursors().values_mut() {
-        if places.epoch != shared.epoch {
-            file.save(&oldest)?;
-            *places = oldest;
-        }
-    }
-    Ok(())
 }
 
 type WaitingReceipt = (Receipt, Option<crate::record::Feedback>);
