@@ -1,7 +1,10 @@
 pub mod backoff;
 pub mod buffer;
 pub mod clock;
+pub mod files;
+pub mod intake;
 pub mod record;
+pub mod reference;
 pub mod status;
 pub mod units;
 pub mod wire;

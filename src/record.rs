@@ -262,7 +262,7 @@ pub struct Reading {
 
 #[derive(Debug)]
 pub enum Payload {
-    /// An MQTT message, undecoded. `rule` is the index of the topic rules' connection in the intake's table.
+    /// An MQTT message, undecoded.
     Message { topic: Bytes, body: Bytes, retained: bool },
     /// One poll of one device: every configured point, read or failed.
     Poll {
@@ -362,7 +362,7 @@ impl Serialize for Points<'_> {
     }
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct PointStatus<'a> {
     pub value: Option<&'a Value>,
     pub quality: Quality,

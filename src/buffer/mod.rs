@@ -79,14 +79,28 @@ pub enum OpenError {
 pub struct Closed;
 
 /// What is written as one step: records, the states that follow from them, and who waits for the disk.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Commit {
     pub records: Vec<Record>,
+    /// An empty value forgets the state of that name.
     pub states: States,
     pub receipts: Vec<(Receipt, Option<Feedback>)>,
+    /// Done once the disk has it, before the receipts are answered: what screens may only show then.
+    pub afterwards: Vec<Box<dyn FnOnce() + Send>>,
     /// [`Buffer::generation`] at the time of judgement. After a refusal, everything judged before is refused too: it
     /// may rest on a state that never reached the disk.
     pub generation: u64,
+}
+
+impl std::fmt::Debug for Commit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "Commit({} records, {} states)",
+            self.records.len(),
+            self.states.len()
+        )
+    }
 }
 
 impl Commit {

@@ -231,6 +231,9 @@ impl Segment {
         let mut states = States::new();
         for pair in self.db.scan_prefix(b"s/") {
             let (key, value) = guard(&self.path, || pair)?;
+            if value.is_empty() {
+                continue;
+            }
             states.insert(
                 String::from_utf8_lossy(&key[2..]).into_owned(),
                 Bytes::copy_from_slice(&value),

@@ -295,12 +295,13 @@ impl Work {
             self.report.append(&self.shared, &reports, &states)?;
             let mut durable = self.shared.states.lock().unwrap_or_else(PoisonError::into_inner);
             durable.append(&mut states);
+            durable.retain(|_, value| !value.is_empty());
             drop(durable);
             if !telemetry.is_empty() {
                 let is_done = |c: &mut Commit| c.is_urgent() && c.records.iter().all(|r| r.kind.lane() == Lane::Report);
                 // The borrow of the telemetry records ends here, so they are collected anew below.
                 drop(telemetry);
-                answer(group.extract_if(.., is_done).flat_map(|c| c.receipts).collect());
+                answer(group.extract_if(.., is_done).flat_map(settle).collect());
                 let telemetry: Vec<&Record> = group
                     .iter()
                     .flat_map(|c| &c.records)
@@ -312,7 +313,7 @@ impl Work {
             self.telemetry.append(&self.shared, &telemetry, &States::new())?;
         }
         self.publish_tails();
-        Ok(group.drain(..).flat_map(|c| c.receipts).collect())
+        Ok(group.drain(..).flat_map(settle).collect())
     }
 
     fn publish_tails(&self) {
@@ -537,6 +538,14 @@ impl Work {
 }
 
 type WaitingReceipt = (Receipt, Option<crate::record::Feedback>);
+
+/// The disk has the commit: what may be shown now is shown, and its receipts are due.
+fn settle(commit: Commit) -> Vec<WaitingReceipt> {
+    for then in commit.afterwards {
+        then();
+    }
+    commit.receipts
+}
 
 fn answer(receipts: Vec<WaitingReceipt>) {
     for (receipt, feedback) in receipts {
