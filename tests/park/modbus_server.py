@@ -49,7 +49,7 @@ def memory():
     table[114:116] = [0x7FC0, 0x0000]  # NaN
     table[120:124] = registers("压机-7".encode())
     table[124:127] = registers(b"AB C\0?")
-    table[127:130] = registers(b"BA C?\0")  # the same with swapped bytes
+    table[127:130] = registers(b"BAC ?\0")  # the same with swapped bytes
     table[130] = 0b1000_0000_0000_1000
     return table
 

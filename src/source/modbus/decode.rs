@@ -47,12 +47,12 @@ impl Decoder {
             Answer::Bits(bits) => bits.get(offset).copied().map(Value::Bool).ok_or_else(short_answer),
             Answer::Registers(registers) => {
                 let end = offset + usize::from(self.kind.registers());
-                self.from_registers(registers.get(offset..end).ok_or_else(short_answer)?)
+                self.value_of(registers.get(offset..end).ok_or_else(short_answer)?)
             }
         }
     }
 
-    fn from_registers(&self, registers: &[u16]) -> Result<Value, Fault> {
+    fn value_of(&self, registers: &[u16]) -> Result<Value, Fault> {
         if let Type::Text(chars) = self.kind {
             return self.text(registers, chars);
         }
@@ -392,7 +392,7 @@ mod tests {
     proptest! {
         #[test]
         fn every_decimal_scale_gives_the_nearest_float(raw in any::<i16>(), scale in 1..100_000_i64, places in 0..8_u32, offset in -10_000..10_000_i64) {
-            let decimal = |number: i64| format!("{}e-{places}", number);
+            let decimal = |number: i64| format!("{number}e-{places}");
             let point = format!("type = \"i16\"\nscale = {}\noffset = {}", decimal(scale), decimal(offset));
             let expected: f64 = decimal(i64::from(raw) * scale + offset).parse().expect("a decimal");
             let value = decode(&point, &[raw.cast_unsigned()]).expect("a value");

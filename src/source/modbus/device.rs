@@ -27,7 +27,7 @@ struct Point {
 
 fn plan(settings: &DeviceSettings) -> Plan {
     let spans: Vec<Span> = settings.points.values().map(PointSettings::span).collect();
-    Plan::new(&spans, &settings.limits())
+    Plan::new(&spans, settings.limits())
 }
 
 /// As a float, because it only goes into estimates.

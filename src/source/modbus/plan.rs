@@ -47,7 +47,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    pub fn max_count(&self, area: Area) -> u16 {
+    pub fn max_count(self, area: Area) -> u16 {
         if area.has_bits() {
             self.max_bits
         } else {
@@ -56,7 +56,7 @@ impl Limits {
     }
 
     /// The span as it must be asked for.
-    pub fn aligned(&self, span: Span) -> Span {
+    pub fn aligned(self, span: Span) -> Span {
         if span.area.has_bits() {
             return span;
         }
@@ -66,7 +66,7 @@ impl Limits {
     }
 
     /// One span over both, if it may be asked for. `next` does not start before `open`.
-    fn join(&self, open: Span, next: Span) -> Option<Span> {
+    fn join(self, open: Span, next: Span) -> Option<Span> {
         let gap = u32::from(next.start).saturating_sub(open.end());
         if open.area != next.area || gap > u32::from(self.max_gap) {
             return None;
@@ -99,7 +99,7 @@ pub struct Plan {
 
 impl Plan {
     /// Joins points from the lowest address up: taking in as many as a block holds needs the fewest blocks.
-    pub fn new(points: &[Span], limits: &Limits) -> Self {
+    pub fn new(points: &[Span], limits: Limits) -> Self {
         let mut upward: Vec<(usize, Span)> = points.iter().copied().enumerate().collect();
         upward.sort_by_key(|&(index, span)| (span, index));
 
@@ -151,7 +151,7 @@ mod tests {
         }
     }
 
-    fn blocks(points: &[Span], limits: &Limits) -> Vec<String> {
+    fn blocks(points: &[Span], limits: Limits) -> Vec<String> {
         Plan::new(points, limits)
             .blocks
             .iter()
@@ -162,13 +162,13 @@ mod tests {
     #[test]
     fn neighbours_share_a_request_over_small_gaps_only() {
         assert_eq!(
-            blocks(&[holding(10, 2), holding(0, 1), holding(20, 1)], &LIMITS),
+            blocks(&[holding(10, 2), holding(0, 1), holding(20, 1)], LIMITS),
             ["holding:0", "holding:10..20"]
         );
-        assert_eq!(blocks(&[holding(0, 1), holding(9, 1)], &LIMITS), ["holding:0..9"]);
+        assert_eq!(blocks(&[holding(0, 1), holding(9, 1)], LIMITS), ["holding:0..9"]);
         let no_gaps = Limits { max_gap: 0, ..LIMITS };
         assert_eq!(
-            blocks(&[holding(0, 1), holding(1, 1), holding(3, 1)], &no_gaps),
+            blocks(&[holding(0, 1), holding(1, 1), holding(3, 1)], no_gaps),
             ["holding:0..1", "holding:3"]
         );
     }
@@ -184,7 +184,7 @@ mod tests {
             ..holding(0, 1)
         };
         assert_eq!(
-            blocks(&[input, holding(0, 1), coil], &LIMITS),
+            blocks(&[input, holding(0, 1), coil], LIMITS),
             ["coil:0", "holding:0", "input:0"]
         );
     }
@@ -196,18 +196,18 @@ mod tests {
             ..LIMITS
         };
         let points: Vec<Span> = (0..4).map(|i| holding(i * 2, 2)).collect();
-        assert_eq!(blocks(&points, &limits), ["holding:0..3", "holding:4..7"]);
+        assert_eq!(blocks(&points, limits), ["holding:0..3", "holding:4..7"]);
     }
 
     #[test]
     fn aligned_blocks_are_even_up_to_the_last_register() {
         let limits = Limits { align: 2, ..LIMITS };
         assert_eq!(
-            blocks(&[holding(65535, 1), holding(3, 2)], &limits),
+            blocks(&[holding(65535, 1), holding(3, 2)], limits),
             ["holding:2..5", "holding:65534..65535"]
         );
         assert_eq!(
-            Plan::new(&[holding(3, 2)], &limits).places,
+            Plan::new(&[holding(3, 2)], limits).places,
             [Place { block: 0, offset: 1 }]
         );
     }
@@ -215,7 +215,7 @@ mod tests {
     #[test]
     fn values_that_overlap_are_read_once() {
         assert_eq!(
-            blocks(&[holding(0, 4), holding(1, 1), holding(2, 4)], &LIMITS),
+            blocks(&[holding(0, 4), holding(1, 1), holding(2, 4)], LIMITS),
             ["holding:0..5"]
         );
     }
@@ -245,7 +245,7 @@ mod tests {
             points in prop::collection::vec(any_span(), 0..80),
             limits in any_limits(),
         ) {
-            let plan = Plan::new(&points, &limits);
+            let plan = Plan::new(&points, limits);
             prop_assert_eq!(plan.places.len(), points.len());
             for (point, place) in points.iter().zip(&plan.places) {
                 let block = plan.blocks[place.block];
@@ -267,7 +267,7 @@ mod tests {
             points in prop::collection::vec(any_span(), 1..80),
             limits in any_limits(),
         ) {
-            let plan = Plan::new(&points, &limits);
+            let plan = Plan::new(&points, limits);
             for (index, block) in plan.blocks.iter().enumerate() {
                 let mut within: Vec<Span> =
                     points.iter().zip(&plan.places).filter(|(_, place)| place.block == index).map(|(p, _)| *p).collect();
@@ -290,7 +290,7 @@ mod tests {
         ) {
             let mut turned = points.clone();
             turned.reverse();
-            let (plan, other) = (Plan::new(&points, &limits), Plan::new(&turned, &limits));
+            let (plan, other) = (Plan::new(&points, limits), Plan::new(&turned, limits));
             prop_assert_eq!(&plan.blocks, &other.blocks);
         }
     }

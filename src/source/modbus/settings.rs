@@ -270,7 +270,7 @@ impl DeviceSettings {
             );
         }
         for (name, point) in &self.points {
-            let of_point = point.check(&self.limits());
+            let of_point = point.check(self.limits());
             found.extend(below(&["points", name], of_point));
         }
         found
@@ -295,7 +295,7 @@ impl PointSettings {
         }
     }
 
-    fn check(&self, limits: &Limits) -> Vec<Finding> {
+    fn check(&self, limits: Limits) -> Vec<Finding> {
         self.check_place(limits)
             .into_iter()
             .chain(self.check_meaning())
@@ -303,7 +303,7 @@ impl PointSettings {
             .collect()
     }
 
-    fn check_place(&self, limits: &Limits) -> Option<(&'static str, String)> {
+    fn check_place(&self, limits: Limits) -> Option<(&'static str, String)> {
         let is_bit = self.at.area.has_bits() || self.at.bit.is_some();
         let (kind, span) = (self.kind(), self.span());
         match self.kind {
