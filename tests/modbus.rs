@@ -223,10 +223,12 @@ fn foreign_points() -> Vec<(String, String, Result<Value, Fault>)> {
 }
 
 fn foreign_settings(port: u16, of_device: &str) -> Settings {
-    let points: String = foreign_points()
+    let points = foreign_points();
+    let points: Vec<String> = points
         .iter()
-        .map(|(name, point, _)| format!("{name} = {point}\n"))
+        .map(|(name, point, _)| format!("{name} = {point}"))
         .collect();
+    let points = points.join("\n");
     settings(&format!(
         "url = \"tcp://127.0.0.1:{port}\"\n[device.m]\nunit = 1\nequipment = \"M\"\npoll = \"50ms\"\n{of_device}\n[device.m.points]\n{points}"
     ))

@@ -141,7 +141,7 @@ fn low_half(raw: u64) -> u32 {
 
 /// Widens by way of the decimal that people read off the device; the text form of a float is the shortest that is exact.
 fn shortest(number: f32) -> f64 {
-    number.to_string().parse().unwrap_or(f64::from(number))
+    format!("{number:e}").parse().unwrap_or(f64::from(number))
 }
 
 fn digits(raw: u64, width_bits: u32) -> Result<u64, Fault> {

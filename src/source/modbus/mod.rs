@@ -114,3 +114,34 @@ pub async fn try_connect(settings: &Settings) -> Result<Vec<Trial>, String> {
     }
     Ok(trials)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_is_described_by_its_requests_and_the_time_they_take() {
+        let settings: Settings = toml::from_str(
+            r#"
+            url = "tcp://127.0.0.1:502"
+            request_gap = "40ms"
+            [device.press-7]
+            unit = 7
+            equipment = "PRESS-7"
+            poll = "500ms"
+            points.state = { at = "holding:0", type = "u16" }
+            points.force = { at = "input:10", type = "f32" }
+            "#,
+        )
+        .expect("settings");
+        assert_eq!(
+            describe(&settings),
+            [
+                "press-7: 2 requests every 500ms for PRESS-7",
+                "  unit 7 holding:0: state",
+                "  unit 7 input:10..11: force",
+                "about 20.0 % of the connection's time at 10ms for an answer",
+            ]
+        );
+    }
+}

@@ -516,14 +516,14 @@ mod tests {
             let text = LINE.replace(right, wrong);
             let error = parse(&text).expect_err(wrong);
             assert!(error.message().contains(message), "{wrong}: {error}");
-            let line_start = text
-                .find(wrong.lines().last().expect("a line"))
+            let line_at = |position: usize| text[..position].lines().count();
+            let value = wrong
+                .lines()
+                .last()
+                .and_then(|line| text.find(line))
                 .expect("the wrong value");
-            let line = line_start..line_start + text[line_start..].find('\n').expect("an end");
-            assert!(
-                line.contains(&error.span().expect("a place in the file").start),
-                "{wrong}: {error}"
-            );
+            let shown = error.span().expect("a place in the file").start;
+            assert_eq!(line_at(shown + 1), line_at(value + 1), "{wrong}: {error}");
         }
     }
 
