@@ -2,5 +2,6 @@
 //! of the buffer; it acknowledges what its receipts say is kept. A source that loses its machine backs off and says so in
 //! the status; it never ends by itself and never stops another.
 
+pub mod modbus;
 pub mod mqtt;
 pub mod scanner;

@@ -1,0 +1,7 @@
+//! The integration tests, one binary: what they stand on (`park`), then one file for each part of the line.
+
+mod park {
+    pub mod modbus_faults;
+}
+
+mod modbus;
