@@ -95,6 +95,10 @@ impl Kind {
         &KINDS[self as usize - 1]
     }
 
+    pub fn all() -> impl Iterator<Item = Self> {
+        KINDS.iter().map(|row| row.0)
+    }
+
     pub fn from_code(code: u8) -> Option<Self> {
         KINDS.iter().find(|row| row.0 as u8 == code).map(|row| row.0)
     }

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::backoff::Backoff;
 use crate::files;
 use crate::record::Timestamp;
+use crate::secret::Secret;
 
 /// A body larger than this is not reference data.
 const BODY_BYTES_MAX: usize = 64 << 20;
@@ -222,11 +223,12 @@ impl Reference {
 pub struct Settings {
     /// The store's reference call.
     pub url: String,
-    pub token: Option<String>,
+    pub token: Option<Secret>,
     pub workshop_id: Option<i64>,
     pub every: Duration,
     pub timeout: Duration,
     pub file: PathBuf,
+    pub client: reqwest::Client,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -269,7 +271,6 @@ pub fn load(file: &Path, fresh_for: Duration) -> Reference {
 /// Pulls until told to stop. A failed pull changes nothing but the data's age.
 pub async fn keep_fresh(
     settings: Settings,
-    client: reqwest::Client,
     reference: watch::Sender<Arc<Reference>>,
     stop: CancellationToken,
 ) {
@@ -279,7 +280,7 @@ pub async fn keep_fresh(
         let version = reference.borrow().version.clone();
         let pulled = tokio::select! {
             () = stop.cancelled() => return,
-            pulled = pull(&settings, &client, &version) => pulled,
+            pulled = pull(&settings, &version) => pulled,
         };
         let delay = match pulled {
             Ok(news) => {
@@ -333,7 +334,7 @@ async fn keep(file: PathBuf, kept: Kept) {
 }
 
 /// The new data, or nothing when ours is current.
-async fn pull(settings: &Settings, client: &reqwest::Client, version: &str) -> Result<Option<Snapshot>, PullError> {
+async fn pull(settings: &Settings, version: &str) -> Result<Option<Snapshot>, PullError> {
     let mut url = reqwest::Url::parse(&settings.url).map_err(|e| PullError::Unreadable(e.to_string()))?;
     if let Some(workshop_id) = settings.workshop_id {
         url.query_pairs_mut()
@@ -342,9 +343,9 @@ async fn pull(settings: &Settings, client: &reqwest::Client, version: &str) -> R
     if !version.is_empty() {
         url.query_pairs_mut().append_pair("version", version);
     }
-    let mut request = client.get(url).timeout(settings.timeout);
+    let mut request = settings.client.get(url).timeout(settings.timeout);
     if let Some(token) = &settings.token {
-        request = request.bearer_auth(token);
+        request = request.bearer_auth(token.reveal());
     }
     let unreachable = |e: reqwest::Error| PullError::Unreachable(crate::files::causes(&e));
     let mut response = request.send().await.map_err(unreachable)?;
