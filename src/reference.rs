@@ -269,11 +269,7 @@ pub fn load(file: &Path, fresh_for: Duration) -> Reference {
 }
 
 /// Pulls until told to stop. A failed pull changes nothing but the data's age.
-pub async fn keep_fresh(
-    settings: Settings,
-    reference: watch::Sender<Arc<Reference>>,
-    stop: CancellationToken,
-) {
+pub async fn keep_fresh(settings: Settings, reference: watch::Sender<Arc<Reference>>, stop: CancellationToken) {
     let mut backoff = Backoff::new(Duration::from_secs(1), settings.every.max(Duration::from_secs(1)));
     let mut snapshot: Option<Snapshot> = None;
     loop {

@@ -1,7 +1,6 @@
 //! The integration tests, one binary: what they stand on (`park`), then one file for each part of the line.
 
-mod park {
-    pub mod modbus_faults;
-}
+mod park;
 
 mod modbus;
+mod store;

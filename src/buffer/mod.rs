@@ -22,6 +22,7 @@ mod end;
 mod frame;
 pub mod inspect;
 mod log;
+mod resubmit;
 mod segment;
 mod writer;
 
@@ -37,6 +38,7 @@ use tokio::sync::{mpsc, watch};
 
 pub use cursor::{Place, Places};
 pub use dead::DeadLetter;
+pub use resubmit::ResubmitError;
 pub use segment::{SegmentError, States};
 pub use writer::Writer;
 
@@ -326,9 +328,23 @@ impl Buffer {
         self.0.dead.list(id_prefix, limit)
     }
 
-    /// Forgets the dead letters of one message. Blocks on the disk.
-    pub fn bury(&self, message_id: &str) -> Result<usize, SegmentError> {
-        self.0.dead.remove(message_id)
+    /// Lets go of what waits for an upstream that is no longer configured. Blocks on the disk.
+    pub fn forget_upstream(&self, name: &str) -> io::Result<bool> {
+        if self.0.cursors().remove(name).is_none() {
+            return Ok(false);
+        }
+        fs::remove_file(self.0.dir.join("cursors").join(name))?;
+        disk::sync_dir(&self.0.dir.join("cursors"))?;
+        Ok(true)
+    }
+
+    /// Upstreams that hold data here, configured or not.
+    pub fn upstreams(&self) -> Vec<(String, Places)> {
+        self.0
+            .cursors()
+            .iter()
+            .map(|(name, (_, places))| (name.clone(), *places))
+            .collect()
     }
 
     pub fn dir(&self) -> &Path {

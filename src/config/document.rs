@@ -6,7 +6,6 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
@@ -36,7 +35,10 @@ impl Document {
             return Err(told(format!("it has {size} bytes; a configuration is smaller")));
         }
         let text = std::fs::read_to_string(file).map_err(|e| told(e.to_string()))?;
-        Ok(Self { file: file.to_owned(), text })
+        Ok(Self {
+            file: file.to_owned(),
+            text,
+        })
     }
 
     /// Reads the whole file as `T`. A value that does not fit is told and left out, and reading starts again, until what
@@ -48,7 +50,10 @@ impl Document {
         }
         let span = table.span();
         let root = Spanned::new(span, DeValue::Table(table.into_inner()));
-        let mut tree = Tree { root: root.clone(), removed: BTreeSet::new() };
+        let mut tree = Tree {
+            root: root.clone(),
+            removed: BTreeSet::new(),
+        };
         if !errors.is_empty() {
             // After a slip in the syntax the rest of the file may mean something else.
             return (None, tree);
@@ -97,8 +102,15 @@ impl NotYet {
             }
             found = deeper;
         }
-        let message = format!("`{}` is not in this version; {}", self.path.last().unwrap_or(&""), self.instead);
-        found.into_iter().map(|(path, _, span)| (path, Finding::at(span, &message))).collect()
+        let message = format!(
+            "`{}` is not in this version; {}",
+            self.path.last().unwrap_or(&""),
+            self.instead
+        );
+        found
+            .into_iter()
+            .map(|(path, _, span)| (path, Finding::at(span, &message)))
+            .collect()
     }
 }
 
@@ -108,9 +120,15 @@ impl Tree<'_> {
         let mut at = &self.root;
         let mut place = at.span();
         for part in path {
-            let Some((_, key_span, value)) = children(at.get_ref()).into_iter().find(|(key, ..)| key == part) else { break };
+            let Some((_, key_span, value)) = children(at.get_ref()).into_iter().find(|(key, ..)| key == part) else {
+                break;
+            };
             // A table is shown at its name, a value at itself.
-            place = if value.get_ref().is_table() { key_span } else { value.span() };
+            place = if value.get_ref().is_table() {
+                key_span
+            } else {
+                value.span()
+            };
             at = value;
         }
         place
@@ -128,10 +146,15 @@ impl Tree<'_> {
 
 fn children<'v, 't>(value: &'v DeValue<'t>) -> Vec<(String, Range<usize>, &'v Spanned<DeValue<'t>>)> {
     match value {
-        DeValue::Table(table) => table.iter().map(|(key, value)| (key.get_ref().to_string(), key.span(), value)).collect(),
-        DeValue::Array(items) => {
-            items.iter().enumerate().map(|(nth, value)| (nth.to_string(), value.span(), value)).collect()
-        }
+        DeValue::Table(table) => table
+            .iter()
+            .map(|(key, value)| (key.get_ref().to_string(), key.span(), value))
+            .collect(),
+        DeValue::Array(items) => items
+            .iter()
+            .enumerate()
+            .map(|(nth, value)| (nth.to_string(), value.span(), value))
+            .collect(),
         _ => Vec::new(),
     }
 }
@@ -146,10 +169,12 @@ fn remove_at(value: &mut DeValue, span: &Range<usize>) -> Option<String> {
                     return Some(name);
                 }
             }
-            let key = table.iter().find(|(key, value)| holds(&key.span()) || holds(&value.span()));
+            let key = table
+                .iter()
+                .find(|(key, value)| holds(&key.span()) || holds(&value.span()));
             let key = key.map(|(key, _)| key.clone())?;
             let name = key.get_ref().to_string();
-            table.retain(|known, _| known.get_ref() != key.get_ref());
+            table.remove(&key);
             Some(name)
         }
         DeValue::Array(items) => {
@@ -165,9 +190,15 @@ fn remove_at(value: &mut DeValue, span: &Range<usize>) -> Option<String> {
 }
 
 fn remove_path(value: &mut DeValue, path: &[String]) {
-    let Some((first, rest)) = path.split_first() else { return };
+    let Some((first, rest)) = path.split_first() else {
+        return;
+    };
     match value {
-        DeValue::Table(table) if rest.is_empty() => table.retain(|key, _| key.get_ref() != first),
+        DeValue::Table(table) if rest.is_empty() => {
+            if let Some(key) = table.keys().find(|key| key.get_ref() == first).cloned() {
+                table.remove(&key);
+            }
+        }
         DeValue::Table(table) => {
             for (key, inner) in table.iter_mut() {
                 if key.get_ref() == first {
@@ -193,7 +224,9 @@ fn take_environment(value: &mut Spanned<DeValue>, findings: &mut Findings) {
             Ok(None) => {}
             Err(problem) => findings.add(Finding::at(span, &problem)),
         },
-        DeValue::Table(table) => table.iter_mut().for_each(|(_, inner)| take_environment(inner, findings)),
+        DeValue::Table(table) => table
+            .iter_mut()
+            .for_each(|(_, inner)| take_environment(inner, findings)),
         DeValue::Array(items) => items.iter_mut().for_each(|inner| take_environment(inner, findings)),
         _ => {}
     }
@@ -207,7 +240,8 @@ fn filled_in(text: &str) -> Result<Option<String>, String> {
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("${") {
         let (name, behind) = after.split_once('}').ok_or("`${` has no `}`; write ${NAME}")?;
-        let value = std::env::var(name).map_err(|_| format!("the environment has no variable {name}; set it, or use a *_file setting"))?;
+        let value = std::env::var(name)
+            .map_err(|_| format!("the environment has no variable {name}; set it, or use a *_file setting"))?;
         filled.push_str(before);
         filled.push_str(&value);
         rest = behind;

@@ -15,7 +15,10 @@ pub struct Finding {
 
 impl Finding {
     pub fn at(span: Range<usize>, message: &str) -> Self {
-        Self { span, message: suggest(message) }
+        Self {
+            span,
+            message: suggest(message),
+        }
     }
 }
 
@@ -65,7 +68,12 @@ fn explain_one(finding: &Finding, file: &Path, text: &str, told: &mut String) {
     let line = line.replace('\t', " ");
     // Writing to a string does not fail.
     let _ = writeln!(told, "{}:{line_no}:{column}: {}", file.display(), finding.message);
-    let _ = writeln!(told, "{pad} |\n{gutter} | {line}\n{pad} | {}{}\n", " ".repeat(indent), "^".repeat(carets));
+    let _ = writeln!(
+        told,
+        "{pad} |\n{gutter} | {line}\n{pad} | {}{}\n",
+        " ".repeat(indent),
+        "^".repeat(carets)
+    );
 }
 
 fn floor_boundary(text: &str, at: usize) -> usize {
@@ -78,13 +86,19 @@ fn floor_boundary(text: &str, at: usize) -> usize {
 
 /// "unknown field" names all that would be allowed; the nearest of them is most likely what was meant.
 fn suggest(message: &str) -> String {
-    let Some(rest) = message.strip_prefix("unknown field `") else { return message.to_owned() };
-    let Some((unknown, expected)) = rest.split_once('`') else { return message.to_owned() };
+    let Some(rest) = message.strip_prefix("unknown field `") else {
+        return message.to_owned();
+    };
+    let Some((unknown, expected)) = rest.split_once('`') else {
+        return message.to_owned();
+    };
     let known: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
     let nearest = known.iter().map(|name| (distance(unknown, name), *name)).min();
     let list = known.join(", ");
     match nearest {
-        Some((far, name)) if far <= unknown.len() / 2 => format!("`{unknown}` is not a setting here; did you mean `{name}`? (known: {list})"),
+        Some((far, name)) if far <= unknown.len() / 2 => {
+            format!("`{unknown}` is not a setting here; did you mean `{name}`? (known: {list})")
+        }
         _ => format!("`{unknown}` is not a setting here (known: {list})"),
     }
 }
@@ -114,10 +128,16 @@ mod tests {
         let text = "[gateway]\nname = \"冲压\"  # x\nurll = \"x\"\n";
         let at = text.find("urll").expect("is there");
         let mut findings = Findings::default();
-        findings.add(Finding::at(at..at + 4, "unknown field `urll`, expected one of `url`, `id`"));
+        findings.add(Finding::at(
+            at..at + 4,
+            "unknown field `urll`, expected one of `url`, `id`",
+        ));
         let told = findings.explain(Path::new("a.toml"), text);
         let shown: Vec<_> = told.lines().collect();
-        assert_eq!(shown[0], "a.toml:3:1: `urll` is not a setting here; did you mean `url`? (known: url, id)");
+        assert_eq!(
+            shown[0],
+            "a.toml:3:1: `urll` is not a setting here; did you mean `url`? (known: url, id)"
+        );
         assert_eq!(shown[2], "3 | urll = \"x\"");
         assert_eq!(shown[3], "  | ^^^^");
     }
@@ -137,7 +157,11 @@ mod tests {
         for span in [0..0, 500..600, 5..6, 6..7] {
             let mut findings = Findings::default();
             findings.add(Finding::at(span, "wrong"));
-            assert!(findings.explain(Path::new("a.toml"), "x = \"冲\"").starts_with("a.toml:1:"));
+            assert!(
+                findings
+                    .explain(Path::new("a.toml"), "x = \"冲\"")
+                    .starts_with("a.toml:1:")
+            );
         }
     }
 

@@ -15,12 +15,30 @@ use explain::Findings;
 
 /// Settings that the format has and this version has not: told as such, rather than as unknown.
 const NOT_YET: &[NotYet] = &[
-    NotYet { path: &["spc"], instead: "leave the section out" },
-    NotYet { path: &["watch"], instead: "leave the section out" },
-    NotYet { path: &["alerts"], instead: "leave the section out" },
-    NotYet { path: &["web", "tls"], instead: "put a proxy with TLS in front, or keep to loopback" },
-    NotYet { path: &["web", "accounts_file"], instead: "without accounts the window only listens on loopback" },
-    NotYet { path: &["web", "rate_limit"], instead: "connections and requests have fixed limits" },
+    NotYet {
+        path: &["spc"],
+        instead: "leave the section out",
+    },
+    NotYet {
+        path: &["watch"],
+        instead: "leave the section out",
+    },
+    NotYet {
+        path: &["alerts"],
+        instead: "leave the section out",
+    },
+    NotYet {
+        path: &["web", "tls"],
+        instead: "put a proxy with TLS in front, or keep to loopback",
+    },
+    NotYet {
+        path: &["web", "accounts_file"],
+        instead: "without accounts the window only listens on loopback",
+    },
+    NotYet {
+        path: &["web", "rate_limit"],
+        instead: "connections and requests have fixed limits",
+    },
 ];
 
 #[derive(Debug, thiserror::Error)]
@@ -33,7 +51,11 @@ pub enum ConfigError {
 }
 
 fn counted(count: usize) -> String {
-    if count == 1 { "1 finding".to_owned() } else { format!("{count} findings") }
+    if count == 1 {
+        "1 finding".to_owned()
+    } else {
+        format!("{count} findings")
+    }
 }
 
 /// Reads and proves a configuration.
@@ -47,7 +69,11 @@ pub fn load(file: &Path) -> Result<Plan, ConfigError> {
         _ => {
             let count = findings.len();
             let text = findings.explain(&document.file, &document.text);
-            Err(ConfigError::Wrong { text, count, file: file.display().to_string() })
+            Err(ConfigError::Wrong {
+                text,
+                count,
+                file: file.display().to_string(),
+            })
         }
     }
 }

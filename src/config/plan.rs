@@ -60,28 +60,47 @@ struct Check<'a, 't> {
 
 impl Check<'_, '_> {
     fn find(&mut self, path: &[&str], message: impl Display) {
-        self.findings.add(Finding::at(self.tree.span_of(path), &message.to_string()));
+        self.findings
+            .add(Finding::at(self.tree.span_of(path), &message.to_string()));
     }
 
     fn resolve(&self, path: &Path) -> PathBuf {
-        if path.is_absolute() { path.to_owned() } else { self.folder.join(path) }
+        if path.is_absolute() {
+            path.to_owned()
+        } else {
+            self.folder.join(path)
+        }
     }
 
     /// A secret from its file or from `${NAME}`; a literal one is refused.
-    fn secret(&mut self, section: &[&str], name: &str, literal: Option<&String>, file: Option<&PathBuf>) -> Option<Secret> {
+    fn secret(
+        &mut self,
+        section: &[&str],
+        name: &str,
+        literal: Option<&String>,
+        file: Option<&PathBuf>,
+    ) -> Option<Secret> {
         let path = [section, &[name]].concat();
         if let Some(value) = literal {
-            let is_reference = self.tree.written(&path).is_some_and(|w| w.starts_with("${") && w.ends_with('}'));
+            let is_reference = self
+                .tree
+                .written(&path)
+                .is_some_and(|w| w.starts_with("${") && w.ends_with('}'));
             if !is_reference {
-                self.find(&path, format!("secrets never stand in this file; use {name}_file = \"FILE\" or {name} = \"${{NAME}}\""));
+                self.find(
+                    &path,
+                    format!("secrets never stand in this file; use {name}_file = \"FILE\" or {name} = \"${{NAME}}\""),
+                );
                 return None;
             }
             return Some(Secret::new(value.clone()));
         }
-        match Secret::from_file(&self.resolve(file?)) {
+        let file = self.resolve(file?);
+        match Secret::from_file(&file) {
             Ok(secret) => Some(secret),
-            Err(problem) => {
+            Err(error) => {
                 let key = format!("{name}_file");
+                let problem = format!("no secret in {}: {error}", file.display());
                 self.find(&[section, &[key.as_str()]].concat(), problem);
                 None
             }
@@ -90,32 +109,52 @@ impl Check<'_, '_> {
 }
 
 pub fn lower(config: Config, file: &Path, tree: &Tree, findings: &mut Findings) -> Plan {
-    let folder = file.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
+    let folder = file
+        .parent()
+        .filter(|p| !p.as_os_str().is_empty())
+        .unwrap_or(Path::new("."))
+        .to_owned();
     let mut check = Check { tree, findings, folder };
     let gateway_id = config.gateway.id.0.clone();
     let zone = Zone(config.gateway.timezone.0);
     let data_dir = check.resolve(&config.gateway.data_dir);
     if config.gateway.shift_starts.is_empty() {
-        check.find(&["gateway", "shift_starts"], "a day has at least one shift; write one start such as \"08:00\"");
+        check.find(
+            &["gateway", "shift_starts"],
+            "a day has at least one shift; write one start such as \"08:00\"",
+        );
     }
     if config.buffer.max_size.0 < BUFFER_BYTES_MIN {
-        check.find(&["buffer", "max_size"], format!("{} is too small; write at least \"64 MiB\"", config.buffer.max_size));
+        check.find(
+            &["buffer", "max_size"],
+            format!("{} is too small; write at least \"64 MiB\"", config.buffer.max_size),
+        );
     }
     if !config.web.listen.ip().is_loopback() {
         check.find(
             &["web", "listen"],
-            format!("{} can be reached from outside, which needs accounts; write \"127.0.0.1:{}\"", config.web.listen, config.web.listen.port()),
+            format!(
+                "{} can be reached from outside, which needs accounts; write \"127.0.0.1:{}\"",
+                config.web.listen,
+                config.web.listen.port()
+            ),
         );
     }
     check_addresses(&config, &mut check);
     let modbus = lower_modbus(&config, &mut check);
-    let topics: HashMap<_, _> =
-        config.mqtt.iter().map(|(name, broker)| (format!("mqtt/{name}"), lower_topics(name, broker, &mut check))).collect();
+    let topics: HashMap<_, _> = config
+        .mqtt
+        .iter()
+        .map(|(name, broker)| (format!("mqtt/{name}"), lower_topics(name, broker, &mut check)))
+        .collect();
     let mqtt = lower_brokers(&config.mqtt, &gateway_id, &mut check);
     check_equipment(&config, &mut check);
     let (stations, benches) = lower_stations(&config, &mut check);
     let upstreams = lower_upstreams(&config, &gateway_id, zone, &mut check);
-    let every = config.reference.as_ref().map_or(Duration::from_secs(30), |reference| reference.every.0);
+    let every = config
+        .reference
+        .as_ref()
+        .map_or(Duration::from_secs(30), |reference| reference.every.0);
     let reference = config.reference.as_ref().and_then(|reference| {
         lower_reference(reference, &upstreams, config.gateway.workshop_id, &data_dir, &mut check)
     });
@@ -134,10 +173,23 @@ pub fn lower(config: Config, file: &Path, tree: &Tree, findings: &mut Findings) 
             zone,
             shift_starts: config.gateway.shift_starts.iter().map(|start| start.0).collect(),
             topics,
-            equipment: config.equipment.iter().map(|(code, e)| (code.clone(), equipment_settings(e))).collect(),
+            equipment: config
+                .equipment
+                .iter()
+                .map(|(code, e)| (code.clone(), equipment_settings(e)))
+                .collect(),
             stations: benches,
         },
-        web: web::Settings { listen: config.web.listen, zone },
+        web: web::Settings {
+            listen: config.web.listen,
+            zone,
+            identity: web::Identity {
+                gateway_id: gateway_id.clone(),
+                tenant_id: config.gateway.tenant_id,
+                workshop_id: config.gateway.workshop_id,
+                workshop_name: config.gateway.workshop_name.clone(),
+            },
+        },
         gateway_id,
         data_dir,
         mqtt,
@@ -153,6 +205,7 @@ fn equipment_settings(equipment: &super::sections::Equipment) -> EquipmentSettin
     EquipmentSettings {
         name: equipment.name.clone(),
         equipment_id: equipment.equipment_id,
+        ideal_cycle: equipment.ideal_cycle.map(|cycle| cycle.0),
         offline_after: equipment.offline_after.map(|after| after.0),
     }
 }
@@ -165,7 +218,10 @@ fn check_addresses(config: &Config, check: &mut Check) {
             && address.port() != 0
             && let Some(other) = taken.insert(address, format!("[station.{name}]"))
         {
-            check.find(&["station", name, "scanner"], format!("{address} is taken by {other}; give each its own port"));
+            check.find(
+                &["station", name, "scanner"],
+                format!("{address} is taken by {other}; give each its own port"),
+            );
         }
     }
 }
@@ -174,7 +230,10 @@ fn lower_modbus(config: &Config, check: &mut Check) -> Vec<(String, modbus::Sett
     let mut readers: BTreeMap<(String, String), String> = BTreeMap::new();
     for (name, connection) in &config.modbus {
         for (path, problem) in connection.check() {
-            let path: Vec<&str> = ["modbus", name].into_iter().chain(path.iter().map(String::as_str)).collect();
+            let path: Vec<&str> = ["modbus", name]
+                .into_iter()
+                .chain(path.iter().map(String::as_str))
+                .collect();
             check.find(&path, problem);
         }
         for (device_name, device) in &connection.device {
@@ -182,12 +241,22 @@ fn lower_modbus(config: &Config, check: &mut Check) -> Vec<(String, modbus::Sett
                 let reader = format!("modbus.{name}.device.{device_name}");
                 if let Some(other) = readers.insert((device.equipment.clone(), point.clone()), reader) {
                     let path = ["modbus", name, "device", device_name, "points", point];
-                    check.find(&path, format!("{}.{point} is read by {other} too; give one of them another name", device.equipment));
+                    check.find(
+                        &path,
+                        format!(
+                            "{}.{point} is read by {other} too; give one of them another name",
+                            device.equipment
+                        ),
+                    );
                 }
             }
         }
     }
-    config.modbus.iter().map(|(name, connection)| (name.clone(), connection.clone())).collect()
+    config
+        .modbus
+        .iter()
+        .map(|(name, connection)| (name.clone(), connection.clone()))
+        .collect()
 }
 
 fn lower_topics(broker: &str, section: &Mqtt, check: &mut Check) -> Vec<TopicRule> {
@@ -207,7 +276,10 @@ fn lower_topics(broker: &str, section: &Mqtt, check: &mut Check) -> Vec<TopicRul
                 map: point.map.clone().into_iter().collect(),
                 deadband: point.deadband,
             };
-            (point.at.as_ref().map(|at| at.0.clone()).unwrap_or_default(), Arc::new(def))
+            (
+                point.at.as_ref().map(|at| at.0.clone()).unwrap_or_default(),
+                Arc::new(def),
+            )
         });
         rules.push(TopicRule {
             filter: topic.filter.0.clone(),
@@ -231,15 +303,24 @@ fn check_topic(path: &[&str], topic: &Topic, check: &mut Check) {
         check.find(path, "says nothing; add points");
     }
     if topic.max_payload.0 > buffer::RECORD_BYTES_MAX as u64 {
-        check.find(&deeper("max_payload"), "a record holds at most 96 KiB; write no more than that");
+        check.find(
+            &deeper("max_payload"),
+            "a record holds at most 96 KiB; write no more than that",
+        );
     }
     let is_value = topic.format == TopicFormat::Value;
     if is_value && topic.points.len() != 1 {
-        check.find(&deeper("points"), "a bare value is one point; write exactly one, or format = \"json\"");
+        check.find(
+            &deeper("points"),
+            "a bare value is one point; write exactly one, or format = \"json\"",
+        );
     }
     match &topic.equipment.0 {
         EquipmentAt::Pointer(_) if is_value => {
-            check.find(&deeper("equipment"), "a bare value has no JSON to point into; take a topic level such as \"{1}\"");
+            check.find(
+                &deeper("equipment"),
+                "a bare value has no JSON to point into; take a topic level such as \"{1}\"",
+            );
         }
         EquipmentAt::Topic(parts) => {
             let levels = topic.filter.0.split('/').count();
@@ -249,7 +330,10 @@ fn check_topic(path: &[&str], topic: &Topic, check: &mut Check) {
                 _ => None,
             });
             if let Some(level) = beyond {
-                check.find(&deeper("equipment"), format!("the filter has {levels} levels, counted from 0: there is no level {level}"));
+                check.find(
+                    &deeper("equipment"),
+                    format!("the filter has {levels} levels, counted from 0: there is no level {level}"),
+                );
             }
         }
         EquipmentAt::Pointer(_) => {}
@@ -269,24 +353,47 @@ fn check_topic(path: &[&str], topic: &Topic, check: &mut Check) {
 
 fn check_point(path: &[&str], role: Option<Role>, has_map: bool, deadband: Option<f64>, check: &mut Check) {
     if has_map && role != Some(Role::State) {
-        check.find(&[path, &["map"]].concat(), "a map gives names to states; add role = \"state\"");
+        check.find(
+            &[path, &["map"]].concat(),
+            "a map gives names to states; add role = \"state\"",
+        );
     }
     if deadband.is_some_and(|band| !band.is_finite() || band < 0.0) {
         check.find(&[path, &["deadband"]].concat(), "a deadband is 0 or more");
     }
 }
 
-fn lower_brokers(brokers: &BTreeMap<String, Mqtt>, gateway_id: &str, check: &mut Check) -> Vec<(String, mqtt::Settings)> {
+fn lower_brokers(
+    brokers: &BTreeMap<String, Mqtt>,
+    gateway_id: &str,
+    check: &mut Check,
+) -> Vec<(String, mqtt::Settings)> {
     let mut lowered = Vec::new();
     for (name, broker) in brokers {
         let section = ["mqtt", name.as_str()];
-        let password = check.secret(&section, "password", broker.password.as_ref(), broker.password_file.as_ref());
+        let password = check.secret(
+            &section,
+            "password",
+            broker.password.as_ref(),
+            broker.password_file.as_ref(),
+        );
         if broker.username.is_none() && (broker.password.is_some() || broker.password_file.is_some()) {
             check.find(&section, "a password without a username; add username");
         }
-        let credentials = broker.username.clone().map(|user| (user, password.unwrap_or_else(|| Secret::new(String::new()))));
-        let Some(transport) = lower_transport(&section, broker, check) else { continue };
-        let qos = |topic: &Topic| if topic.qos.0 == 0 { mqtt::Qos::AtMostOnce } else { mqtt::Qos::AtLeastOnce };
+        let credentials = broker
+            .username
+            .clone()
+            .map(|user| (user, password.unwrap_or_else(|| Secret::new(String::new()))));
+        let Some(transport) = lower_transport(&section, broker, check) else {
+            continue;
+        };
+        let qos = |topic: &Topic| {
+            if topic.qos.0 == 0 {
+                mqtt::Qos::AtMostOnce
+            } else {
+                mqtt::Qos::AtLeastOnce
+            }
+        };
         let settings = mqtt::Settings {
             protocol: match broker.protocol {
                 MqttProtocol::V311 => mqtt::Protocol::V311,
@@ -298,7 +405,11 @@ fn lower_brokers(brokers: &BTreeMap<String, Mqtt>, gateway_id: &str, check: &mut
             url: broker.url.text.clone(),
             client_id: broker.client_id.clone().unwrap_or_else(|| gateway_id.to_owned()),
             credentials,
-            filters: broker.topic.iter().map(|topic| (topic.filter.0.clone(), qos(topic))).collect(),
+            filters: broker
+                .topic
+                .iter()
+                .map(|topic| (topic.filter.0.clone(), qos(topic)))
+                .collect(),
         };
         lowered.push((name.clone(), settings));
     }
@@ -314,16 +425,30 @@ fn lower_transport(section: &[&str], broker: &Mqtt, check: &mut Check) -> Option
     let is_tls = matches!(broker.url.scheme, MqttScheme::Mqtts | MqttScheme::Wss);
     if !is_tls {
         for (key, _) in files.iter().filter(|(_, file)| file.is_some()) {
-            check.find(&[section, &[*key]].concat(), "the connection is not encrypted; write mqtts:// or wss:// in url");
+            check.find(
+                &[section, &[*key]].concat(),
+                "the connection is not encrypted; write mqtts:// or wss:// in url",
+            );
         }
-        let plain = if broker.url.scheme == MqttScheme::Ws { mqtt::Transport::Ws } else { mqtt::Transport::Tcp };
+        let plain = if broker.url.scheme == MqttScheme::Ws {
+            mqtt::Transport::Ws
+        } else {
+            mqtt::Transport::Tcp
+        };
         return Some(plain);
     }
     if broker.client_cert_file.is_some() != broker.client_key_file.is_some() {
-        check.find(section, "a client certificate needs its key: set both client_cert_file and client_key_file");
+        check.find(
+            section,
+            "a client certificate needs its key: set both client_cert_file and client_key_file",
+        );
     }
     let [ca, client_cert, client_key] = files.map(|(_, file)| file.as_ref().map(|path| check.resolve(path)));
-    let files = tls::Files { ca: ca.as_deref(), client_cert: client_cert.as_deref(), client_key: client_key.as_deref() };
+    let files = tls::Files {
+        ca: ca.as_deref(),
+        client_cert: client_cert.as_deref(),
+        client_key: client_key.as_deref(),
+    };
     match tls::client_config(&files) {
         Ok(config) if broker.url.scheme == MqttScheme::Wss => Some(mqtt::Transport::Wss(config)),
         Ok(config) => Some(mqtt::Transport::Tls(config)),
@@ -337,7 +462,13 @@ fn lower_transport(section: &[&str], broker: &Mqtt, check: &mut Check) -> Option
 /// A name that no source will ever speak of is a slip of the pen.
 fn check_equipment(config: &Config, check: &mut Check) {
     let mut known: BTreeSet<&str> = config.equipment.keys().map(String::as_str).collect();
-    known.extend(config.modbus.values().flat_map(|c| c.device.values()).map(|device| device.equipment.as_str()));
+    known.extend(
+        config
+            .modbus
+            .values()
+            .flat_map(|c| c.device.values())
+            .map(|device| device.equipment.as_str()),
+    );
     let mut is_open = false;
     for topic in config.mqtt.values().flat_map(|broker| &broker.topic) {
         match &topic.equipment.0 {
@@ -351,12 +482,18 @@ fn check_equipment(config: &Config, check: &mut Check) {
         }
     }
     for (name, station) in &config.station {
-        let Some(equipment) = station.equipment.as_deref() else { continue };
+        let Some(equipment) = station.equipment.as_deref() else {
+            continue;
+        };
         let was_wrong = check.tree.removed.contains(equipment);
         // With names that come from topics any could be right, but then it can be declared as well.
         let is_declared = known.contains(equipment);
         if !is_declared && !was_wrong {
-            let hint = if is_open { ", so that a slip of the pen is not taken for a machine" } else { "" };
+            let hint = if is_open {
+                ", so that a slip of the pen is not taken for a machine"
+            } else {
+                ""
+            };
             check.find(
                 &["station", name, "equipment"],
                 format!("no source and no section speaks of `{equipment}`; add [equipment.{equipment}]{hint}"),
@@ -373,7 +510,10 @@ fn lower_stations(config: &Config, check: &mut Check) -> (Vec<scanner::Settings>
             check.find(&["station", name], "a station's name has at most 50 characters");
         }
         if station.terminator.is_empty() {
-            check.find(&["station", name, "terminator"], "without a terminator no scan ever ends; write \"\\r\" or \"\\r\\n\"");
+            check.find(
+                &["station", name, "terminator"],
+                "without a terminator no scan ever ends; write \"\\r\" or \"\\r\\n\"",
+            );
         }
         scanners.push(scanner::Settings {
             station: name.as_str().into(),
@@ -408,27 +548,43 @@ fn labels(station: &Station) -> Vec<Label> {
         LabelName::Quantity => LabelKind::Quantity,
     };
     let patterns = station.patterns.iter().flatten();
-    patterns.map(|(name, pattern)| Label { kind: kind(name), pattern: pattern.0.clone() }).collect()
+    patterns
+        .map(|(name, pattern)| Label {
+            kind: kind(name),
+            pattern: pattern.0.clone(),
+        })
+        .collect()
 }
 
 fn lower_upstreams(config: &Config, gateway_id: &str, zone: Zone, check: &mut Check) -> Vec<forward::Settings> {
     let client = match forward::http::client() {
         Ok(client) => client,
         Err(error) => {
-            check.find(&["upstream"], format!("no HTTP client: {}", crate::files::causes(&error)));
+            check.find(
+                &["upstream"],
+                format!("no HTTP client: {}", crate::files::causes(&error)),
+            );
             return Vec::new();
         }
     };
     let mut lowered = Vec::new();
     for (name, upstream) in &config.upstream {
         let section = ["upstream", name.as_str()];
-        let is_file_name = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        let is_file_name = name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
         if !is_file_name || name.len() > 64 {
             check.find(&section, "an upstream's name is 1 to 64 of letters, digits, - and _");
         }
         check_limits(&section, upstream, check);
         let token = check.secret(&section, "token", upstream.token.as_ref(), upstream.token_file.as_ref());
-        let is_wanted = |kind: &Kind| upstream.send.iter().map(|topic: &SendTopic| topic.name()).any(|t| t == kind.topic());
+        let is_wanted = |kind: &Kind| {
+            upstream
+                .send
+                .iter()
+                .map(|topic: &SendTopic| topic.name())
+                .any(|t| t == kind.topic())
+        };
         lowered.push(forward::Settings {
             name: name.clone(),
             gateway_id: gateway_id.to_owned(),
@@ -453,10 +609,16 @@ fn lower_upstreams(config: &Config, gateway_id: &str, zone: Zone, check: &mut Ch
 
 fn check_limits(section: &[&str], upstream: &Upstream, check: &mut Check) {
     if upstream.send.is_empty() {
-        check.find(&[section, &["send"]].concat(), "sends nothing; leave it out to send all");
+        check.find(
+            &[section, &["send"]].concat(),
+            "sends nothing; leave it out to send all",
+        );
     }
     if !(1..=BATCH_RECORDS_MAX).contains(&upstream.max_records) {
-        check.find(&[section, &["max_records"]].concat(), format!("write 1 to {BATCH_RECORDS_MAX}"));
+        check.find(
+            &[section, &["max_records"]].concat(),
+            format!("write 1 to {BATCH_RECORDS_MAX}"),
+        );
     }
     if !(1024..=BATCH_BYTES_MAX).contains(&upstream.max_bytes.0) {
         check.find(&[section, &["max_bytes"]].concat(), "write \"1 KiB\" to \"64 MiB\"");
@@ -479,7 +641,10 @@ fn lower_reference(
     let Some(upstream) = upstreams.iter().find(|upstream| upstream.name == section.from) else {
         if !check.tree.removed.contains(&section.from) {
             let known: Vec<&str> = upstreams.iter().map(|upstream| upstream.name.as_str()).collect();
-            check.find(&["reference", "from"], format!("there is no [upstream.{}] (known: {})", section.from, known.join(", ")));
+            check.find(
+                &["reference", "from"],
+                format!("there is no [upstream.{}] (known: {})", section.from, known.join(", ")),
+            );
         }
         return None;
     };
@@ -488,7 +653,10 @@ fn lower_reference(
         None => match upstream.http.url.rsplit_once('/') {
             Some((folder, "batches")) => format!("{folder}/reference"),
             _ => {
-                check.find(&["reference", "from"], "the upstream's URL does not end with /batches; say where the reference call is with url");
+                check.find(
+                    &["reference", "from"],
+                    "the upstream's URL does not end with /batches; say where the reference call is with url",
+                );
                 return None;
             }
         },

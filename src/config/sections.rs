@@ -70,7 +70,9 @@ fn data() -> PathBuf {
 }
 
 fn shifts() -> Vec<ShiftStart> {
-    ["08:00", "20:00"].map(|text| ShiftStart(text.parse().expect("a time of day"))).into()
+    ["08:00", "20:00"]
+        .map(|text| ShiftStart(text.parse().expect("a time of day")))
+        .into()
 }
 
 /// Stands in the id of every record.
@@ -83,8 +85,14 @@ impl TryFrom<String> for GatewayId {
 
     fn try_from(text: String) -> Result<Self, String> {
         let is_fine = (1..=32).contains(&text.len())
-            && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-        if is_fine { Ok(Self(text)) } else { Err(format!("`{text}` is not a gateway id; write 1 to 32 of a-z, 0-9 and -")) }
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        if is_fine {
+            Ok(Self(text))
+        } else {
+            Err(format!("`{text}` is not a gateway id; write 1 to 32 of a-z, 0-9 and -"))
+        }
     }
 }
 
@@ -96,7 +104,9 @@ impl TryFrom<String> for TimeZone {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        text.parse().map(Self).map_err(|_| format!("`{text}` is not a time zone; write one such as \"Asia/Shanghai\" or \"Europe/Berlin\""))
+        text.parse().map(Self).map_err(|_| {
+            format!("`{text}` is not a time zone; write one such as \"Asia/Shanghai\" or \"Europe/Berlin\"")
+        })
     }
 }
 
@@ -108,7 +118,9 @@ impl TryFrom<String> for ShiftStart {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        NaiveTime::parse_from_str(&text, "%H:%M").map(Self).map_err(|_| format!("`{text}` is not a time of day; write one such as \"08:00\""))
+        NaiveTime::parse_from_str(&text, "%H:%M")
+            .map(Self)
+            .map_err(|_| format!("`{text}` is not a time of day; write one such as \"08:00\""))
     }
 }
 
@@ -122,7 +134,11 @@ pub struct BufferSection {
 
 impl Default for BufferSection {
     fn default() -> Self {
-        Self { max_size: Size(2 << 30), min_free_disk: Size::from_mib(256), commit_wait: CommitWait(5) }
+        Self {
+            max_size: Size(2 << 30),
+            min_free_disk: Size::from_mib(256),
+            commit_wait: CommitWait(5),
+        }
     }
 }
 
@@ -140,7 +156,11 @@ impl TryFrom<String> for CommitWait {
         }
         let period = Period::try_from(text)?;
         let ms = u64::try_from(period.0.as_millis()).unwrap_or(u64::MAX);
-        if ms <= 1000 { Ok(Self(ms)) } else { Err("commit_wait holds telemetry back; write \"auto\" or at most \"1s\"".to_owned()) }
+        if ms <= 1000 {
+            Ok(Self(ms))
+        } else {
+            Err("commit_wait holds telemetry back; write \"auto\" or at most \"1s\"".to_owned())
+        }
     }
 }
 
@@ -152,7 +172,9 @@ pub struct Web {
 
 impl Default for Web {
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8080)) }
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+        }
     }
 }
 
@@ -214,9 +236,17 @@ impl TryFrom<String> for MqttUrl {
         if url.password().is_some() || !url.username().is_empty() {
             return Err("credentials do not belong into a URL; use `username` and `password_file`".to_owned());
         }
-        let host = url.host_str().filter(|host| !host.is_empty()).ok_or_else(|| wrong("the URL has no host"))?;
+        let host = url
+            .host_str()
+            .filter(|host| !host.is_empty())
+            .ok_or_else(|| wrong("the URL has no host"))?;
         let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-        Ok(Self { scheme, host, port: url.port().unwrap_or(port), text })
+        Ok(Self {
+            scheme,
+            host,
+            port: url.port().unwrap_or(port),
+            text,
+        })
     }
 }
 
@@ -235,7 +265,9 @@ impl TryFrom<u8> for MqttProtocol {
         match level {
             4 => Ok(Self::V311),
             5 => Ok(Self::V5),
-            _ => Err(format!("{level} is not a protocol level; write 5 for MQTT 5 or 4 for MQTT 3.1.1")),
+            _ => Err(format!(
+                "{level} is not a protocol level; write 5 for MQTT 5 or 4 for MQTT 3.1.1"
+            )),
         }
     }
 }
@@ -272,9 +304,17 @@ impl TryFrom<String> for TopicFilter {
         let is_fine = !text.is_empty()
             && text.len() <= 65_535
             && !text.contains('\0')
-            && levels.iter().all(|level| !level.contains(['+', '#']) || level.len() == 1)
+            && levels
+                .iter()
+                .all(|level| !level.contains(['+', '#']) || level.len() == 1)
             && levels.iter().rev().skip(1).all(|level| *level != "#");
-        if is_fine { Ok(Self(text)) } else { Err(format!("`{text}` is not a topic filter; `+` stands for one whole level, `#` only at the end")) }
+        if is_fine {
+            Ok(Self(text))
+        } else {
+            Err(format!(
+                "`{text}` is not a topic filter; `+` stands for one whole level, `#` only at the end"
+            ))
+        }
     }
 }
 
@@ -294,7 +334,9 @@ impl TryFrom<u8> for TopicQos {
     fn try_from(qos: u8) -> Result<Self, String> {
         match qos {
             0 | 1 => Ok(Self(qos)),
-            _ => Err(format!("qos {qos} is not offered; write 1 (kept on disk before it is acknowledged) or 0")),
+            _ => Err(format!(
+                "qos {qos} is not offered; write 1 (kept on disk before it is acknowledged) or 0"
+            )),
         }
     }
 }
@@ -341,7 +383,11 @@ impl TryFrom<String> for Pointer {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        if text.starts_with('/') { Ok(Self(text)) } else { Err(format!("`{text}` is not a JSON pointer; write one such as \"/ts\"")) }
+        if text.starts_with('/') {
+            Ok(Self(text))
+        } else {
+            Err(format!("`{text}` is not a JSON pointer; write one such as \"/ts\""))
+        }
     }
 }
 
@@ -413,10 +459,12 @@ impl TryFrom<String> for StationMode {
         match text.as_str() {
             "start_stop" => Ok(Self(Mode::StartStop)),
             "report_only" => Ok(Self(Mode::ReportOnly)),
-            "piece" | "piece_count" | "crew" | "batch_traveler" => {
-                Err(format!("`{text}` is not in this version; write \"start_stop\" or \"report_only\""))
-            }
-            other => Err(format!("`{other}` is not a mode; write \"start_stop\" or \"report_only\"")),
+            "piece" | "piece_count" | "crew" | "batch_traveler" => Err(format!(
+                "`{text}` is not in this version; write \"start_stop\" or \"report_only\""
+            )),
+            other => Err(format!(
+                "`{other}` is not a mode; write \"start_stop\" or \"report_only\""
+            )),
         }
     }
 }
@@ -433,7 +481,9 @@ impl TryFrom<f64> for Fraction {
         if !(0.0..=10.0).contains(&number) {
             return Err(wrong());
         }
-        Decimal::from_f64_retain(number).map(|d| Self(d.round_dp(6))).ok_or_else(wrong)
+        Decimal::from_f64_retain(number)
+            .map(|d| Self(d.round_dp(6)))
+            .ok_or_else(wrong)
     }
 }
 
@@ -458,14 +508,18 @@ impl TryFrom<String> for LabelPattern {
 
     fn try_from(text: String) -> Result<Self, String> {
         if !text.starts_with('^') || !text.ends_with('$') {
-            return Err(format!("`{text}` would also fit part of a code; anchor it with ^ and $"));
+            return Err(format!(
+                "`{text}` would also fit part of a code; anchor it with ^ and $"
+            ));
         }
         let pattern = regex::RegexBuilder::new(&text).size_limit(1 << 20).build();
         let pattern = pattern.map_err(|e| format!("not a regular expression: {e}"))?;
         if pattern.capture_names().flatten().any(|name| name == "id") {
             Ok(Self(pattern))
         } else {
-            Err(format!("`{text}` does not say what the id is; name it as in ^MO(?<id>\\d{{8}})$"))
+            Err(format!(
+                "`{text}` does not say what the id is; name it as in ^MO(?<id>\\d{{8}})$"
+            ))
         }
     }
 }
@@ -479,13 +533,17 @@ impl TryFrom<String> for ScannerUrl {
 
     fn try_from(text: String) -> Result<Self, String> {
         let ways = "write tcp-listen://ADDRESS:PORT, tcp://HOST:PORT or serial:///dev/…?baud=9600";
-        let (scheme, rest) = text.split_once("://").ok_or_else(|| format!("`{text}` is not a URL; {ways}"))?;
+        let (scheme, rest) = text
+            .split_once("://")
+            .ok_or_else(|| format!("`{text}` is not a URL; {ways}"))?;
         match scheme {
             "tcp-listen" => rest.parse().map(|address| Self(Port::Listen(address))).map_err(|_| {
                 format!("`{rest}` is not an address to listen on; write one such as tcp-listen://0.0.0.0:9101")
             }),
             "tcp" => match rest.rsplit_once(':') {
-                Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => Ok(Self(Port::Connect(rest.to_owned()))),
+                Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => {
+                    Ok(Self(Port::Connect(rest.to_owned())))
+                }
                 _ => Err(format!("`{rest}` has no host and port; write tcp://HOST:PORT")),
             },
             "serial" => serial(rest).map(Self),
@@ -498,16 +556,41 @@ impl TryFrom<String> for ScannerUrl {
 fn serial(rest: &str) -> Result<Port, String> {
     let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
     if !path.starts_with('/') {
-        return Err(format!("`{path}` is not the path of a device; write serial:///dev/serial/by-id/…"));
+        return Err(format!(
+            "`{path}` is not the path of a device; write serial:///dev/serial/by-id/…"
+        ));
     }
-    let mut line = Line { baud: 9600, data_bits: 8, parity: Parity::None, stop_bits: 1 };
+    let mut line = Line {
+        baud: 9600,
+        data_bits: 8,
+        parity: Parity::None,
+        stop_bits: 1,
+    };
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
         let wrong = |right: &str| format!("`{value}` is not a value of {key}; write {right}");
         match key {
-            "baud" => line.baud = value.parse().ok().filter(|b| (300..=4_000_000).contains(b)).ok_or_else(|| wrong("a rate such as 9600"))?,
-            "data" => line.data_bits = value.parse().ok().filter(|b| [7, 8].contains(b)).ok_or_else(|| wrong("7 or 8"))?,
-            "stop" => line.stop_bits = value.parse().ok().filter(|b| [1, 2].contains(b)).ok_or_else(|| wrong("1 or 2"))?,
+            "baud" => {
+                line.baud = value
+                    .parse()
+                    .ok()
+                    .filter(|b| (300..=4_000_000).contains(b))
+                    .ok_or_else(|| wrong("a rate such as 9600"))?
+            }
+            "data" => {
+                line.data_bits = value
+                    .parse()
+                    .ok()
+                    .filter(|b| [7, 8].contains(b))
+                    .ok_or_else(|| wrong("7 or 8"))?
+            }
+            "stop" => {
+                line.stop_bits = value
+                    .parse()
+                    .ok()
+                    .filter(|b| [1, 2].contains(b))
+                    .ok_or_else(|| wrong("1 or 2"))?
+            }
             "parity" => {
                 line.parity = match value {
                     "none" => Parity::None,
@@ -516,10 +599,17 @@ fn serial(rest: &str) -> Result<Port, String> {
                     _ => return Err(wrong("none, even or odd")),
                 }
             }
-            _ => return Err(format!("`{key}` is not a setting of a serial line (known: baud, data, parity, stop)")),
+            _ => {
+                return Err(format!(
+                    "`{key}` is not a setting of a serial line (known: baud, data, parity, stop)"
+                ));
+            }
         }
     }
-    Ok(Port::Serial { path: path.to_owned(), line })
+    Ok(Port::Serial {
+        path: path.to_owned(),
+        line,
+    })
 }
 
 #[derive(Debug, Deserialize)]

@@ -21,6 +21,8 @@ const OFFLINE: &str = "offline";
 pub struct EquipmentSettings {
     pub name: Option<String>,
     pub equipment_id: Option<i64>,
+    /// Time for one piece at best.
+    pub ideal_cycle: Option<Duration>,
     /// Silence longer than this is the state `offline`.
     pub offline_after: Option<Duration>,
 }
@@ -61,6 +63,7 @@ impl Tracker {
             status.update_equipment(&code, |view| {
                 view.name.clone_from(&settings.name);
                 view.equipment_id = settings.equipment_id;
+                view.ideal_cycle_s = settings.ideal_cycle.map(|cycle| cycle.as_secs_f64());
             });
             equipment.insert(
                 code,

@@ -47,6 +47,16 @@ pub enum Port {
     },
 }
 
+impl std::fmt::Display for Port {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Listen(address) => write!(f, "tcp-listen://{address}"),
+            Self::Connect(address) => write!(f, "tcp://{address}"),
+            Self::Serial { path, line } => write!(f, "serial://{path} at {} baud", line.baud),
+        }
+    }
+}
+
 /// Settings of a serial line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Line {
@@ -98,6 +108,24 @@ pub async fn run(
         },
         (Port::Connect(address), _) => tcp::connect(&station, address).await,
         (Port::Serial { path, line }, _) => serial::run(&station, path, *line).await,
+    }
+}
+
+/// Opens the port once, for `check --connect`.
+pub async fn try_connect(port: &Port) -> Result<String, String> {
+    match port {
+        Port::Listen(address) => {
+            let listening = TcpListener::bind(address).await.map_err(|e| e.to_string())?;
+            drop(listening);
+            Ok(" (the address is free; the scanner has to connect)".to_owned())
+        }
+        Port::Connect(address) => tokio::net::TcpStream::connect(address)
+            .await
+            .map(|_| String::new())
+            .map_err(|e| e.to_string()),
+        Port::Serial { path, line } => serial::open(path, *line)
+            .map(|_| String::new())
+            .map_err(|e| e.to_string()),
     }
 }
 
