@@ -1,5 +1,6 @@
 //! Parses, starts the log, runs the command, tells the exit code; nothing else.
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::Parser;

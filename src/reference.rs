@@ -159,7 +159,12 @@ pub struct Reference {
 }
 
 impl Reference {
-    pub fn new(snapshot: Snapshot, confirmed_at: Timestamp, fresh_for: Duration) -> Self {
+    pub fn new(mut snapshot: Snapshot, confirmed_at: Timestamp, fresh_for: Duration) -> Self {
+        for order in &mut snapshot.orders {
+            // 100.0000 is how a database says 100; people at stations read the latter.
+            order.order_quantity = order.order_quantity.normalize();
+            order.completed_quantity = order.completed_quantity.normalize();
+        }
         Self {
             version: snapshot.version,
             confirmed_at: Some(confirmed_at),

@@ -524,6 +524,11 @@ fn lower_stations(config: &Config, check: &mut Check) -> (Vec<scanner::Settings>
         let bench = Bench {
             station: name.clone(),
             equipment: station.equipment.clone(),
+            equipment_id: station
+                .equipment
+                .as_ref()
+                .and_then(|code| config.equipment.get(code))
+                .and_then(|equipment| equipment.equipment_id),
             process: station.process.clone(),
             mode: station.mode.0,
             duplicate_window: station.duplicate_window.0,

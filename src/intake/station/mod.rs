@@ -42,6 +42,8 @@ const PAUSED_JOBS_MAX: usize = 20;
 pub struct Bench {
     pub station: String,
     pub equipment: Option<String>,
+    /// The equipment's id in the central store, as the configuration knows it.
+    pub equipment_id: Option<i64>,
     /// The station's operation, where it has only one.
     pub process: Option<String>,
     pub mode: Mode,

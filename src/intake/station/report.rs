@@ -139,7 +139,8 @@ impl Dialogue {
             equipment_id: equipment
                 .as_deref()
                 .and_then(|e| context.reference.equipment(e))
-                .and_then(|e| e.equipment_id),
+                .and_then(|e| e.equipment_id)
+                .or(context.bench.equipment_id),
             equipment,
             work_date: context.zone.production_day(context.now, first_shift),
             work_hours,
