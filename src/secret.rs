@@ -6,6 +6,8 @@ use std::path::Path;
 
 use subtle::ConstantTimeEq;
 
+const FILE_BYTES_MAX: u64 = 64 << 10;
+
 #[derive(Clone)]
 pub struct Secret(String);
 
@@ -14,14 +16,19 @@ impl Secret {
         Self(text.into())
     }
 
-    /// The file's text without the line end that editors add. An empty file is no secret.
+    /// The file's text without the line end that editors add. An empty file is no secret, and neither is a long one.
     pub fn from_file(path: &Path) -> io::Result<Self> {
+        let refused = |why| io::Error::new(io::ErrorKind::InvalidData, why);
+        if std::fs::metadata(path)?.len() > FILE_BYTES_MAX {
+            return Err(refused("the file is too long for a secret"));
+        }
         let text = std::fs::read_to_string(path)?;
         let text = text.trim_end_matches(['\r', '\n']);
         if text.is_empty() {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "the file is empty"));
+            Err(refused("the file is empty"))
+        } else {
+            Ok(Self(text.to_owned()))
         }
-        Ok(Self(text.to_owned()))
     }
 
     /// Whether `given` is the secret; how long this takes tells nothing but the length.

@@ -1,4 +1,6 @@
-//! One integration binary; this is its table of contents. Everything runs against real peers, which `park` starts.
+//! The integration tests, one binary: what they stand on (`park`), then one file for each part of the line.
 
 mod park;
+
+mod modbus;
 mod store;

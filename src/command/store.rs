@@ -9,9 +9,9 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use serde::Deserialize;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use super::EXIT_USAGE;
 use crate::secret::Secret;
 use crate::store::{self, OpenError, Settings, Store};
 
@@ -47,9 +47,6 @@ struct ConfigFile {
 
 const LISTEN_DEFAULT: &str = "127.0.0.1:9090";
 
-/// What the user asked for is wrong.
-const EXIT_USAGE: u8 = 2;
-
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let plan = match Plan::make(args) {
         Ok(plan) => plan,
@@ -74,13 +71,9 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         listener.local_addr().context("the listener has no address")?
     );
     let stop = CancellationToken::new();
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let stopping = stop.clone();
+    let (told, stopping) = (super::told_to_stop()?, stop.clone());
     tokio::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
+        told.await;
         stopping.cancel();
     });
     store::serve(store, listener, plan.token, stop)

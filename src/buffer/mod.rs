@@ -1,0 +1,409 @@
+//! The durable log between the south and the north: the only folder that names sled.
+//!
+//! Two lanes, each a [`log::Log`] of small sled databases; one writer thread (`writer`) commits groups and answers
+//! receipts after the disk has them; an upstream is a pair of places in the lanes (`cursor`). What an upstream refuses for
+//! good waits in [`dead`]. Files of a buffer:
+//!
+//! ```text
+//! lock              held while a gateway runs
+//! epoch             when this buffer was made, seconds since 1970; sequences count within it
+//! report/seg-…      one sled database per segment, named after its first sequence
+//! telemetry/seg-…   the same for what may give way
+//! cursors/NAME      how far the upstream NAME has got
+//! dead/             dead letters
+//! reserve           space to act with on a full disk
+//! ```
+//! Reading blocks on the disk: async callers go through `spawn_blocking`.
+
+mod cursor;
+mod dead;
+mod disk;
+mod end;
+mod frame;
+pub mod inspect;
+mod log;
+mod resubmit;
+mod segment;
+mod writer;
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+
+pub use cursor::{Place, Places};
+pub use dead::DeadLetter;
+pub use resubmit::ResubmitError;
+pub use segment::{SegmentError, States};
+pub use writer::Writer;
+
+use crate::clock::Zone;
+use crate::record::{Feedback, Kind, Lane, Receipt, Record, Seq};
+use crate::status::Status;
+use crate::wire::Entry;
+use cursor::CursorFile;
+use dead::DeadLetters;
+use log::Log;
+
+/// The longest record, in bytes of JSON: far below what sled keeps inline.
+pub const RECORD_BYTES_MAX: usize = 96 << 10;
+/// Groups that may wait for the writer, per lane; a full queue holds the intake, and so the sources.
+const QUEUED_COMMITS_MAX: usize = 64;
+
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub dir: PathBuf,
+    pub max_bytes: u64,
+    pub min_free_bytes: u64,
+    pub commit_wait: Duration,
+    pub gateway_id: String,
+    pub zone: Zone,
+    /// Upstreams of the configuration. Others that left a cursor behind still hold their data.
+    pub upstreams: Vec<String>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error("another process holds the buffer in {0}; stop it first, or use its API")]
+    Held(PathBuf),
+    #[error("cannot open the buffer in {dir}: {cause}")]
+    Unusable { dir: PathBuf, cause: io::Error },
+}
+
+/// The writer has ended: the gateway is stopping, or the disk failed.
+#[derive(Debug, thiserror::Error)]
+#[error("the buffer takes no more records")]
+pub struct Closed;
+
+/// What is written as one step: records, the states that follow from them, and who waits for the disk.
+#[derive(Default)]
+pub struct Commit {
+    pub records: Vec<Record>,
+    /// An empty value forgets the state of that name.
+    pub states: States,
+    pub receipts: Vec<(Receipt, Option<Feedback>)>,
+    /// Done once the disk has it, before the receipts are answered: what screens may only show then.
+    pub afterwards: Vec<Box<dyn FnOnce() + Send>>,
+    /// [`Buffer::generation`] at the time of judgement. After a refusal, everything judged before is refused too: it
+    /// may rest on a state that never reached the disk.
+    pub generation: u64,
+}
+
+impl std::fmt::Debug for Commit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "Commit({} records, {} states)",
+            self.records.len(),
+            self.states.len()
+        )
+    }
+}
+
+impl Commit {
+    /// Whether someone stands and waits for the answer.
+    fn is_urgent(&self) -> bool {
+        !self.states.is_empty() || self.records.iter().any(|r| r.kind.lane() == Lane::Report)
+    }
+}
+
+/// Last durable sequences: what follows is not there yet.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tails {
+    pub report: Seq,
+    pub telemetry: Seq,
+}
+
+impl Tails {
+    pub fn lane(&self, lane: Lane) -> Seq {
+        match lane {
+            Lane::Report => self.report,
+            Lane::Telemetry => self.telemetry,
+        }
+    }
+}
+
+/// How much to read at once.
+#[derive(Debug, Clone, Copy)]
+pub struct BatchLimit {
+    pub records: usize,
+    pub bytes: usize,
+}
+
+/// Entries that an upstream wants, and where reading got to: entries that it does not want lie between.
+#[derive(Debug)]
+pub struct Batch {
+    pub entries: Vec<Entry>,
+    pub next: Seq,
+}
+
+/// The buffer as stages hold it; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Buffer(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    dir: PathBuf,
+    epoch: u64,
+    report: Log,
+    telemetry: Log,
+    cursors: Mutex<BTreeMap<String, (CursorFile, Places)>>,
+    dead: DeadLetters,
+    /// States as they are on disk.
+    states: Mutex<States>,
+    refusals: AtomicU64,
+    tails: watch::Sender<Tails>,
+    urgent: mpsc::Sender<Commit>,
+    patient: mpsc::Sender<Commit>,
+    _lock: File,
+}
+
+impl Shared {
+    fn log(&self, lane: Lane) -> &Log {
+        match lane {
+            Lane::Report => &self.report,
+            Lane::Telemetry => &self.telemetry,
+        }
+    }
+
+    fn cursors(&self) -> MutexGuard<'_, BTreeMap<String, (CursorFile, Places)>> {
+        self.cursors.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The lowest place of any upstream, configured or not: what lies before it was delivered everywhere.
+    fn delivered_before(&self, lane: Lane) -> Seq {
+        self.cursors()
+            .values()
+            .map(|(_, places)| places.lane(lane).next)
+            .min()
+            .unwrap_or(0)
+    }
+}
+
+impl Buffer {
+    /// Opens or makes the buffer and starts its writer thread. Blocks; sets aside what is damaged.
+    pub fn open(settings: Settings, status: Status) -> Result<(Self, Writer), OpenError> {
+        let dir = settings.dir.clone();
+        let unusable = |cause| OpenError::Unusable {
+            dir: dir.clone(),
+            cause,
+        };
+        fs::create_dir_all(&settings.dir).map_err(unusable)?;
+        restrict(&settings.dir).map_err(unusable)?;
+        let lock = hold(&settings.dir)?;
+        let logs = Lane::BOTH.map(|lane| Log::open(lane, settings.dir.join(lane.name())));
+        let [report, telemetry] = logs;
+        let (report, telemetry) = (report.map_err(unusable)?, telemetry.map_err(unusable)?);
+        let (epoch, vanished) = epoch(&settings.dir, &[&report, &telemetry]).map_err(unusable)?;
+        let dead = DeadLetters::open(settings.dir.join("dead")).map_err(|e| unusable(e.into()))?;
+        let cursors = open_cursors(&settings.dir, &settings.upstreams).map_err(unusable)?;
+        disk::sync_dir(&settings.dir).map_err(unusable)?;
+        if let Some(parent) = settings.dir.parent() {
+            disk::sync_dir(parent).map_err(unusable)?;
+        }
+        let (urgent, urgent_queue) = mpsc::channel(QUEUED_COMMITS_MAX);
+        let (patient, patient_queue) = mpsc::channel(QUEUED_COMMITS_MAX);
+        let shared = Arc::new(Shared {
+            dir: settings.dir.clone(),
+            epoch,
+            report,
+            telemetry,
+            cursors: Mutex::new(cursors),
+            dead,
+            states: Mutex::default(),
+            refusals: AtomicU64::new(0),
+            tails: watch::Sender::new(Tails::default()),
+            urgent,
+            patient,
+            _lock: lock,
+        });
+        let queues = writer::Queues {
+            urgent: urgent_queue,
+            patient: patient_queue,
+        };
+        let writer =
+            Writer::start(Arc::clone(&shared), settings, queues, status, vanished).map_err(|e| unusable(e.into()))?;
+        Ok((Self(shared), writer))
+    }
+
+    /// Hands a group to the writer. Its receipts are answered after the disk has it; a full queue waits.
+    pub async fn submit(&self, commit: Commit) -> Result<(), Closed> {
+        let queue = if commit.is_urgent() {
+            &self.0.urgent
+        } else {
+            &self.0.patient
+        };
+        queue.send(commit).await.map_err(|_| Closed)
+    }
+
+    /// Counts the times that the disk refused. Who keeps state derived from what was submitted returns to
+    /// [`Buffer::states`] when this has changed.
+    pub fn generation(&self) -> u64 {
+        self.0.refusals.load(Ordering::Acquire)
+    }
+
+    pub fn states(&self) -> States {
+        self.0.states.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub fn epoch(&self) -> u64 {
+        self.0.epoch
+    }
+
+    /// Wakes whoever sends, on every commit.
+    pub fn tails(&self) -> watch::Receiver<Tails> {
+        self.0.tails.subscribe()
+    }
+
+    /// Where an upstream stands; a new one starts at the oldest record that is still here.
+    pub fn places(&self, upstream: &str) -> Places {
+        let oldest = Places {
+            epoch: self.0.epoch,
+            report: Place {
+                next: self.0.report.first(),
+                in_flight_end: 0,
+            },
+            telemetry: Place {
+                next: self.0.telemetry.first(),
+                in_flight_end: 0,
+            },
+        };
+        self.0.cursors().get(upstream).map_or(oldest, |(_, places)| *places)
+    }
+
+    /// Saves where an upstream stands, and after that the letters it refused are on disk too. Blocks on the disk.
+    pub fn advance(&self, upstream: &str, places: Places, refused: &[DeadLetter]) -> Result<(), SegmentError> {
+        if !refused.is_empty() {
+            self.0.dead.put(refused)?;
+        }
+        let mut cursors = self.0.cursors();
+        if let Some((file, known)) = cursors.get_mut(upstream) {
+            file.save(&places)?;
+            *known = places;
+        }
+        Ok(())
+    }
+
+    /// Reads what `wants` says yes to, from `from` on and below `end`, up to the limit. Blocks on the disk.
+    pub fn read(
+        &self,
+        lane: Lane,
+        from: Seq,
+        end: Seq,
+        limit: BatchLimit,
+        wants: impl Fn(Kind) -> bool,
+    ) -> Result<Batch, SegmentError> {
+        let mut entries = Vec::new();
+        let mut bytes = 0;
+        let mut too_much = None;
+        let next = self.0.log(lane).read(from, end, |entry| {
+            if !wants(entry.kind) {
+                return true;
+            }
+            bytes += entry.json.len() + crate::wire::MESSAGE_OVERHEAD;
+            if bytes > limit.bytes && !entries.is_empty() {
+                too_much = Some(entry.seq);
+                return false;
+            }
+            entries.push(entry);
+            entries.len() < limit.records && bytes < limit.bytes
+        })?;
+        Ok(Batch {
+            entries,
+            next: too_much.unwrap_or(next),
+        })
+    }
+
+    /// The oldest sequence of a lane that is still here.
+    pub fn first(&self, lane: Lane) -> Seq {
+        self.0.log(lane).first()
+    }
+
+    pub fn dead_letters(&self, id_prefix: &str, limit: usize) -> Vec<DeadLetter> {
+        self.0.dead.list(id_prefix, limit)
+    }
+
+    /// Lets go of what waits for an upstream that is no longer configured. Blocks on the disk.
+    pub fn forget_upstream(&self, name: &str) -> io::Result<bool> {
+        if self.0.cursors().remove(name).is_none() {
+            return Ok(false);
+        }
+        fs::remove_file(self.0.dir.join("cursors").join(name))?;
+        disk::sync_dir(&self.0.dir.join("cursors"))?;
+        Ok(true)
+    }
+
+    /// Upstreams that hold data here, configured or not.
+    pub fn upstreams(&self) -> Vec<(String, Places)> {
+        self.0
+            .cursors()
+            .iter()
+            .map(|(name, (_, places))| (name.clone(), *places))
+            .collect()
+    }
+
+    pub fn dir(&self) -> &Path {
+        &self.0.dir
+    }
+}
+
+/// Data of people and plants is for the service's user only.
+fn restrict(dir: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(dir, fs::Permissions::from_mode(0o700))
+}
+
+fn hold(dir: &Path) -> Result<File, OpenError> {
+    let unusable = |cause| OpenError::Unusable {
+        dir: dir.to_owned(),
+        cause,
+    };
+    let lock = File::create(dir.join("lock")).map_err(unusable)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(fs::TryLockError::WouldBlock) => Err(OpenError::Held(dir.to_owned())),
+        Err(fs::TryLockError::Error(cause)) => Err(unusable(cause)),
+    }
+}
+
+/// The epoch that the marker tells, or a new one. The marker stands outside of sled: when it is there and a lane is empty,
+/// data has vanished, and carrying on as if new would be a lie. Returns the epoch and whether that happened.
+fn epoch(dir: &Path, logs: &[&Log]) -> io::Result<(u64, bool)> {
+    let marker = dir.join("epoch");
+    let known = fs::read_to_string(&marker)
+        .ok()
+        .and_then(|text| text.trim().parse::<u64>().ok());
+    let is_empty = logs.iter().any(|log| log.newest().is_none());
+    // A marker is written after both lanes have their first segment, so without one nothing was ever answered.
+    if let Some(epoch) = known
+        && !is_empty
+    {
+        return Ok((epoch, false));
+    }
+    let now = u64::try_from(chrono::Utc::now().timestamp()).unwrap_or(1);
+    Ok((now.max(known.map_or(1, |epoch| epoch + 1)), known.is_some()))
+}
+
+fn mark_epoch(dir: &Path, epoch: u64) -> io::Result<()> {
+    disk::replace_file(&dir.join("epoch"), format!("{epoch}\n").as_bytes())
+}
+
+fn open_cursors(dir: &Path, upstreams: &[String]) -> io::Result<BTreeMap<String, (CursorFile, Places)>> {
+    let cursor_dir = dir.join("cursors");
+    fs::create_dir_all(&cursor_dir)?;
+    let mut names: Vec<String> = upstreams.to_vec();
+    for entry in fs::read_dir(&cursor_dir)? {
+        names.extend(entry?.file_name().into_string());
+    }
+    let mut cursors = BTreeMap::new();
+    for name in names {
+        let (file, places) = CursorFile::open(&cursor_dir.join(&name))?;
+        cursors.insert(name, (file, places.unwrap_or_default()));
+    }
+    Ok(cursors)
+}
