@@ -16,7 +16,7 @@ use crate::record::{Lane, Seq};
 const SLOT_LEN: usize = 64;
 /// Slots lie on different disk pages, so that a torn write harms one only.
 const SLOT_OFFSETS: [u64; 2] = [0, 4096];
-const FILE_LEN: u64 = 2 * 4096;
+const FILE_LEN: usize = 2 * 4096;
 const CRC_AT: usize = SLOT_LEN - 4;
 
 /// The place of an upstream in one lane.
@@ -143,8 +143,8 @@ impl CursorFile {
             .truncate(false)
             .open(path)?;
         // Its blocks are written now, so that saving needs no room on a full disk.
-        if file.metadata()?.len() < FILE_LEN {
-            file.write_all_at(&[0; FILE_LEN as usize], 0)?;
+        if file.metadata()?.len() < FILE_LEN as u64 {
+            file.write_all_at(&[0; FILE_LEN], 0)?;
             file.sync_all()?;
             disk::sync_dir(path.parent().unwrap_or(Path::new(".")))?;
         }

@@ -2,7 +2,7 @@
 //! power cuts, full disks and damage.
 //!
 //! * Every commit is one batch, `flush`, then our own `fdatasync` on sled's data file: sled itself only calls
-//!   `sync_file_range`. Pages that outgrow [`INLINE_BYTES_MAX`] lie in files of their own (`blobs/`), which need it too.
+//!   `sync_file_range`. Pages that outgrow a quarter of sled's segment lie in files of their own (`blobs/`), which need it too.
 //! * A directory gets its name only after its content is durable. It therefore holds the header key `h` for ever; one that
 //!   opens without it was damaged, not new.
 //! * sled reports some damage by panicking: every call into it goes through [`guard`].
@@ -21,8 +21,9 @@ use super::disk;
 
 /// sled's page cache. Its default of 1 GiB is not for gateways.
 const CACHE_BYTES: u64 = 16 << 20;
-/// sled keeps a page in its data file up to a quarter of its segment of 512 KiB, and puts up to 16 values on a page.
-pub const INLINE_BYTES_MAX: usize = 128 << 10;
+/// sled keeps a page in its data file up to a quarter of its segment of 512 KiB, and puts up to 16 values on a page before it
+/// splits it. Values up to this size never leave the data file.
+pub const INLINE_BYTES_MAX: usize = (128 << 10) / 18;
 /// sled needs about this much to open a database; on a fuller disk its failures say nothing about the content.
 const OPEN_BYTES_MIN: u64 = 4 << 20;
 /// sled's own threads may hold its file lock for a moment after the last handle has gone.
@@ -125,7 +126,7 @@ impl Db {
         guard(&self.path, || self.sled.range(range).next_back().transpose())
     }
 
-    pub fn damaged(&self, cause: impl ToString) -> SegmentError {
+    pub fn damaged(&self, cause: &dyn std::fmt::Display) -> SegmentError {
         SegmentError::Damaged {
             path: self.path.clone(),
             cause: cause.to_string(),
@@ -290,7 +291,7 @@ mod tests {
         let mut db = WriteDb::open(&path).unwrap();
         assert!(db.durable_blobs.is_empty());
         let mut batch = sled::Batch::default();
-        batch.insert(b"large", vec![7; 2 * INLINE_BYTES_MAX]);
+        batch.insert(b"large", vec![7; 200 << 10]);
         db.apply(batch).unwrap();
         assert_eq!(db.durable_blobs.len(), 1);
     }

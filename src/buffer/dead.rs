@@ -39,13 +39,13 @@ pub struct DeadLetter {
 pub struct DeadLetters {
     path: PathBuf,
     /// Nothing after a failure, until it can be opened again.
-    open: Mutex<Option<Open>>,
+    open: Mutex<Option<OpenLetters>>,
     /// sled counts by walking; this is asked for every second.
     count: AtomicU64,
 }
 
 #[derive(Debug)]
-struct Open {
+struct OpenLetters {
     db: WriteDb,
     /// Oldest first.
     telemetry_keys: VecDeque<sled::IVec>,
@@ -58,11 +58,11 @@ impl DeadLetters {
         if !path.exists() {
             Db::create(&path, HEADER, sled::Batch::default())?;
         }
-        let (open, aside) = match Open::open(&path) {
+        let (open, aside) = match OpenLetters::open(&path) {
             Err(SegmentError::Damaged { .. }) => {
                 let aside = db::set_aside(&path, "bad-dead")?;
                 Db::create(&path, HEADER, sled::Batch::default())?;
-                (Open::open(&path)?, Some(aside))
+                (OpenLetters::open(&path)?, Some(aside))
             }
             other => (other?, None),
         };
@@ -118,30 +118,30 @@ impl DeadLetters {
     }
 
     /// Does something with the open database, which is opened afresh after a failure.
-    fn with<T>(&self, act: impl FnOnce(&mut Open) -> Result<T, SegmentError>) -> Result<T, SegmentError> {
+    fn with<T>(&self, act: impl FnOnce(&mut OpenLetters) -> Result<T, SegmentError>) -> Result<T, SegmentError> {
         let mut slot = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let mut open = match slot.take() {
             Some(open) => open,
-            None => Open::open(&self.path)?,
+            None => OpenLetters::open(&self.path)?,
         };
         let done = act(&mut open)?;
         *slot = Some(open);
         Ok(done)
     }
 
-    fn apply(&self, open: &mut Open, batch: sled::Batch) -> Result<(), SegmentError> {
+    fn apply(&self, open: &mut OpenLetters, batch: sled::Batch) -> Result<(), SegmentError> {
         open.db.apply(batch)?;
         self.count.store(count(&open.db.db)?, Ordering::Relaxed);
         Ok(())
     }
 }
 
-impl Open {
+impl OpenLetters {
     fn open(path: &Path) -> Result<Self, SegmentError> {
         let db = WriteDb::open(path)?;
         let mut telemetry_keys = Vec::new();
         db.db.scan(keys_of(""), |key, value| {
-            let letter: DeadLetter = serde_json::from_slice(&value).map_err(|e| db.db.damaged(e))?;
+            let letter: DeadLetter = serde_json::from_slice(&value).map_err(|e| db.db.damaged(&e))?;
             if letter.lane == Lane::Telemetry {
                 telemetry_keys.push((letter.since, letter.sequence, key));
             }
@@ -158,7 +158,7 @@ pub fn list(db: &Db, id_prefix: &str, limit: usize) -> Result<Vec<DeadLetter>, S
     let mut letters = Vec::new();
     db.scan(keys_of(id_prefix), |_, value| {
         if letters.len() < limit {
-            letters.push(serde_json::from_slice(&value).map_err(|e| db.damaged(e))?);
+            letters.push(serde_json::from_slice(&value).map_err(|e| db.damaged(&e))?);
         }
         Ok(letters.len() < limit)
     })?;

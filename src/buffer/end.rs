@@ -3,6 +3,7 @@
 
 use std::io;
 
+use super::cursor::Cursor;
 use super::log::Log;
 use super::segment::{self, OpenEnd, States};
 use super::{SegmentError, Shared};
@@ -150,7 +151,7 @@ pub fn open_end(shared: &Shared, log: &Log) -> Result<LaneEnd, SegmentError> {
 /// Sequences below this may have been given to records that are no longer found: an upstream has got them, or they lie in
 /// a segment that was set aside, in this start or in one that a crash cut short.
 fn used_until(shared: &Shared, log: &Log, next: Seq) -> io::Result<Seq> {
-    let sent = shared.cursors.values().map(|cursor| cursor.places());
+    let sent = shared.cursors.values().map(Cursor::places);
     let sent = sent
         .filter(|places| places.epoch == shared.epoch)
         .map(|places| places.lane(log.lane))

@@ -164,7 +164,7 @@ impl Segment {
         };
         match (frame::first_of_key(&key), frame::count(&value)) {
             (Some(first), Some(count)) => Ok(first + count),
-            _ => Err(self.db.damaged("a frame is too short")),
+            _ => Err(self.db.damaged(&"a frame is too short")),
         }
     }
 
@@ -184,8 +184,8 @@ impl Segment {
         let start = self.db.last(frame::key(0).to_vec()..=frame::key(from).to_vec())?;
         let start = start.and_then(|(key, _)| frame::first_of_key(&key)).unwrap_or(from);
         self.db.scan(frames_from(start), |key, value| {
-            let first = frame::first_of_key(&key).ok_or_else(|| self.db.damaged("a key is too short"))?;
-            let entries = frame::unpack(first, &Bytes::from_owner(value)).map_err(|e| self.db.damaged(e))?;
+            let first = frame::first_of_key(&key).ok_or_else(|| self.db.damaged(&"a key is too short"))?;
+            let entries = frame::unpack(first, &Bytes::from_owner(value)).map_err(|e| self.db.damaged(&e))?;
             Ok(entries.into_iter().filter(|e| e.seq >= from).all(&mut take))
         })
     }

@@ -217,14 +217,15 @@ impl Work {
         if !reports.is_empty() || !states.is_empty() {
             self.report.append(&self.shared, &reports, &states)?;
             lock(&self.shared).append(&mut states);
+            self.publish_tails();
             let is_done = |c: &mut Commit| c.is_urgent() && c.records.iter().all(|r| r.kind.lane() == Lane::Report);
             answer(group.extract_if(.., is_done));
         }
         let telemetry = of_lane(group, Lane::Telemetry);
         if !telemetry.is_empty() {
             self.telemetry.append(&self.shared, &telemetry, &States::new())?;
+            self.publish_tails();
         }
-        self.publish_tails();
         Ok(())
     }
 
