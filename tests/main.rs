@@ -2,5 +2,6 @@
 
 mod park;
 
+mod buffer;
 mod modbus;
 mod store;

@@ -1,0 +1,326 @@
+//! One sled database in its own directory: the only file that knows how sled 0.34 has to be used so that it survives
+//! power cuts, full disks and damage.
+//!
+//! * Every commit is one batch, `flush`, then our own `fdatasync` on sled's data file: sled itself only calls
+//!   `sync_file_range`. Pages that outgrow a quarter of sled's segment lie in files of their own (`blobs/`), which need it too.
+//! * A directory gets its name only after its content is durable. It therefore holds the header key `h` for ever; one that
+//!   opens without it was damaged, not new.
+//! * sled reports some damage by panicking: every call into it goes through [`guard`].
+//! * A handle that met an error stays failed and has to be opened again, after all its clones have gone.
+
+use std::collections::HashSet;
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io;
+use std::ops::RangeInclusive;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use super::disk;
+
+/// sled's page cache. Its default of 1 GiB is not for gateways.
+const CACHE_BYTES: u64 = 16 << 20;
+/// sled keeps a page in its data file up to a quarter of its segment of 512 KiB, and puts up to 16 values on a page before it
+/// splits it. Values up to this size never leave the data file.
+pub const INLINE_BYTES_MAX: usize = (128 << 10) / 18;
+/// sled needs about this much to open a database; on a fuller disk its failures say nothing about the content.
+const OPEN_BYTES_MIN: u64 = 4 << 20;
+/// sled's own threads may hold its file lock for a moment after the last handle has gone.
+const UNLOCK_WITHIN: Duration = Duration::from_secs(10);
+const HEADER_KEY: &[u8] = b"h";
+
+/// What went wrong in the log, divided by what has to be done about it.
+#[derive(Debug, thiserror::Error)]
+pub enum SegmentError {
+    /// The disk has no room; the handle is spent and must be opened again.
+    #[error("the disk is full: {0}")]
+    Full(io::Error),
+    /// The content is damaged; the segment has to be set aside.
+    #[error("segment {path} is damaged: {cause}")]
+    Damaged { path: PathBuf, cause: String },
+    /// The disk failed; what it said about earlier writes can no longer be trusted.
+    #[error("the disk failed: {0}")]
+    Failed(io::Error),
+}
+
+impl From<io::Error> for SegmentError {
+    fn from(error: io::Error) -> Self {
+        if disk::is_full(&error) {
+            Self::Full(error)
+        } else {
+            Self::Failed(error)
+        }
+    }
+}
+
+/// For callers that can only report.
+impl From<SegmentError> for io::Error {
+    fn from(error: SegmentError) -> Self {
+        match error {
+            SegmentError::Full(error) | SegmentError::Failed(error) => error,
+            damaged @ SegmentError::Damaged { .. } => Self::new(io::ErrorKind::InvalidData, damaged.to_string()),
+        }
+    }
+}
+
+/// An open database, for reading. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Db {
+    path: PathBuf,
+    sled: sled::Db,
+}
+
+impl Db {
+    /// Makes a database with its header and first content. It is durable under its name when this returns.
+    pub fn create(path: &Path, header: &str, mut content: sled::Batch) -> Result<(), SegmentError> {
+        let unfinished = beside(path, "new-");
+        if unfinished.exists() {
+            fs::remove_dir_all(&unfinished)?;
+        }
+        content.insert(HEADER_KEY, header.as_bytes());
+        let sled = open_sled(&unfinished)?;
+        guard(&unfinished, || sled.apply_batch(content).and_then(|()| sled.flush()))?;
+        drop(sled);
+        disk::sync_tree(&unfinished)?;
+        fs::rename(&unfinished, path)?;
+        disk::sync_dir(path.parent().unwrap_or(Path::new(".")))?;
+        Ok(())
+    }
+
+    pub fn open(path: &Path) -> Result<Self, SegmentError> {
+        let opened = open_sled(path).and_then(|sled| {
+            let path = path.to_owned();
+            match guard(&path, || sled.get(HEADER_KEY))? {
+                Some(_) => Ok(Self { path, sled }),
+                None => Err(SegmentError::Damaged {
+                    path,
+                    cause: "its header is missing".to_owned(),
+                }),
+            }
+        });
+        match opened {
+            Err(SegmentError::Damaged { .. }) if disk::free(path).is_ok_and(|free| free < OPEN_BYTES_MIN) => {
+                Err(SegmentError::Full(io::ErrorKind::StorageFull.into()))
+            }
+            other => other,
+        }
+    }
+
+    /// Gives the pairs of a range, in order, until `take` says that it has enough.
+    pub fn scan(
+        &self,
+        range: RangeInclusive<Vec<u8>>,
+        mut take: impl FnMut(sled::IVec, sled::IVec) -> Result<bool, SegmentError>,
+    ) -> Result<(), SegmentError> {
+        let mut pairs = guard(&self.path, || Ok(self.sled.range(range)))?;
+        while let Some((key, value)) = guard(&self.path, || pairs.next().transpose())? {
+            if !take(key, value)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    pub fn last(&self, range: RangeInclusive<Vec<u8>>) -> Result<Option<(sled::IVec, sled::IVec)>, SegmentError> {
+        guard(&self.path, || self.sled.range(range).next_back().transpose())
+    }
+
+    pub fn damaged(&self, cause: &dyn std::fmt::Display) -> SegmentError {
+        SegmentError::Damaged {
+            path: self.path.clone(),
+            cause: cause.to_string(),
+        }
+    }
+}
+
+/// The writing side of an open database.
+#[derive(Debug)]
+pub struct WriteDb {
+    pub db: Db,
+    /// sled's data file, opened a second time for `fdatasync`.
+    data: File,
+    blobs: PathBuf,
+    durable_blobs: HashSet<OsString>,
+}
+
+impl WriteDb {
+    pub fn open(path: &Path) -> Result<Self, SegmentError> {
+        let db = Db::open(path)?;
+        let mut opened = Self {
+            data: File::open(path.join("db"))?,
+            blobs: path.join("blobs"),
+            durable_blobs: HashSet::new(),
+            db,
+        };
+        opened.sync_blobs()?;
+        Ok(opened)
+    }
+
+    /// One atomic step, durable when it returns.
+    pub fn apply(&mut self, batch: sled::Batch) -> Result<(), SegmentError> {
+        let Db { path, sled } = &self.db;
+        guard(path, || sled.apply_batch(batch).and_then(|()| sled.flush()))?;
+        // Before the data file, which refers to them.
+        self.sync_blobs()?;
+        self.data.sync_data()?;
+        Ok(())
+    }
+
+    fn sync_blobs(&mut self) -> io::Result<()> {
+        let mut present = HashSet::new();
+        for entry in fs::read_dir(&self.blobs)? {
+            present.insert(entry?.file_name());
+        }
+        let mut is_changed = false;
+        for name in present.difference(&self.durable_blobs) {
+            match File::open(self.blobs.join(name)) {
+                Ok(blob) => blob.sync_all()?,
+                // sled has already replaced it by a newer one.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+            is_changed = true;
+        }
+        if is_changed {
+            disk::sync_dir(&self.blobs)?;
+        }
+        self.durable_blobs = present;
+        Ok(())
+    }
+}
+
+/// The path of a directory beside another, under the same name with a prefix.
+pub fn beside(path: &Path, prefix: &str) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!("{prefix}{name}"))
+}
+
+/// Renames a damaged directory, so that people can look at it and nothing else stumbles over it.
+pub fn set_aside(path: &Path, name: &str) -> io::Result<PathBuf> {
+    let names = std::iter::once(name.to_owned()).chain((2..).map(|nth| format!("{name}-{nth}")));
+    let aside = names
+        .map(|name| path.with_file_name(name))
+        .find(|aside| !aside.exists());
+    let aside = aside.expect("names with a counter do not run out");
+    fs::rename(path, &aside)?;
+    disk::sync_dir(path.parent().unwrap_or(Path::new(".")))?;
+    Ok(aside)
+}
+
+/// Opens with what is known to make it safe: no half-written snapshot is left in sled's way, and a second try is made
+/// without any snapshot, since a damaged one hides undamaged data.
+fn open_sled(path: &Path) -> Result<sled::Db, SegmentError> {
+    remove_snapshots(path, true)?;
+    match open_unlocked(path) {
+        Err(SegmentError::Damaged { .. }) => {
+            remove_snapshots(path, false)?;
+            open_unlocked(path)
+        }
+        other => other,
+    }
+}
+
+fn open_unlocked(path: &Path) -> Result<sled::Db, SegmentError> {
+    let config = sled::Config::new()
+        .path(path)
+        .cache_capacity(CACHE_BYTES)
+        .mode(sled::Mode::LowSpace)
+        .flush_every_ms(Some(500));
+    let deadline = Instant::now() + UNLOCK_WITHIN;
+    loop {
+        match guard(path, || config.open()) {
+            Err(SegmentError::Failed(error)) if is_locked(&error) && Instant::now() < deadline => {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            other => return other,
+        }
+    }
+}
+
+fn is_locked(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::Other && error.to_string().contains("could not acquire lock")
+}
+
+fn remove_snapshots(path: &Path, only_unfinished: bool) -> io::Result<()> {
+    let Ok(entries) = fs::read_dir(path) else { return Ok(()) };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with("snap.") && (!only_unfinished || name.ends_with(".generating")) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// Turns sled's errors and panics into ours.
+fn guard<T>(path: &Path, call: impl FnOnce() -> sled::Result<T>) -> Result<T, SegmentError> {
+    let damaged = |cause| SegmentError::Damaged {
+        path: path.to_owned(),
+        cause,
+    };
+    match catch_unwind(AssertUnwindSafe(call)) {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(sled::Error::Io(error))) => Err(error.into()),
+        Ok(Err(other)) => Err(damaged(other.to_string())),
+        Err(panic) => {
+            let cause = panic
+                .downcast_ref::<String>()
+                .map(String::as_str)
+                .or_else(|| panic.downcast_ref::<&str>().copied());
+            Err(damaged(cause.unwrap_or("sled gave up").to_owned()))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn made() -> (tempfile::TempDir, PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("seg");
+        Db::create(&path, "header", sled::Batch::default()).unwrap();
+        (dir, path)
+    }
+
+    #[test]
+    fn large_values_are_durable_too() {
+        let (_dir, path) = made();
+        let mut db = WriteDb::open(&path).unwrap();
+        assert!(db.durable_blobs.is_empty());
+        let mut batch = sled::Batch::default();
+        batch.insert(b"large", vec![7; 200 << 10]);
+        db.apply(batch).unwrap();
+        assert_eq!(db.durable_blobs.len(), 1);
+    }
+
+    #[test]
+    fn a_half_written_snapshot_and_a_damaged_one_are_overcome() {
+        let (_dir, path) = made();
+        fs::write(path.join("snap.0000000000000000.generating"), b"half").unwrap();
+        Db::open(&path).unwrap();
+        for entry in fs::read_dir(&path).unwrap().flatten() {
+            if entry.file_name().to_string_lossy().starts_with("snap.") {
+                fs::write(entry.path(), b"damaged").unwrap();
+            }
+        }
+        Db::open(&path).unwrap();
+    }
+
+    #[test]
+    fn a_database_that_opens_empty_was_damaged() {
+        let (_dir, path) = made();
+        fs::write(path.join("db"), b"").unwrap();
+        assert!(matches!(Db::open(&path), Err(SegmentError::Damaged { .. })));
+    }
+
+    #[test]
+    fn what_is_set_aside_never_replaces_what_was_set_aside_before() {
+        let (dir, path) = made();
+        assert_eq!(set_aside(&path, "bad-seg").unwrap(), dir.path().join("bad-seg"));
+        Db::create(&path, "header", sled::Batch::default()).unwrap();
+        assert_eq!(set_aside(&path, "bad-seg").unwrap(), dir.path().join("bad-seg-2"));
+    }
+}
