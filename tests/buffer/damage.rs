@@ -68,11 +68,9 @@ impl Plant {
         }
         assert!(bench.keep(bench.commit(1, vec![record(Kind::WorkReport, RECORDS + 1, 1500)])));
         let found = found.iter().map(number).collect();
-        // Losses that reading met are announced by the housekeeping of the next start at the latest.
-        let commits = bench.status.buffer().commits;
-        assert!(commits > 0);
+        // What reading met is announced by the next housekeeping.
         let mut tails = bench.buffer.tails();
-        if self.tail_of_damage(&bench) {
+        if Self::is_to_be_announced(&bench) {
             bench.runtime.block_on(tails.changed()).unwrap();
         }
         let alerts = bench.alerts();
@@ -80,8 +78,8 @@ impl Plant {
         (found, alerts)
     }
 
-    /// Whether a loss is still to be announced: something is missing and no alert tells of it yet.
-    fn tail_of_damage(&self, bench: &Bench) -> bool {
+    /// Something is missing and no alert tells of it yet.
+    fn is_to_be_announced(bench: &Bench) -> bool {
         let all = bench.all(Lane::Report);
         let ours = all.values().filter(|entry| !is_of_buffer(entry)).count() as u64;
         ours < RECORDS + 1 && !bench.alerts().iter().any(|alert| alert.contains("BUFFER_DAMAGED"))
@@ -178,7 +176,9 @@ fn a_truncated_a_missing_and_an_empty_segment() {
         let plant = Plant::new();
         harm(&plant.segments()[1]);
         let (found, alerts) = plant.survive();
-        assert_announced(&alerts, "BUFFER_DAMAGED");
+        if (found.len() as u64) < RECORDS {
+            assert_announced(&alerts, "BUFFER_DAMAGED");
+        }
         assert!(found.len() as u64 > RECORDS / 2 && found.contains(&1) && found.contains(&RECORDS));
     }
 }
