@@ -92,14 +92,11 @@ impl Batch {
     }
 }
 
-fn is_part_of(found: &[u8], key: &[u8]) -> bool {
-    found.len() == key.len() + 3 && found.starts_with(key) && found[key.len()] == 0
-}
-
-/// Behind its value's own key and before every other one: no key is another's continued by a zero.
+/// Where the further parts of a value lie: apart from all first ones. A shorter value may leave some of a longer one behind;
+/// the count tells which belong to it.
 fn part_key(key: &[u8], nth: usize) -> Vec<u8> {
     let nth = u16::try_from(nth).expect("counted as u16");
-    [key, &[0], &nth.to_be_bytes()].concat()
+    [b"p", key, &nth.to_be_bytes()].concat()
 }
 
 /// An open database, for reading. Clones share it.
@@ -151,41 +148,34 @@ impl Db {
         range: RangeInclusive<Vec<u8>>,
         mut take: impl FnMut(&[u8], Bytes) -> Result<bool, SegmentError>,
     ) -> Result<(), SegmentError> {
-        let mut raw = guard(&self.path, || Ok(self.sled.range(range)))?;
-        let mut next = || guard(&self.path, || raw.next().transpose());
-        let mut ahead = next()?;
-        while let Some((key, first)) = ahead {
-            ahead = next()?;
-            let first = Bytes::from_owner(first);
-            let count = first.first_chunk().map(|count| u16::from_le_bytes(*count));
-            let count = count.ok_or_else(|| self.damaged(&"a value is too short"))?;
-            let mut value = first.slice(PART_COUNT_LEN..);
-            if count > 1 {
-                let mut whole = value.to_vec();
-                for nth in 1..usize::from(count) {
-                    let part = ahead.take().filter(|(found, _)| *found == part_key(&key, nth));
-                    let (_, part) = part.ok_or_else(|| self.damaged(&"a part is missing"))?;
-                    whole.extend_from_slice(&part);
-                    ahead = next()?;
-                }
-                value = whole.into();
-            }
-            // Parts of a longer value that stood here before.
-            while ahead.as_ref().is_some_and(|(found, _)| is_part_of(found, &key)) {
-                ahead = next()?;
-            }
-            if !take(&key, value)? {
+        let mut pairs = guard(&self.path, || Ok(self.sled.range(range)))?;
+        while let Some((key, first)) = guard(&self.path, || pairs.next().transpose())? {
+            if !take(&key, self.whole(&key, &Bytes::from_owner(first))?)? {
                 break;
             }
         }
         Ok(())
     }
 
-    /// The last key of a range of keys that are all of the same length.
-    pub fn last_key(&self, range: RangeInclusive<Vec<u8>>) -> Result<Option<Vec<u8>>, SegmentError> {
-        let length = range.start().len();
+    /// A value with all its parts, of which the first is given.
+    fn whole(&self, key: &[u8], first: &Bytes) -> Result<Bytes, SegmentError> {
+        let count = first.first_chunk().map(|count| u16::from_le_bytes(*count));
+        let count = count.ok_or_else(|| self.damaged(&"a value is too short"))?;
+        let first = first.slice(PART_COUNT_LEN..);
+        if count <= 1 {
+            return Ok(first);
+        }
+        let mut whole = first.to_vec();
+        for nth in 1..usize::from(count) {
+            let part = guard(&self.path, || self.sled.get(part_key(key, nth)))?;
+            whole.extend_from_slice(&part.ok_or_else(|| self.damaged(&"a part is missing"))?);
+        }
+        Ok(whole.into())
+    }
+
+    pub fn last_key(&self, range: RangeInclusive<Vec<u8>>) -> Result<Option<sled::IVec>, SegmentError> {
         let last = guard(&self.path, || self.sled.range(range).next_back().transpose())?;
-        Ok(last.and_then(|(key, _)| Some(key.get(..length)?.to_vec())))
+        Ok(last.map(|(key, _)| key))
     }
 
     pub fn damaged(&self, cause: &dyn std::fmt::Display) -> SegmentError {
@@ -344,7 +334,7 @@ mod tests {
         assert_eq!(fs::read_dir(path.join("blobs")).unwrap().count(), 0);
         assert_eq!(
             db.db.last_key(vec![b'k', 0]..=vec![b'k', 255]).unwrap(),
-            Some(vec![b'k', 59])
+            Some(vec![b'k', 59].into())
         );
         let mut batch = Batch::default();
         for (key, value) in all(&db) {
