@@ -2,14 +2,15 @@
 //! power cuts, full disks and damage.
 //!
 //! * Every commit is one batch, `flush`, then our own `fdatasync` on sled's data file: sled itself only calls
-//!   `sync_file_range`. Pages that outgrow a quarter of sled's segment lie in files of their own (`blobs/`), which need it too.
+//!   `sync_file_range`.
+//! * No value is larger than [`PART_BYTES_MAX`]; a larger one is stored in parts. A page of large values would leave the data
+//!   file for a file of its own, which sled neither syncs nor survives: when a full disk refuses such a file, every later
+//!   call on the database hangs, closing it too.
 //! * A directory gets its name only after its content is durable. It therefore holds the header key `h` for ever; one that
 //!   opens without it was damaged, not new.
 //! * sled reports some damage by panicking: every call into it goes through [`guard`].
 //! * A handle that met an error stays failed and has to be opened again, after all its clones have gone.
 
-use std::collections::HashSet;
-use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
 use std::ops::RangeInclusive;
@@ -17,13 +18,16 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+
 use super::disk;
 
-/// sled's page cache. Its default of 1 GiB is not for gateways.
-const CACHE_BYTES: u64 = 16 << 20;
-/// sled keeps a page in its data file up to a quarter of its segment of 512 KiB, and puts up to 16 values on a page before it
-/// splits it. Values up to this size never leave the data file.
-pub const INLINE_BYTES_MAX: usize = (128 << 10) / 18;
+/// sled's page cache. Its default of 1 GiB is not for gateways, and what is read once in order gains nothing from one.
+const CACHE_BYTES: u64 = 2 << 20;
+/// sled keeps a page in its data file up to a quarter of its segment of 512 KiB, and splits it at 17 values.
+pub const PART_BYTES_MAX: usize = (128 << 10) / 20;
+/// In front of a value: in how many parts it is stored, u16 little endian.
+const PART_COUNT_LEN: usize = 2;
 /// sled needs about this much to open a database; on a fuller disk its failures say nothing about the content.
 const OPEN_BYTES_MIN: u64 = 4 << 20;
 /// sled's own threads may hold its file lock for a moment after the last handle has gone.
@@ -64,6 +68,37 @@ impl From<SegmentError> for io::Error {
     }
 }
 
+/// Changes that are made in one atomic step.
+#[derive(Debug, Default)]
+pub struct Batch(sled::Batch);
+
+impl Batch {
+    pub fn insert(&mut self, key: &[u8], value: &[u8]) {
+        let (first, rest) = value.split_at(value.len().min(PART_BYTES_MAX));
+        let rest = rest.chunks(PART_BYTES_MAX);
+        let count = u16::try_from(1 + rest.len()).expect("values are limited far below 400 MB");
+        self.0.insert(key, [&count.to_le_bytes(), first].concat());
+        for (nth, part) in (1..).zip(rest) {
+            self.0.insert(part_key(key, nth), part);
+        }
+    }
+
+    /// Removes a key that holds the given value.
+    pub fn remove(&mut self, key: &[u8], value: &[u8]) {
+        self.0.remove(key);
+        for nth in 1..value.len().div_ceil(PART_BYTES_MAX) {
+            self.0.remove(part_key(key, nth));
+        }
+    }
+}
+
+/// Where the further parts of a value lie: apart from all first ones. A shorter value may leave some of a longer one behind;
+/// the count tells which belong to it.
+fn part_key(key: &[u8], nth: usize) -> Vec<u8> {
+    let nth = u16::try_from(nth).expect("counted as u16");
+    [b"p", key, &nth.to_be_bytes()].concat()
+}
+
 /// An open database, for reading. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Db {
@@ -73,14 +108,14 @@ pub struct Db {
 
 impl Db {
     /// Makes a database with its header and first content. It is durable under its name when this returns.
-    pub fn create(path: &Path, header: &str, mut content: sled::Batch) -> Result<(), SegmentError> {
+    pub fn create(path: &Path, header: &str, mut content: Batch) -> Result<(), SegmentError> {
         let unfinished = beside(path, "new-");
         if unfinished.exists() {
             fs::remove_dir_all(&unfinished)?;
         }
         content.insert(HEADER_KEY, header.as_bytes());
         let sled = open_sled(&unfinished)?;
-        guard(&unfinished, || sled.apply_batch(content).and_then(|()| sled.flush()))?;
+        guard(&unfinished, || sled.apply_batch(content.0).and_then(|()| sled.flush()))?;
         drop(sled);
         disk::sync_tree(&unfinished)?;
         fs::rename(&unfinished, path)?;
@@ -111,19 +146,36 @@ impl Db {
     pub fn scan(
         &self,
         range: RangeInclusive<Vec<u8>>,
-        mut take: impl FnMut(sled::IVec, sled::IVec) -> Result<bool, SegmentError>,
+        mut take: impl FnMut(&[u8], Bytes) -> Result<bool, SegmentError>,
     ) -> Result<(), SegmentError> {
         let mut pairs = guard(&self.path, || Ok(self.sled.range(range)))?;
-        while let Some((key, value)) = guard(&self.path, || pairs.next().transpose())? {
-            if !take(key, value)? {
+        while let Some((key, first)) = guard(&self.path, || pairs.next().transpose())? {
+            if !take(&key, self.whole(&key, &Bytes::from_owner(first))?)? {
                 break;
             }
         }
         Ok(())
     }
 
-    pub fn last(&self, range: RangeInclusive<Vec<u8>>) -> Result<Option<(sled::IVec, sled::IVec)>, SegmentError> {
-        guard(&self.path, || self.sled.range(range).next_back().transpose())
+    /// A value with all its parts, of which the first is given.
+    fn whole(&self, key: &[u8], first: &Bytes) -> Result<Bytes, SegmentError> {
+        let count = first.first_chunk().map(|count| u16::from_le_bytes(*count));
+        let count = count.ok_or_else(|| self.damaged(&"a value is too short"))?;
+        let first = first.slice(PART_COUNT_LEN..);
+        if count <= 1 {
+            return Ok(first);
+        }
+        let mut whole = first.to_vec();
+        for nth in 1..usize::from(count) {
+            let part = guard(&self.path, || self.sled.get(part_key(key, nth)))?;
+            whole.extend_from_slice(&part.ok_or_else(|| self.damaged(&"a part is missing"))?);
+        }
+        Ok(whole.into())
+    }
+
+    pub fn last_key(&self, range: RangeInclusive<Vec<u8>>) -> Result<Option<sled::IVec>, SegmentError> {
+        let last = guard(&self.path, || self.sled.range(range).next_back().transpose())?;
+        Ok(last.map(|(key, _)| key))
     }
 
     pub fn damaged(&self, cause: &dyn std::fmt::Display) -> SegmentError {
@@ -140,53 +192,20 @@ pub struct WriteDb {
     pub db: Db,
     /// sled's data file, opened a second time for `fdatasync`.
     data: File,
-    blobs: PathBuf,
-    durable_blobs: HashSet<OsString>,
 }
 
 impl WriteDb {
     pub fn open(path: &Path) -> Result<Self, SegmentError> {
         let db = Db::open(path)?;
-        let mut opened = Self {
-            data: File::open(path.join("db"))?,
-            blobs: path.join("blobs"),
-            durable_blobs: HashSet::new(),
-            db,
-        };
-        opened.sync_blobs()?;
-        Ok(opened)
+        let data = File::open(path.join("db"))?;
+        Ok(Self { db, data })
     }
 
     /// One atomic step, durable when it returns.
-    pub fn apply(&mut self, batch: sled::Batch) -> Result<(), SegmentError> {
+    pub fn apply(&self, batch: Batch) -> Result<(), SegmentError> {
         let Db { path, sled } = &self.db;
-        guard(path, || sled.apply_batch(batch).and_then(|()| sled.flush()))?;
-        // Before the data file, which refers to them.
-        self.sync_blobs()?;
-        self.data.sync_data()?;
-        Ok(())
-    }
-
-    fn sync_blobs(&mut self) -> io::Result<()> {
-        let mut present = HashSet::new();
-        for entry in fs::read_dir(&self.blobs)? {
-            present.insert(entry?.file_name());
-        }
-        let mut is_changed = false;
-        for name in present.difference(&self.durable_blobs) {
-            match File::open(self.blobs.join(name)) {
-                Ok(blob) => blob.sync_all()?,
-                // sled has already replaced it by a newer one.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(error),
-            }
-            is_changed = true;
-        }
-        if is_changed {
-            disk::sync_dir(&self.blobs)?;
-        }
-        self.durable_blobs = present;
-        Ok(())
+        guard(path, || sled.apply_batch(batch.0).and_then(|()| sled.flush()))?;
+        Ok(self.data.sync_data()?)
     }
 }
 
@@ -281,19 +300,48 @@ mod tests {
     fn made() -> (tempfile::TempDir, PathBuf) {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("seg");
-        Db::create(&path, "header", sled::Batch::default()).unwrap();
+        Db::create(&path, "header", Batch::default()).unwrap();
         (dir, path)
     }
 
+    fn all(db: &WriteDb) -> Vec<(Vec<u8>, Bytes)> {
+        let mut all = Vec::new();
+        let take = |key: &[u8], value| {
+            all.push((key.to_vec(), value));
+            Ok(true)
+        };
+        db.db.scan(b"k".to_vec()..=b"l".to_vec(), take).unwrap();
+        all
+    }
+
     #[test]
-    fn large_values_are_durable_too() {
+    fn values_of_any_size_are_found_again_and_none_leaves_the_data_file() {
         let (_dir, path) = made();
-        let mut db = WriteDb::open(&path).unwrap();
-        assert!(db.durable_blobs.is_empty());
-        let mut batch = sled::Batch::default();
-        batch.insert(b"large", vec![7; 200 << 10]);
+        let db = WriteDb::open(&path).unwrap();
+        let sizes = [0, 1, PART_BYTES_MAX, PART_BYTES_MAX + 1, 300 << 10, 3 * PART_BYTES_MAX];
+        // The second round overwrites larger values by smaller ones, and the other way round.
+        for round in 0..30 {
+            let mut batch = Batch::default();
+            let mut expected = Vec::new();
+            for key in 0..60_u8 {
+                let size = sizes[(usize::from(key) + round) % sizes.len()];
+                batch.insert(&[b'k', key], &vec![key; size]);
+                expected.push((vec![b'k', key], Bytes::from(vec![key; size])));
+            }
+            db.apply(batch).unwrap();
+            assert!(all(&db) == expected);
+        }
+        assert_eq!(fs::read_dir(path.join("blobs")).unwrap().count(), 0);
+        assert_eq!(
+            db.db.last_key(vec![b'k', 0]..=vec![b'k', 255]).unwrap(),
+            Some(vec![b'k', 59].into())
+        );
+        let mut batch = Batch::default();
+        for (key, value) in all(&db) {
+            batch.remove(&key, &value);
+        }
         db.apply(batch).unwrap();
-        assert_eq!(db.durable_blobs.len(), 1);
+        assert!(all(&db).is_empty());
     }
 
     #[test]
@@ -320,7 +368,7 @@ mod tests {
     fn what_is_set_aside_never_replaces_what_was_set_aside_before() {
         let (dir, path) = made();
         assert_eq!(set_aside(&path, "bad-seg").unwrap(), dir.path().join("bad-seg"));
-        Db::create(&path, "header", sled::Batch::default()).unwrap();
+        Db::create(&path, "header", Batch::default()).unwrap();
         assert_eq!(set_aside(&path, "bad-seg").unwrap(), dir.path().join("bad-seg-2"));
     }
 }

@@ -12,7 +12,7 @@ use std::sync::{Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::db::{self, Db, SegmentError, WriteDb};
+use super::db::{self, Batch, Db, SegmentError, WriteDb};
 use crate::record::{Lane, Seq};
 
 /// Refused telemetry that is kept for people to look at.
@@ -48,7 +48,7 @@ pub struct DeadLetters {
 struct OpenLetters {
     db: WriteDb,
     /// Oldest first.
-    telemetry_keys: VecDeque<sled::IVec>,
+    telemetry_keys: VecDeque<Vec<u8>>,
 }
 
 impl DeadLetters {
@@ -56,12 +56,12 @@ impl DeadLetters {
     /// can dig.
     pub fn open(path: PathBuf) -> Result<(Self, Option<PathBuf>), SegmentError> {
         if !path.exists() {
-            Db::create(&path, HEADER, sled::Batch::default())?;
+            Db::create(&path, HEADER, Batch::default())?;
         }
         let (open, aside) = match OpenLetters::open(&path) {
             Err(SegmentError::Damaged { .. }) => {
                 let aside = db::set_aside(&path, "bad-dead")?;
-                Db::create(&path, HEADER, sled::Batch::default())?;
+                Db::create(&path, HEADER, Batch::default())?;
                 (OpenLetters::open(&path)?, Some(aside))
             }
             other => (other?, None),
@@ -77,16 +77,21 @@ impl DeadLetters {
     /// Durable when it returns, so that the cursor may pass the message.
     pub fn put(&self, letters: &[DeadLetter]) -> Result<(), SegmentError> {
         self.with(|open| {
-            let mut batch = sled::Batch::default();
+            let mut batch = Batch::default();
             for letter in letters {
-                let key = sled::IVec::from(format!("m/{}/{}", letter.message_id, letter.upstream).into_bytes());
+                let key = format!("m/{}/{}", letter.message_id, letter.upstream).into_bytes();
                 if letter.lane == Lane::Telemetry && !open.telemetry_keys.contains(&key) {
                     open.telemetry_keys.push_back(key.clone());
                 }
-                batch.insert(key, serde_json::to_vec(letter).expect("a letter has text keys"));
+                batch.insert(&key, &serde_json::to_vec(letter).expect("a letter has text keys"));
             }
-            while open.telemetry_keys.len() > TELEMETRY_LETTERS_MAX {
-                batch.remove(open.telemetry_keys.pop_front().expect("longer than its limit"));
+            while open.telemetry_keys.len() > TELEMETRY_LETTERS_MAX
+                && let Some(oldest) = open.telemetry_keys.pop_front()
+            {
+                open.db.db.scan(oldest.clone()..=oldest, |key, value| {
+                    batch.remove(key, &value);
+                    Ok(true)
+                })?;
             }
             self.apply(open, batch)
         })
@@ -95,11 +100,11 @@ impl DeadLetters {
     /// Forgets the letters of one message.
     pub fn remove(&self, message_id: &str) -> Result<usize, SegmentError> {
         self.with(|open| {
-            let mut batch = sled::Batch::default();
+            let mut batch = Batch::default();
             let mut removed = 0;
-            open.db.db.scan(keys_of(&format!("{message_id}/")), |key, _| {
+            open.db.db.scan(keys_of(&format!("{message_id}/")), |key, value| {
                 open.telemetry_keys.retain(|known| *known != key);
-                batch.remove(key);
+                batch.remove(key, &value);
                 removed += 1;
                 Ok(true)
             })?;
@@ -129,7 +134,7 @@ impl DeadLetters {
         Ok(done)
     }
 
-    fn apply(&self, open: &mut OpenLetters, batch: sled::Batch) -> Result<(), SegmentError> {
+    fn apply(&self, open: &mut OpenLetters, batch: Batch) -> Result<(), SegmentError> {
         open.db.apply(batch)?;
         self.count.store(count(&open.db.db)?, Ordering::Relaxed);
         Ok(())
@@ -143,7 +148,7 @@ impl OpenLetters {
         db.db.scan(keys_of(""), |key, value| {
             let letter: DeadLetter = serde_json::from_slice(&value).map_err(|e| db.db.damaged(&e))?;
             if letter.lane == Lane::Telemetry {
-                telemetry_keys.push((letter.since, letter.sequence, key));
+                telemetry_keys.push((letter.since, letter.sequence, key.to_vec()));
             }
             Ok(true)
         })?;

@@ -67,7 +67,7 @@ impl LaneEnd {
         // sled locks its folder, so every handle has to go before it can be opened afresh.
         self.end = None;
         log.close_newest();
-        let reopened = OpenEnd::open(&log.dir, self.first).and_then(|mut end| {
+        let reopened = OpenEnd::open(&log.dir, self.first).and_then(|end| {
             end.cut_back(self.next, states)?;
             Ok(end)
         });

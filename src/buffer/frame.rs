@@ -9,7 +9,7 @@
 
 use bytes::Bytes;
 
-use super::db::INLINE_BYTES_MAX;
+use super::db::PART_BYTES_MAX;
 use crate::record::{Kind, Record, Seq};
 use crate::wire::Entry;
 
@@ -18,8 +18,8 @@ const HEADER_LEN: usize = 1 + 2 + 8 + 4;
 const RECORD_OVERHEAD: usize = 4 + 1;
 /// Records in a frame at most.
 const FRAME_RECORDS_MAX: usize = 64;
-/// A frame is closed before it would grow beyond this, unless one record alone does.
-const FRAME_BYTES_MAX: usize = INLINE_BYTES_MAX;
+/// A frame is closed before it would grow beyond this, unless one record alone does: then it is stored in parts.
+const FRAME_BYTES_MAX: usize = PART_BYTES_MAX;
 
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("a frame is damaged: {0}")]
@@ -79,8 +79,7 @@ fn checksum(frame: &[u8]) -> u32 {
     crc.finalize()
 }
 
-/// Number of records in a frame, without checking it.
-pub fn count(frame: &[u8]) -> Option<u64> {
+fn count(frame: &[u8]) -> Option<u64> {
     Some(u64::from(u16::from_le_bytes(frame.get(1..3)?.try_into().ok()?)))
 }
 

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 
-use super::db::{self, Db, SegmentError, WriteDb};
+use super::db::{self, Batch, Db, SegmentError, WriteDb};
 use super::disk;
 use super::frame;
 use crate::record::{Lane, Record, Seq};
@@ -99,9 +99,9 @@ impl OpenEnd {
         if path_of(lane_dir, first).exists() {
             remove(lane_dir, first)?;
         }
-        let mut content = sled::Batch::default();
+        let mut content = Batch::default();
         for (name, value) in states {
-            content.insert(state_key(name), value.as_ref());
+            content.insert(&state_key(name), value);
         }
         Db::create(&path_of(lane_dir, first), &format!("{lane} {epoch} {first}"), content)?;
         Self::open(lane_dir, first)
@@ -117,34 +117,34 @@ impl OpenEnd {
     }
 
     /// Writes records from `next` on, and states, as one atomic and durable step.
-    pub fn commit(&mut self, next: Seq, records: &[&Record], states: &States) -> Result<(), SegmentError> {
-        let mut batch = sled::Batch::default();
+    pub fn commit(&self, next: Seq, records: &[&Record], states: &States) -> Result<(), SegmentError> {
+        let mut batch = Batch::default();
         for (first, bytes) in frame::pack(next, records.iter().copied()) {
-            batch.insert(&frame::key(first), bytes);
+            batch.insert(&frame::key(first), &bytes);
         }
         for (name, value) in states {
-            batch.insert(state_key(name), value.as_ref());
+            batch.insert(&state_key(name), value);
         }
         self.db.apply(batch)
     }
 
     /// Takes back what a failed commit may have left behind, records and states, so that nothing that was refused can
     /// come to life.
-    pub fn cut_back(&mut self, next: Seq, states: &States) -> Result<(), SegmentError> {
-        let mut batch = sled::Batch::default();
+    pub fn cut_back(&self, next: Seq, states: &States) -> Result<(), SegmentError> {
+        let mut batch = Batch::default();
         let mut is_needed = false;
-        self.segment.db.scan(frames_from(next), |key, _| {
-            batch.remove(key);
+        self.segment.db.scan(frames_from(next), |key, value| {
+            batch.remove(key, &value);
             is_needed = true;
             Ok(true)
         })?;
         let found = self.segment.states()?;
         for (name, value) in states.iter().filter(|(name, value)| found.get(*name) != Some(*value)) {
-            batch.insert(state_key(name), value.as_ref());
+            batch.insert(&state_key(name), value);
             is_needed = true;
         }
-        for name in found.keys().filter(|name| !states.contains_key(*name)) {
-            batch.remove(state_key(name));
+        for (name, value) in found.iter().filter(|(name, _)| !states.contains_key(*name)) {
+            batch.remove(&state_key(name), value);
             is_needed = true;
         }
         if is_needed { self.db.apply(batch) } else { Ok(()) }
@@ -159,13 +159,18 @@ impl Segment {
 
     /// The sequence after the last record.
     pub fn next(&self) -> Result<Seq, SegmentError> {
-        let Some((key, value)) = self.db.last(frames_from(0))? else {
-            return Ok(self.first);
-        };
-        match (frame::first_of_key(&key), frame::count(&value)) {
-            (Some(first), Some(count)) => Ok(first + count),
-            _ => Err(self.db.damaged(&"a frame is too short")),
-        }
+        let mut next = self.first;
+        self.read(self.last_frame(Seq::MAX)?.unwrap_or(self.first), |entry| {
+            next = entry.seq + 1;
+            true
+        })?;
+        Ok(next)
+    }
+
+    /// The first sequence of the last frame that starts at `seq` or before.
+    fn last_frame(&self, seq: Seq) -> Result<Option<Seq>, SegmentError> {
+        let key = self.db.last_key(frame::key(0).to_vec()..=frame::key(seq).to_vec())?;
+        Ok(key.and_then(|key| frame::first_of_key(&key)))
     }
 
     pub fn states(&self) -> Result<States, SegmentError> {
@@ -173,6 +178,7 @@ impl Segment {
         self.db.scan(b"s/".to_vec()..=b"s0".to_vec(), |key, value| {
             let name = String::from_utf8_lossy(key.get(2..).unwrap_or_default()).into_owned();
             if !value.is_empty() {
+                // Copied, so that it does not keep a page of sled's alive.
                 states.insert(name, Bytes::copy_from_slice(&value));
             }
             Ok(true)
@@ -183,11 +189,10 @@ impl Segment {
     /// Gives the entries from `from` on to `take` until it says that it has enough. Ends at the last record.
     pub fn read(&self, from: Seq, mut take: impl FnMut(Entry) -> bool) -> Result<(), SegmentError> {
         // The frame that holds `from` may start before it.
-        let start = self.db.last(frame::key(0).to_vec()..=frame::key(from).to_vec())?;
-        let start = start.and_then(|(key, _)| frame::first_of_key(&key)).unwrap_or(from);
+        let start = self.last_frame(from)?.unwrap_or(from);
         self.db.scan(frames_from(start), |key, value| {
-            let first = frame::first_of_key(&key).ok_or_else(|| self.db.damaged(&"a key is too short"))?;
-            let entries = frame::unpack(first, &Bytes::from_owner(value)).map_err(|e| self.db.damaged(&e))?;
+            let first = frame::first_of_key(key).ok_or_else(|| self.db.damaged(&"a key is too short"))?;
+            let entries = frame::unpack(first, &value).map_err(|e| self.db.damaged(&e))?;
             Ok(entries.into_iter().filter(|e| e.seq >= from).all(&mut take))
         })
     }
@@ -222,7 +227,7 @@ mod tests {
     fn what_is_cut_back_leaves_neither_records_nor_states() {
         let dir = tempfile::tempdir().unwrap();
         let before = states(&[("station/a", "1"), ("station/b", "1")]);
-        let mut end = OpenEnd::create(dir.path(), Lane::Report, 1, 10, &before).unwrap();
+        let end = OpenEnd::create(dir.path(), Lane::Report, 1, 10, &before).unwrap();
         end.commit(10, &[&record("kept")], &States::new()).unwrap();
         let refused = states(&[("station/a", "2"), ("station/c", "2")]);
         end.commit(11, &[&record("refused"), &record("refused too")], &refused)

@@ -68,23 +68,20 @@ impl Plant {
         }
         assert!(bench.keep(bench.commit(1, vec![record(Kind::WorkReport, RECORDS + 1, 1500)])));
         let found = found.iter().map(number).collect();
-        // Losses that reading met are announced by the housekeeping of the next start at the latest.
-        let commits = bench.status.buffer().commits;
-        assert!(commits > 0);
-        let mut tails = bench.buffer.tails();
-        if self.tail_of_damage(&bench) {
-            bench.runtime.block_on(tails.changed()).unwrap();
-        }
+        wait_for_announcements(&bench);
         let alerts = bench.alerts();
         bench.finish();
         (found, alerts)
     }
+}
 
-    /// Whether a loss is still to be announced: something is missing and no alert tells of it yet.
-    fn tail_of_damage(&self, bench: &Bench) -> bool {
-        let all = bench.all(Lane::Report);
-        let ours = all.values().filter(|entry| !is_of_buffer(entry)).count() as u64;
-        ours < RECORDS + 1 && !bench.alerts().iter().any(|alert| alert.contains("BUFFER_DAMAGED"))
+/// What reading met is announced by the next housekeeping.
+fn wait_for_announcements(bench: &Bench) {
+    let mut tails = bench.buffer.tails();
+    let all = bench.all(Lane::Report);
+    let ours = all.values().filter(|entry| !is_of_buffer(entry)).count() as u64;
+    if ours <= RECORDS && !bench.alerts().iter().any(|alert| alert.contains("BUFFER_DAMAGED")) {
+        bench.runtime.block_on(tails.changed()).unwrap();
     }
 }
 
@@ -144,6 +141,7 @@ fn the_newest_segment_is_damaged_and_its_sequences_are_not_used_again() {
             .find(|e| !is_of_buffer(e) && number(e) == RECORDS + 1)
             .unwrap();
         assert!(fresh.seq >= plant.tail, "part {part}: {} was used before", fresh.seq);
+        wait_for_announcements(&bench);
         let alerts = bench.alerts();
         if all.values().filter(|e| !is_of_buffer(e)).count() as u64 <= RECORDS {
             assert_announced(&alerts, "BUFFER_DAMAGED");
@@ -164,7 +162,7 @@ fn a_truncated_a_missing_and_an_empty_segment() {
                 .open(path.join("db"))
                 .unwrap()
                 .set_len(5000)
-                .unwrap()
+                .unwrap();
         },
         |path| fs::remove_file(path.join("conf")).unwrap(),
         |path| fs::remove_file(path.join("db")).unwrap(),
@@ -178,7 +176,9 @@ fn a_truncated_a_missing_and_an_empty_segment() {
         let plant = Plant::new();
         harm(&plant.segments()[1]);
         let (found, alerts) = plant.survive();
-        assert_announced(&alerts, "BUFFER_DAMAGED");
+        if (found.len() as u64) < RECORDS {
+            assert_announced(&alerts, "BUFFER_DAMAGED");
+        }
         assert!(found.len() as u64 > RECORDS / 2 && found.contains(&1) && found.contains(&RECORDS));
     }
 }
