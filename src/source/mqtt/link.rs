@@ -1,217 +1,188 @@
-//! One connection to a broker, MQTT 3.1.1 or 5, over rumqttc. The only file that names it in the gateway.
+//! One connection to a broker: TCP, TLS or websocket below, packets above. It holds no queue and keeps nothing for the
+//! next connection; what is not acknowledged is the broker's to send again.
+//!
+//! The library's own event loop writes one acknowledgement for every ten messages it reads, so that under a flood they
+//! fall behind without bound; here acknowledgements go out together, as they become due.
 
-use bytes::Bytes;
-use rumqttc::v5::mqttbytes::v5 as wire5;
-use rumqttc::{TlsConfiguration, v5};
+use std::sync::Arc;
+use std::time::Duration;
 
-use super::{CONNECT_WITHIN, KEEP_ALIVE, PACKET_BYTES_MAX, Protocol, Qos, RECEIVE_MAX, Settings, Transport};
+use async_tungstenite::tungstenite::client::IntoClientRequest;
+use async_tungstenite::tungstenite::http::HeaderValue;
+use bytes::{Buf, BytesMut};
+use rustls::pki_types::ServerName;
+use socket2::{SockRef, TcpKeepalive};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+use tokio_rustls::TlsConnector;
+use ws_stream_tungstenite::WsStream;
 
-/// A request never waits for the event loop: acknowledgements are as many as messages are under way.
-const REQUESTS_MAX: usize = 65_536;
+use super::codec::{self, Heard};
+use super::{CONNECT_WITHIN, KEEP_ALIVE, Protocol, Settings, Transport};
 
-pub enum Heard {
-    Message {
-        topic: Bytes,
-        body: Bytes,
-        retained: bool,
-        packet_id: Option<u16>,
-    },
-    /// The broker has granted every filter: messages flow.
-    Subscribed,
-    Other,
-}
+/// Messages handed on at once, so that acknowledgements get their turn.
+const HEARD_MAX: usize = 256;
+const INBOX_BYTES: usize = 64 << 10;
+/// A broker that takes nothing for so long is gone.
+const WRITE_WITHIN: Duration = Duration::from_secs(10);
 
-pub enum Link {
-    V311(Box<rumqttc::EventLoop>),
-    V5(v5::AsyncClient, Box<v5::EventLoop>),
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+pub struct Link {
+    stream: Box<dyn Stream>,
+    protocol: Protocol,
+    inbox: BytesMut,
+    outbox: BytesMut,
+    next_ping: Instant,
+    pong_due: Option<Instant>,
 }
 
 impl Link {
-    /// CONNECT with our persistent session, and SUBSCRIBE.
+    /// CONNECT with our persistent session, and SUBSCRIBE; both are answered when this returns.
     pub async fn connect(settings: &Settings) -> Result<Self, String> {
-        match settings.protocol {
-            Protocol::V311 => connect_v311(settings).await,
-            Protocol::V5 => connect_v5(settings).await,
+        let deadline = Instant::now() + CONNECT_WITHIN;
+        let late = |_| format!("no answer within {CONNECT_WITHIN:?}");
+        let stream = timeout_at(deadline, open(settings)).await.map_err(late)??;
+        let mut link = Self {
+            stream,
+            protocol: settings.protocol,
+            inbox: BytesMut::with_capacity(INBOX_BYTES),
+            outbox: BytesMut::new(),
+            next_ping: Instant::now() + KEEP_ALIVE,
+            pong_due: None,
+        };
+        codec::connect(settings, &mut link.outbox)?;
+        timeout_at(deadline, link.expect(|heard| matches!(heard, Heard::Connected)))
+            .await
+            .map_err(late)??;
+        codec::subscribe(settings, &mut link.outbox)?;
+        link.flush().await?;
+        Ok(link)
+    }
+
+    /// Waits for one certain answer before anything else may come.
+    async fn expect(&mut self, is_it: impl Fn(&Heard) -> bool) -> Result<(), String> {
+        self.flush().await?;
+        loop {
+            match codec::next(self.protocol, &mut self.inbox)? {
+                Some(heard) if is_it(&heard) => return Ok(()),
+                Some(heard) => return Err(format!("expected CONNACK, heard {heard:?}")),
+                None => self.read().await?,
+            }
         }
     }
 
-    /// The next thing that happens. Safe to drop and call again.
-    pub async fn next(&mut self) -> Result<Heard, String> {
-        match self {
-            Self::V311(event_loop) => match event_loop.poll().await {
-                Ok(event) => heard_v311(event),
-                Err(error) => Err(crate::files::causes(&error)),
-            },
-            Self::V5(_, event_loop) => match event_loop.poll().await {
-                Ok(event) => heard_v5(event),
-                Err(error) => Err(crate::files::causes(&error)),
-            },
-        }
-    }
-
-    /// Sends PUBACK for messages of this connection; with 3.1.1 all in one write.
-    pub async fn acknowledge(&mut self, packet_ids: &[u16]) -> Result<(), String> {
-        match self {
-            Self::V311(event_loop) => {
-                for packet_id in packet_ids {
-                    let puback = rumqttc::Request::PubAck(rumqttc::PubAck::new(*packet_id));
-                    let packet = event_loop
-                        .state
-                        .handle_outgoing_packet(puback)
-                        .map_err(|e| e.to_string())?;
-                    if let (Some(packet), Some(network)) = (packet, &mut event_loop.network) {
-                        network.write(packet).await.map_err(|e| e.to_string())?;
+    /// Waits until there is something, and gives all that there is. Safe to drop and call again.
+    pub async fn hear(&mut self, heard: &mut Vec<Heard>) -> Result<(), String> {
+        loop {
+            while heard.len() < HEARD_MAX {
+                match codec::next(self.protocol, &mut self.inbox)? {
+                    Some(Heard::Pong) => self.pong_due = None,
+                    Some(Heard::Other) => {}
+                    Some(one) => heard.push(one),
+                    None => break,
+                }
+            }
+            if !heard.is_empty() {
+                return Ok(());
+            }
+            let wake = self.pong_due.unwrap_or(self.next_ping);
+            tokio::select! {
+                read = self.read() => read?,
+                () = sleep_until(wake) => {
+                    if self.pong_due.is_some() {
+                        return Err("the broker does not answer".to_owned());
                     }
+                    codec::ping(self.protocol, &mut self.outbox)?;
+                    self.flush().await?;
+                    self.pong_due = Some(Instant::now() + KEEP_ALIVE / 2);
                 }
-                if let Some(network) = &mut event_loop.network {
-                    let flushed = tokio::time::timeout(CONNECT_WITHIN, network.flush()).await;
-                    flushed
-                        .map_err(|_| "PUBACK could not be sent in time".to_owned())?
-                        .map_err(|e| e.to_string())?;
-                }
-                Ok(())
-            }
-            Self::V5(client, _) => {
-                for packet_id in packet_ids {
-                    let mut publish = wire5::Publish::new("", v5::mqttbytes::QoS::AtLeastOnce, Bytes::new(), None);
-                    publish.pkid = *packet_id;
-                    client.try_ack(&publish).map_err(|e| e.to_string())?;
-                }
-                Ok(())
             }
         }
     }
-}
 
-fn transport(settings: &Settings) -> rumqttc::Transport {
-    match &settings.transport {
-        Transport::Tcp => rumqttc::Transport::Tcp,
-        Transport::Tls(config) => rumqttc::Transport::Tls(TlsConfiguration::Rustls(config.clone())),
-        Transport::Ws => rumqttc::Transport::Ws,
-        Transport::Wss(config) => rumqttc::Transport::Wss(TlsConfiguration::Rustls(config.clone())),
+    async fn read(&mut self) -> Result<(), String> {
+        self.inbox.reserve(INBOX_BYTES / 4);
+        match self.stream.read_buf(&mut self.inbox).await {
+            Ok(0) => Err("the broker closed the connection".to_owned()),
+            Ok(_) => Ok(()),
+            Err(error) => Err(error.to_string()),
+        }
     }
-}
 
-/// Websockets are connected to by their whole URL.
-fn address(settings: &Settings) -> &str {
-    match settings.transport {
-        Transport::Ws | Transport::Wss(_) => &settings.url,
-        Transport::Tcp | Transport::Tls(_) => &settings.host,
+    /// Acknowledges messages of this connection, all in one write.
+    pub async fn acknowledge(&mut self, packet_ids: impl Iterator<Item = u16>) -> Result<(), String> {
+        for packet_id in packet_ids {
+            codec::puback(packet_id, &mut self.outbox);
+        }
+        self.flush().await
     }
-}
 
-async fn connect_v311(settings: &Settings) -> Result<Link, String> {
-    let mut options = rumqttc::MqttOptions::new(&settings.client_id, address(settings), settings.port);
-    let packet_bytes_max = usize::try_from(PACKET_BYTES_MAX).unwrap_or(usize::MAX);
-    options
-        .set_transport(transport(settings))
-        .set_clean_session(false)
-        .set_manual_acks(true)
-        .set_keep_alive(KEEP_ALIVE)
-        .set_max_packet_size(packet_bytes_max, packet_bytes_max);
-    if let Some((user, password)) = &settings.credentials {
-        options.set_credentials(user, password.reveal());
-    }
-    let (client, mut event_loop) = rumqttc::AsyncClient::new(options, REQUESTS_MAX);
-    event_loop
-        .network_options
-        .set_connection_timeout(CONNECT_WITHIN.as_secs());
-    match event_loop.poll().await {
-        Ok(rumqttc::Event::Incoming(rumqttc::Packet::ConnAck(_))) => {}
-        Ok(other) => return Err(format!("expected CONNACK, got {other:?}")),
-        Err(error) => return Err(crate::files::causes(&error)),
-    }
-    let filters = settings.filters.iter().map(|(filter, qos)| {
-        let qos = match qos {
-            Qos::AtMostOnce => rumqttc::QoS::AtMostOnce,
-            Qos::AtLeastOnce => rumqttc::QoS::AtLeastOnce,
+    async fn flush(&mut self) -> Result<(), String> {
+        let write = async {
+            while self.outbox.has_remaining() {
+                self.stream.write_buf(&mut self.outbox).await?;
+            }
+            self.stream.flush().await
         };
-        rumqttc::SubscribeFilter::new(filter.clone(), qos)
-    });
-    client.try_subscribe_many(filters).map_err(|e| e.to_string())?;
-    Ok(Link::V311(Box::new(event_loop)))
-}
-
-async fn connect_v5(settings: &Settings) -> Result<Link, String> {
-    let mut options = v5::MqttOptions::new(&settings.client_id, address(settings), settings.port);
-    options
-        .set_transport(transport(settings))
-        .set_clean_start(false)
-        .set_session_expiry_interval(Some(u32::MAX))
-        .set_receive_maximum(Some(RECEIVE_MAX))
-        .set_manual_acks(true)
-        .set_keep_alive(KEEP_ALIVE)
-        .set_max_packet_size(Some(PACKET_BYTES_MAX))
-        .set_connection_timeout(CONNECT_WITHIN.as_secs());
-    if let Some((user, password)) = &settings.credentials {
-        options.set_credentials(user, password.reveal());
-    }
-    let (client, mut event_loop) = v5::AsyncClient::new(options, REQUESTS_MAX);
-    match event_loop.poll().await {
-        Ok(v5::Event::Incoming(wire5::Packet::ConnAck(_))) => {}
-        Ok(other) => return Err(format!("expected CONNACK, got {other:?}")),
-        Err(error) => return Err(crate::files::causes(&error)),
-    }
-    let filters = settings.filters.iter().map(|(filter, qos)| {
-        let qos = match qos {
-            Qos::AtMostOnce => v5::mqttbytes::QoS::AtMostOnce,
-            Qos::AtLeastOnce => v5::mqttbytes::QoS::AtLeastOnce,
-        };
-        wire5::Filter {
-            retain_forward_rule: wire5::RetainForwardRule::OnNewSubscribe,
-            ..wire5::Filter::new(filter.clone(), qos)
-        }
-    });
-    client.try_subscribe_many(filters).map_err(|e| e.to_string())?;
-    Ok(Link::V5(client, Box::new(event_loop)))
-}
-
-fn heard_v311(event: rumqttc::Event) -> Result<Heard, String> {
-    match event {
-        rumqttc::Event::Incoming(rumqttc::Packet::Publish(publish)) => {
-            let needs_ack = publish.qos != rumqttc::QoS::AtMostOnce;
-            Ok(Heard::Message {
-                topic: publish.topic.into_bytes().into(),
-                body: publish.payload,
-                retained: publish.retain,
-                packet_id: needs_ack.then_some(publish.pkid),
-            })
-        }
-        rumqttc::Event::Incoming(rumqttc::Packet::SubAck(granted)) => {
-            let is_refused = granted.return_codes.contains(&rumqttc::SubscribeReasonCode::Failure);
-            subscribed(is_refused)
-        }
-        rumqttc::Event::Incoming(rumqttc::Packet::Disconnect) => Err("the broker closed the connection".to_owned()),
-        _ => Ok(Heard::Other),
+        let written = timeout(WRITE_WITHIN, write)
+            .await
+            .map_err(|_| "the broker takes nothing".to_owned())?;
+        written.map_err(|error| error.to_string())?;
+        self.next_ping = Instant::now() + KEEP_ALIVE;
+        Ok(())
     }
 }
 
-fn heard_v5(event: v5::Event) -> Result<Heard, String> {
-    match event {
-        v5::Event::Incoming(wire5::Packet::Publish(publish)) => {
-            let needs_ack = publish.qos != v5::mqttbytes::QoS::AtMostOnce;
-            Ok(Heard::Message {
-                topic: publish.topic,
-                body: publish.payload,
-                retained: publish.retain,
-                packet_id: needs_ack.then_some(publish.pkid),
-            })
-        }
-        v5::Event::Incoming(wire5::Packet::SubAck(granted)) => {
-            let is_granted = |code: &wire5::SubscribeReasonCode| matches!(code, wire5::SubscribeReasonCode::Success(_));
-            subscribed(!granted.return_codes.iter().all(is_granted))
-        }
-        v5::Event::Incoming(wire5::Packet::Disconnect(reason)) => {
-            Err(format!("the broker closed the connection: {:?}", reason.reason_code))
-        }
-        _ => Ok(Heard::Other),
-    }
+async fn open(settings: &Settings) -> Result<Box<dyn Stream>, String> {
+    let address = (settings.host.as_str(), settings.port);
+    let tcp = TcpStream::connect(address).await.map_err(|e| e.to_string())?;
+    let keepalive = TcpKeepalive::new()
+        .with_time(Duration::from_secs(10))
+        .with_interval(Duration::from_secs(5));
+    let socket = SockRef::from(&tcp);
+    socket
+        .set_tcp_keepalive(&keepalive)
+        .and_then(|()| socket.set_tcp_nodelay(true))
+        .map_err(|e| e.to_string())?;
+    Ok(match &settings.transport {
+        Transport::Tcp => Box::new(tcp),
+        Transport::Tls(config) => Box::new(tls(config, settings, tcp).await?),
+        Transport::Ws => Box::new(websocket(settings, tcp).await?),
+        Transport::Wss(config) => Box::new(websocket(settings, tls(config, settings, tcp).await?).await?),
+    })
 }
 
-fn subscribed(is_refused: bool) -> Result<Heard, String> {
-    if is_refused {
-        Err("the broker refuses a topic filter; see its access rules".to_owned())
-    } else {
-        Ok(Heard::Subscribed)
+async fn tls(
+    config: &Arc<rustls::ClientConfig>,
+    settings: &Settings,
+    tcp: TcpStream,
+) -> Result<tokio_rustls::client::TlsStream<TcpStream>, String> {
+    let name = ServerName::try_from(settings.host.clone()).map_err(|e| e.to_string())?;
+    TlsConnector::from(Arc::clone(config))
+        .connect(name, tcp)
+        .await
+        .map_err(|e| format!("TLS: {e}"))
+}
+
+async fn websocket<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
+    settings: &Settings,
+    below: S,
+) -> Result<impl Stream + use<S>, String> {
+    let mut request = settings.url.as_str().into_client_request().map_err(|e| e.to_string())?;
+    request
+        .headers_mut()
+        .insert("Sec-WebSocket-Protocol", HeaderValue::from_static("mqtt"));
+    let upgraded = async_tungstenite::tokio::client_async(request, below).await;
+    let (socket, answer) = upgraded.map_err(|e| format!("websocket: {e}"))?;
+    let protocol = answer
+        .headers()
+        .get("Sec-WebSocket-Protocol")
+        .and_then(|value| value.to_str().ok());
+    if protocol.map(str::trim) != Some("mqtt") {
+        return Err("websocket: the server does not speak MQTT".to_owned());
     }
+    Ok(WsStream::new(socket))
 }

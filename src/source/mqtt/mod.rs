@@ -1,9 +1,10 @@
 //! The MQTT source: one task per broker. PUBACK only after the flush.
 //!
-//! Every connection is a fresh client and event loop (`link`): what the library keeps over a reconnect cannot be trusted.
-//! The session lives at the broker; what was not acknowledged comes again. When the disk refuses, the connection is
+//! The session lives at the broker, and nothing of ours outlives a connection (`link`): what was not acknowledged comes
+//! again. When the disk refuses, the connection is
 //! dropped so that the broker repeats later. Queues are bounded: a slow disk slows the reading, and so the broker.
 
+mod codec;
 mod link;
 
 use std::sync::Arc;
@@ -16,7 +17,8 @@ use crate::backoff::Backoff;
 use crate::record::{Feedback, Payload, Reading, Receipt, Waiting};
 use crate::secret::Secret;
 use crate::status::SourceStatus;
-use link::{Heard, Link};
+use codec::Heard;
+use link::Link;
 
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
@@ -29,6 +31,7 @@ const BACKOFF_LONGEST: Duration = Duration::from_secs(60);
 const PACKET_BYTES_MAX: u32 = 4 << 20;
 /// Unacknowledged messages that we ask a broker (MQTT 5) to keep under way: enough for a slow sync.
 const RECEIVE_MAX: u16 = 10_000;
+const ACKS_PER_WRITE_MAX: usize = 4096;
 
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -127,44 +130,57 @@ async fn hear(
     let mut link = Link::connect(settings).await?;
     let (due, mut acks) = mpsc::unbounded_channel();
     let waiting: Arc<dyn Waiting> = Arc::new(Acks { due });
-    let mut packet_ids = Vec::with_capacity(256);
-    let mut unsent = Vec::new();
+    let (mut heard, mut answers) = (Vec::new(), Vec::new());
     loop {
         tokio::select! {
-            heard = link.next() => match heard? {
-                Heard::Message { topic, body, retained, packet_id } => {
-                    let receipt = packet_id.map_or_else(Receipt::nobody, |id| Receipt::new(Arc::clone(&waiting), id.into()));
-                    let reading = Reading {
-                        source: Arc::clone(name),
-                        at: chrono::Utc::now(),
-                        payload: Payload::Message { topic, body, retained },
-                        receipt,
-                    };
-                    match readings.send_timeout(reading, INTAKE_WITHIN).await {
-                        Ok(()) => {}
-                        Err(mpsc::error::SendTimeoutError::Timeout(_)) => return Err("the gateway's disk does not keep up".to_owned()),
-                        Err(mpsc::error::SendTimeoutError::Closed(_)) => return Ok(()),
+            _ = acks.recv_many(&mut answers, ACKS_PER_WRITE_MAX) => {
+                if answers.iter().any(|due| matches!(due, Due::Refused)) {
+                    return Err("the gateway's disk takes no messages".to_owned());
+                }
+                let packet_ids = answers.drain(..).filter_map(|due| match due {
+                    Due::Ack(packet_id) => Some(packet_id),
+                    Due::Refused => None,
+                });
+                link.acknowledge(packet_ids).await?;
+            }
+            result = link.hear(&mut heard) => {
+                result?;
+                let at = chrono::Utc::now();
+                for one in heard.drain(..) {
+                    match one {
+                        Heard::Message { topic, body, retained, packet_id } => {
+                            let receipt =
+                                packet_id.map_or_else(Receipt::nobody, |id| Receipt::new(Arc::clone(&waiting), id.into()));
+                            let payload = Payload::Message { topic, body, retained };
+                            let reading = Reading { source: Arc::clone(name), at, payload, receipt };
+                            if !hand_on(readings, reading).await? {
+                                return Ok(());
+                            }
+                        }
+                        Heard::Subscribed => {
+                            tracing::info!(source = &**name, host = settings.host, port = settings.port, "subscribed");
+                            backoff.reset();
+                            status.up(at);
+                        }
+                        Heard::Connected | Heard::Pong | Heard::Other => {}
                     }
                 }
-                Heard::Subscribed => {
-                    tracing::info!(source = &**name, host = settings.host, port = settings.port, "subscribed");
-                    backoff.reset();
-                    status.up(chrono::Utc::now());
-                }
-                Heard::Other => {}
-            },
-            count = acks.recv_many(&mut packet_ids, 256) => {
-                debug_assert!(count > 0, "this task holds a sender itself");
-                for due in packet_ids.drain(..) {
-                    match due {
-                        Due::Ack(packet_id) => unsent.push(packet_id),
-                        Due::Refused => return Err("the gateway's disk takes no messages".to_owned()),
-                    }
-                }
-                link.acknowledge(&unsent).await?;
-                unsent.clear();
             }
         }
+    }
+}
+
+/// Gives a reading to the intake, waiting while that is busy. Says whether anyone is still there.
+async fn hand_on(readings: &mpsc::Sender<Reading>, reading: Reading) -> Result<bool, String> {
+    let reading = match readings.try_send(reading) {
+        Ok(()) => return Ok(true),
+        Err(mpsc::error::TrySendError::Closed(_)) => return Ok(false),
+        Err(mpsc::error::TrySendError::Full(reading)) => reading,
+    };
+    match readings.send_timeout(reading, INTAKE_WITHIN).await {
+        Ok(()) => Ok(true),
+        Err(mpsc::error::SendTimeoutError::Closed(_)) => Ok(false),
+        Err(mpsc::error::SendTimeoutError::Timeout(_)) => Err("the gateway's disk does not keep up".to_owned()),
     }
 }
 
@@ -176,11 +192,11 @@ pub async fn try_connect(settings: &Settings) -> Result<(), String> {
         ..settings.clone()
     };
     let mut link = Link::connect(&settings).await?;
+    let mut heard = Vec::new();
     loop {
-        let heard = tokio::time::timeout(CONNECT_WITHIN, link.next())
-            .await
-            .map_err(|_| "no answer to SUBSCRIBE".to_owned())?;
-        if matches!(heard?, Heard::Subscribed) {
+        let answer = tokio::time::timeout(CONNECT_WITHIN, link.hear(&mut heard)).await;
+        answer.map_err(|_| "no answer to SUBSCRIBE".to_owned())??;
+        if heard.drain(..).any(|one| matches!(one, Heard::Subscribed)) {
             return Ok(());
         }
     }
