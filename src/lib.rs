@@ -3,6 +3,7 @@ pub mod buffer;
 pub mod clock;
 pub mod command;
 pub mod config;
+pub mod demo;
 pub mod files;
 pub mod forward;
 pub mod gateway;

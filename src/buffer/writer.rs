@@ -70,8 +70,10 @@ impl Writer {
     /// Resolves with the reason when the disk has failed, otherwise never.
     pub async fn failed(&self) -> String {
         let mut failed = self.failed.clone();
-        match failed.wait_for(Option::is_some).await {
-            Ok(reason) => reason.clone().unwrap_or_default(),
+        // The lock on the watched value must not be held over an await, or no task could run this.
+        let reason = failed.wait_for(Option::is_some).await.map(|reason| reason.clone());
+        match reason {
+            Ok(reason) => reason.unwrap_or_default(),
             Err(_) => "the buffer's writer ended unexpectedly".to_owned(),
         }
     }

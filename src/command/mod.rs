@@ -2,9 +2,11 @@
 
 pub mod buffer;
 pub mod check;
+pub mod demo;
 pub mod run;
 pub mod store;
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -25,6 +27,8 @@ pub struct Cli {
 pub enum Command {
     /// Runs the gateway
     Run(run::Args),
+    /// Runs a whole simulated plant on this machine
+    Demo(demo::Args),
     /// Proves a configuration: all findings at once
     Check(check::Args),
     /// Runs the central production store
@@ -34,9 +38,26 @@ pub enum Command {
     Buffer(buffer::Command),
 }
 
+impl Cli {
+    /// What is logged when nobody says otherwise.
+    pub fn log_filter(&self) -> &'static str {
+        match self.command {
+            // It shows its own state, and what is wrong with it.
+            Command::Demo(_) => "warn",
+            _ => "info,sled=warn,sqlx=warn",
+        }
+    }
+
+    /// Whether a line on the terminal is rewritten, which the log has to clear before it writes.
+    pub fn has_live_line(&self) -> bool {
+        matches!(self.command, Command::Demo(_)) && std::io::stdout().is_terminal()
+    }
+}
+
 pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Run(args) => run::run(args).await,
+        Command::Demo(args) => demo::run(args).await,
         Command::Check(args) => check::run(args).await,
         Command::Store(args) => store::run(args).await,
         Command::Buffer(command) => buffer::run(command).await,

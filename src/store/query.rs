@@ -11,6 +11,7 @@ use super::Store;
 use super::book::load_orders;
 use super::reference::raw;
 use super::statement::{Arg, DbError, Row, Transaction, args};
+use crate::record::Lane;
 
 /// Gaps shown of one lane; `gap_count` tells of more.
 const GAPS_SHOWN_MAX: i64 = 100;
@@ -199,6 +200,18 @@ impl Store {
         values.extend(order_no.map(Arg::from));
         values.push(limit.into());
         tx.rows(select, values).await?.iter().map(report_view).collect()
+    }
+
+    /// What the ledger holds of one lane of a gateway: messages, and different sequences among them.
+    pub async fn ledger(&self, gateway_id: &str, lane: Lane, epoch: u64) -> Result<(u64, u64), DbError> {
+        let mut tx = self.database.read().await?;
+        let select = "SELECT COUNT(*) AS messages, COUNT(DISTINCT sequence) AS sequences FROM message_ledger \
+                      WHERE gateway_id = ? AND lane = ? AND epoch = ?";
+        let epoch = i64::try_from(epoch).unwrap_or(i64::MAX);
+        let row = tx.row(select, args![gateway_id, lane.name(), epoch]).await?;
+        let row = row.ok_or(DbError::Broken(sqlx::Error::RowNotFound))?;
+        let count = |column| row.get::<i64>(column).map(i64::unsigned_abs);
+        Ok((count("messages")?, count("sequences")?))
     }
 
     pub async fn gateways(&self) -> Result<Vec<GatewayView>, DbError> {
