@@ -5,12 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use lineside::command::{self, Cli};
-use mimalloc::MiMalloc;
 use tracing_subscriber::EnvFilter;
-
-/// The system's allocator keeps a heap for each thread and gives little of it back; a gateway has little to give.
-#[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     lineside::tls::install_provider();
