@@ -41,7 +41,7 @@ mod tests {
 
     #[test]
     fn delays_double_up_to_the_longest_and_start_over() {
-        let (first, longest) = (Duration::from_millis(500), Duration::from_secs(60));
+        let (first, longest) = (Duration::from_millis(500), Duration::from_mins(1));
         let mut backoff = Backoff::new(first, longest);
         for step_ms in [500, 1000, 2000, 4000, 8000, 16000, 32000, 60000, 60000] {
             let delay = backoff.next_delay();

@@ -1,1 +1,51 @@
-fn main() {}
+//! Parses, starts the log, runs the command, tells the exit code; nothing else.
+
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+use lineside::command::{self, Cli};
+use mimalloc::MiMalloc;
+use tracing_subscriber::EnvFilter;
+
+/// The system's allocator keeps a heap for each thread and gives little of it back; a gateway has little to give.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
+
+fn main() -> ExitCode {
+    lineside::tls::install_provider();
+    let cli = Cli::parse();
+    let filter = EnvFilter::try_from_env("LINESIDE_LOG").unwrap_or_else(|_| EnvFilter::new(cli.log_filter()));
+    let has_live_line = cli.has_live_line();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(move || {
+            let mut stderr = std::io::stderr();
+            if has_live_line {
+                // A terminal that is gone takes the log no more than this.
+                let _ = stderr.write_all(command::demo::CLEAR_LINE.as_bytes());
+            }
+            stderr
+        })
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("lineside: no threads to run on: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(command::run(cli)) {
+        Ok(code) => {
+            // What still runs was told to stop and had its time.
+            runtime.shutdown_timeout(std::time::Duration::from_millis(200));
+            code
+        }
+        Err(error) => {
+            eprintln!("lineside: {error:#}");
+            // After a failure nothing is tidied up: what was answered is on disk, and a failed disk must not be written to.
+            std::process::exit(1);
+        }
+    }
+}

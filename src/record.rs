@@ -95,6 +95,10 @@ impl Kind {
         &KINDS[self as usize - 1]
     }
 
+    pub fn all() -> impl Iterator<Item = Self> {
+        KINDS.iter().map(|row| row.0)
+    }
+
     pub fn from_code(code: u8) -> Option<Self> {
         KINDS.iter().find(|row| row.0 as u8 == code).map(|row| row.0)
     }
@@ -262,7 +266,7 @@ pub struct Reading {
 
 #[derive(Debug)]
 pub enum Payload {
-    /// An MQTT message, undecoded. `rule` is the index of the topic rules' connection in the intake's table.
+    /// An MQTT message, undecoded.
     Message { topic: Bytes, body: Bytes, retained: bool },
     /// One poll of one device: every configured point, read or failed.
     Poll {
@@ -362,7 +366,7 @@ impl Serialize for Points<'_> {
     }
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct PointStatus<'a> {
     pub value: Option<&'a Value>,
     pub quality: Quality,

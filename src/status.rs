@@ -228,6 +228,7 @@ pub struct StampedFeedback {
 pub struct EquipmentView {
     pub name: Option<String>,
     pub equipment_id: Option<i64>,
+    pub ideal_cycle_s: Option<f64>,
     pub state: Option<String>,
     pub state_since: Option<Timestamp>,
     pub last_heard: Option<Timestamp>,

@@ -83,7 +83,9 @@ pub struct Message<'a> {
 /// What a receiver answers: a message that is not named was stored, or had been before.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answer {
+    #[serde(default)]
     pub accepted: u64,
+    #[serde(default)]
     pub duplicate: u64,
     #[serde(default)]
     pub results: Vec<Outcome>,

@@ -22,8 +22,8 @@ use bytes::Bytes;
 
 use super::disk;
 
-/// sled's page cache. Its default of 1 GiB is not for gateways.
-const CACHE_BYTES: u64 = 16 << 20;
+/// sled's page cache. Its default of 1 GiB is not for gateways, and what is read once in order gains nothing from one.
+const CACHE_BYTES: u64 = 2 << 20;
 /// sled keeps a page in its data file up to a quarter of its segment of 512 KiB, and splits it at 17 values.
 pub const PART_BYTES_MAX: usize = (128 << 10) / 20;
 /// In front of a value: in how many parts it is stored, u16 little endian.

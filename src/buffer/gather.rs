@@ -65,7 +65,7 @@ impl Queues {
     ) -> Vec<Commit> {
         let mut group = Group::default();
         group.add(first);
-        let is_busy = last_commit.elapsed() < BUSY_WITHIN;
+        let mut is_busy = last_commit.elapsed() < BUSY_WITHIN;
         let deadline = tokio::time::Instant::now() + wait;
         loop {
             while !group.is_full()
@@ -76,10 +76,11 @@ impl Queues {
             if !is_busy || group.is_urgent || group.records >= GROUP_RECORDS_WORTH_IT || group.is_full() {
                 return group.commits;
             }
-            let Ok(Some(commit)) = timeout_at(deadline, self.next(with_patient)).await else {
-                return group.commits;
-            };
-            group.add(commit);
+            // Woken by what is urgent only: to be woken for each message would cost more than the sync that is saved.
+            match timeout_at(deadline, self.urgent.recv()).await {
+                Ok(Some(commit)) => group.add(commit),
+                Ok(None) | Err(_) => is_busy = false,
+            }
         }
     }
 }

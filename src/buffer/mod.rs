@@ -26,6 +26,7 @@ mod gather;
 pub mod inspect;
 mod log;
 mod notice;
+mod resubmit;
 mod segment;
 mod writer;
 
@@ -42,6 +43,7 @@ use tokio::sync::{mpsc, watch};
 pub use cursor::{Place, Places};
 pub use db::SegmentError;
 pub use dead::DeadLetter;
+pub use resubmit::ResubmitError;
 pub use segment::States;
 pub use writer::Writer;
 
@@ -84,14 +86,28 @@ pub enum OpenError {
 pub struct Closed;
 
 /// What is written as one step: records, the states that follow from them, and who waits for the disk.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Commit {
     pub records: Vec<Record>,
+    /// An empty value forgets the state of that name.
     pub states: States,
     pub receipts: Vec<(Receipt, Option<Feedback>)>,
+    /// Done once the disk has it, before the receipts are answered: what screens may only show then.
+    pub afterwards: Vec<Box<dyn FnOnce() + Send>>,
     /// [`Buffer::generation`] at the time of judgement. After a refusal, everything judged before is refused too: it
     /// may rest on a state that never reached the disk.
     pub generation: u64,
+}
+
+impl std::fmt::Debug for Commit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "Commit({} records, {} states)",
+            self.records.len(),
+            self.states.len()
+        )
+    }
 }
 
 impl Commit {
@@ -325,9 +341,24 @@ impl Buffer {
         self.0.dead.list(id_prefix, limit)
     }
 
-    /// Forgets the dead letters of one message. Blocks on the disk.
-    pub fn bury(&self, message_id: &str) -> Result<usize, SegmentError> {
-        self.0.dead.remove(message_id)
+    /// Lets go of what waits for an upstream that is no longer configured. Blocks on the disk.
+    pub fn forget_upstream(&self, name: &str) -> io::Result<bool> {
+        let Some(cursor) = self.0.cursors.get(name) else {
+            return Ok(false);
+        };
+        let beyond_all = Place {
+            next: Seq::MAX,
+            in_flight_end: 0,
+        };
+        cursor.save(Places {
+            epoch: self.0.epoch,
+            report: beyond_all,
+            telemetry: beyond_all,
+        })?;
+        let cursor_dir = self.0.dir.join("cursors");
+        fs::remove_file(cursor_dir.join(name))?;
+        disk::sync_dir(&cursor_dir)?;
+        Ok(true)
     }
 
     pub fn dir(&self) -> &Path {

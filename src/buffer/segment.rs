@@ -177,8 +177,10 @@ impl Segment {
         let mut states = States::new();
         self.db.scan(b"s/".to_vec()..=b"s0".to_vec(), |key, value| {
             let name = String::from_utf8_lossy(key.get(2..).unwrap_or_default()).into_owned();
-            // Copied, so that it does not keep a page of sled's alive.
-            states.insert(name, Bytes::copy_from_slice(&value));
+            if !value.is_empty() {
+                // Copied, so that it does not keep a page of sled's alive.
+                states.insert(name, Bytes::copy_from_slice(&value));
+            }
             Ok(true)
         })?;
         Ok(states)

@@ -20,7 +20,7 @@ use super::gather::Queues;
 use super::notice::Notice;
 use super::segment::States;
 use super::{Commit, SegmentError, Settings, Shared, Tails, disk};
-use crate::record::{Feedback, Lane, Receipt, Record};
+use crate::record::{Lane, Record};
 use crate::status::Status;
 
 /// A new segment is begun at this size, unless it has its full number of records before.
@@ -70,8 +70,10 @@ impl Writer {
     /// Resolves with the reason when the disk has failed, otherwise never.
     pub async fn failed(&self) -> String {
         let mut failed = self.failed.clone();
-        match failed.wait_for(Option::is_some).await {
-            Ok(reason) => reason.clone().unwrap_or_default(),
+        // The lock on the watched value must not be held over an await, or no task could run this.
+        let reason = failed.wait_for(Option::is_some).await.map(|reason| reason.clone());
+        match reason {
+            Ok(reason) => reason.unwrap_or_default(),
             Err(_) => "the buffer's writer ended unexpectedly".to_owned(),
         }
     }
@@ -216,7 +218,10 @@ impl Work {
         let reports = of_lane(group, Lane::Report);
         if !reports.is_empty() || !states.is_empty() {
             self.report.append(&self.shared, &reports, &states)?;
-            lock(&self.shared).append(&mut states);
+            let mut durable = lock(&self.shared);
+            durable.append(&mut states);
+            durable.retain(|_, value| !value.is_empty());
+            drop(durable);
             self.publish_tails();
             let is_done = |c: &mut Commit| c.is_urgent() && c.records.iter().all(|r| r.kind.lane() == Lane::Report);
             answer(group.extract_if(.., is_done));
@@ -341,18 +346,20 @@ fn of_lane(group: &[Commit], lane: Lane) -> Vec<&Record> {
     records.filter(|record| record.kind.lane() == lane).collect()
 }
 
-fn receipts(commits: impl IntoIterator<Item = Commit>) -> impl Iterator<Item = (Receipt, Option<Feedback>)> {
-    commits.into_iter().flat_map(|commit| commit.receipts)
-}
-
+/// The disk has the commits: what may be shown now is shown, then who waits is told.
 fn answer(commits: impl IntoIterator<Item = Commit>) {
-    for (receipt, feedback) in receipts(commits) {
-        receipt.keep(feedback);
+    for commit in commits {
+        for then in commit.afterwards {
+            then();
+        }
+        for (receipt, feedback) in commit.receipts {
+            receipt.keep(feedback);
+        }
     }
 }
 
 fn refuse(commits: impl IntoIterator<Item = Commit>) {
-    for (receipt, _) in receipts(commits) {
+    for (receipt, _) in commits.into_iter().flat_map(|commit| commit.receipts) {
         receipt.refuse();
     }
 }

@@ -1,0 +1,115 @@
+//! Sending a dead letter again: as it was, or with its payload corrected. It becomes a new record with the same message
+//! id, so every upstream that took it before recognises it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chrono::DateTime;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use tokio::sync::oneshot;
+use uuid::Uuid;
+
+use super::{Buffer, Commit, DeadLetter};
+use crate::clock::Zone;
+use crate::record::{Feedback, Kind, Receipt, Record, Waiting};
+
+#[derive(Debug, thiserror::Error)]
+pub enum ResubmitError {
+    #[error("there is no dead letter with the id {0}")]
+    Unknown(String),
+    #[error("the letter's message can't be read: {0}")]
+    Unreadable(String),
+    #[error("the disk did not take it; the letter stays")]
+    Refused,
+    #[error(transparent)]
+    Disk(#[from] super::SegmentError),
+}
+
+#[derive(Deserialize)]
+struct Message<'a> {
+    message_id: Uuid,
+    message_type: String,
+    timestamp: String,
+    source: String,
+    #[serde(borrow)]
+    payload: &'a RawValue,
+}
+
+struct Told(Mutex<Option<oneshot::Sender<bool>>>);
+
+impl Told {
+    fn tell(&self, is_kept: bool) {
+        if let Some(sender) = self.0.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            let _ = sender.send(is_kept);
+        }
+    }
+}
+
+impl Waiting for Told {
+    fn kept(&self, _: u64, _: Option<Feedback>) {
+        self.tell(true);
+    }
+
+    fn refused(&self, _: u64) {
+        self.tell(false);
+    }
+}
+
+impl Buffer {
+    /// Writes the letter's message anew, with `corrected` as its payload if given, and buries the letter once the disk
+    /// has the record.
+    pub async fn resubmit(
+        &self,
+        message_id: &str,
+        corrected: Option<&RawValue>,
+        zone: Zone,
+    ) -> Result<(), ResubmitError> {
+        let letter = self
+            .letter(message_id)
+            .await
+            .ok_or_else(|| ResubmitError::Unknown(message_id.to_owned()))?;
+        let unreadable = |cause: String| ResubmitError::Unreadable(cause);
+        let message: Message = serde_json::from_str(letter.message.get()).map_err(|e| unreadable(e.to_string()))?;
+        let kind = Kind::from_message_type(&message.message_type)
+            .ok_or_else(|| unreadable(format!("unknown type {}", message.message_type)))?;
+        let at = DateTime::parse_from_rfc3339(&message.timestamp)
+            .map_err(|e| unreadable(e.to_string()))?
+            .to_utc();
+        let payload = corrected.unwrap_or(message.payload);
+        let record = Record::encode(kind, message.message_id, at, zone, &message.source, &payload);
+        let (tell, told) = oneshot::channel();
+        let receipt = Receipt::new(Arc::new(Told(Mutex::new(Some(tell)))), 0);
+        let commit = Commit {
+            records: vec![record],
+            receipts: vec![(receipt, None)],
+            generation: self.generation(),
+            ..Commit::default()
+        };
+        self.submit(commit).await.map_err(|_| ResubmitError::Refused)?;
+        if !told.await.unwrap_or(false) {
+            return Err(ResubmitError::Refused);
+        }
+        self.discard(message_id).await?;
+        Ok(())
+    }
+
+    /// Forgets the dead letters of one message. Returns how many there were.
+    pub async fn discard(&self, message_id: &str) -> Result<usize, ResubmitError> {
+        let (buffer, id) = (self.clone(), message_id.to_owned());
+        let removed = tokio::task::spawn_blocking(move || buffer.0.dead.remove(&id)).await;
+        let removed = removed.map_err(|_| ResubmitError::Refused)??;
+        if removed == 0 {
+            Err(ResubmitError::Unknown(message_id.to_owned()))
+        } else {
+            Ok(removed)
+        }
+    }
+
+    async fn letter(&self, message_id: &str) -> Option<DeadLetter> {
+        let (buffer, id) = (self.clone(), message_id.to_owned());
+        let letters = tokio::task::spawn_blocking(move || buffer.dead_letters(&id, 1))
+            .await
+            .ok()?;
+        letters.ok()?.into_iter().find(|letter| letter.message_id == message_id)
+    }
+}

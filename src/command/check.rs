@@ -1,0 +1,127 @@
+//! `lineside check`: proves a configuration before it runs.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use super::EXIT_USAGE;
+use crate::config::{self, Plan};
+use crate::source::{modbus, mqtt, scanner};
+
+/// For one connection that is tried.
+const TRY_WITHIN: Duration = Duration::from_secs(10);
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The configuration
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+    /// Also tries every connection
+    #[arg(long)]
+    pub connect: bool,
+}
+
+pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let plan = match config::load(&args.config) {
+        Ok(plan) => plan,
+        Err(error) => {
+            eprintln!("{error}");
+            return Ok(ExitCode::from(EXIT_USAGE));
+        }
+    };
+    describe(&plan);
+    let failures = if args.connect { connect(&plan).await } else { 0 };
+    if failures > 0 {
+        eprintln!("{failures} connections failed");
+        return Ok(ExitCode::from(EXIT_USAGE));
+    }
+    println!("{} is fine", args.config.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn describe(plan: &Plan) {
+    println!(
+        "gateway {} keeps its data in {}",
+        plan.gateway_id,
+        plan.data_dir.display()
+    );
+    for (name, broker) in &plan.mqtt {
+        let filters: Vec<&str> = broker.filters.iter().map(|(filter, _)| filter.as_str()).collect();
+        println!(
+            "mqtt/{name}: {}:{} as {}, hears {}",
+            broker.host,
+            broker.port,
+            broker.client_id,
+            filters.join(", ")
+        );
+    }
+    for (name, connection) in &plan.modbus {
+        println!("modbus/{name}:");
+        for line in modbus::describe(connection) {
+            println!("  {line}");
+        }
+    }
+    for station in &plan.stations {
+        println!("station/{}: scanner at {}", station.station, station.port);
+    }
+    for upstream in &plan.upstreams {
+        println!("upstream/{}: {}", upstream.name, upstream.http.url);
+    }
+    if let Some(reference) = &plan.reference {
+        println!("reference data from {} every {:?}", reference.url, reference.every);
+    }
+}
+
+/// Tries every connection; returns how many failed.
+async fn connect(plan: &Plan) -> usize {
+    let mut failures = 0;
+    let mut tell = |what: String, outcome: Result<String, String>| match outcome {
+        Ok(detail) => println!("{what}: works{detail}"),
+        Err(problem) => {
+            failures += 1;
+            println!("{what}: FAILS: {problem}");
+        }
+    };
+    for (name, broker) in &plan.mqtt {
+        tell(
+            format!("mqtt/{name}"),
+            in_time(mqtt::try_connect(broker)).await.map(|()| String::new()),
+        );
+    }
+    for (name, connection) in &plan.modbus {
+        match in_time(modbus::try_connect(connection)).await {
+            Ok(trials) => {
+                for trial in trials {
+                    let outcome = trial
+                        .outcome
+                        .map(|took| format!(" ({:.1} ms)", took.as_secs_f64() * 1e3));
+                    tell(format!("modbus/{name}: {} {}", trial.device, trial.block), outcome);
+                }
+            }
+            Err(problem) => tell(format!("modbus/{name}"), Err(problem)),
+        }
+    }
+    for station in &plan.stations {
+        tell(
+            format!("station/{}", station.station),
+            in_time(scanner::try_connect(&station.port)).await,
+        );
+    }
+    for upstream in &plan.upstreams {
+        // Any answer proves the way there; a batch is only sent by the running gateway.
+        let asked = async {
+            let answer = upstream.http.client.get(&upstream.http.url).send().await;
+            answer
+                .map(|answer| format!(" (answers {})", answer.status().as_u16()))
+                .map_err(|e| crate::files::causes(&e))
+        };
+        tell(format!("upstream/{}", upstream.name), in_time(asked).await);
+    }
+    failures
+}
+
+async fn in_time<T>(attempt: impl Future<Output = Result<T, String>>) -> Result<T, String> {
+    tokio::time::timeout(TRY_WITHIN, attempt)
+        .await
+        .unwrap_or_else(|_| Err(format!("no answer within {TRY_WITHIN:?}")))
+}

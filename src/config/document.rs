@@ -1,0 +1,251 @@
+//! A configuration file as text with places: reads typed sections from it, collecting every mistake instead of stopping at
+//! the first, and finds the place of a value by its path.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue, ValueDeserializer};
+
+use super::explain::{Finding, Findings};
+
+/// A file larger than this is not a configuration.
+const FILE_BYTES_MAX: u64 = 4 << 20;
+
+pub struct Document {
+    pub file: PathBuf,
+    pub text: String,
+}
+
+/// What `read` gives: the typed content as far as it could be read, and the tree for questions about places.
+pub struct Tree<'t> {
+    root: Spanned<DeValue<'t>>,
+    /// Names of tables that were taken out because of a mistake in them; references to them are not dangling.
+    pub removed: BTreeSet<String>,
+}
+
+impl Document {
+    pub fn load(file: &Path) -> Result<Self, String> {
+        let told = |cause: String| format!("cannot read {}: {cause}", file.display());
+        let size = std::fs::metadata(file).map_err(|e| told(e.to_string()))?.len();
+        if size > FILE_BYTES_MAX {
+            return Err(told(format!("it has {size} bytes; a configuration is smaller")));
+        }
+        let text = std::fs::read_to_string(file).map_err(|e| told(e.to_string()))?;
+        Ok(Self {
+            file: file.to_owned(),
+            text,
+        })
+    }
+
+    /// Reads the whole file as `T`. A value that does not fit is told and left out, and reading starts again, until what
+    /// is left fits or nothing more can be left out.
+    pub fn read<T: DeserializeOwned>(&self, not_yet: &[NotYet], findings: &mut Findings) -> (Option<T>, Tree<'_>) {
+        let (table, errors) = DeTable::parse_recoverable(&self.text);
+        for error in &errors {
+            findings.add(Finding::at(error.span().unwrap_or(0..0), error.message()));
+        }
+        let span = table.span();
+        let root = Spanned::new(span, DeValue::Table(table.into_inner()));
+        let mut tree = Tree {
+            root: root.clone(),
+            removed: BTreeSet::new(),
+        };
+        if !errors.is_empty() {
+            // After a slip in the syntax the rest of the file may mean something else.
+            return (None, tree);
+        }
+        let mut rest = root;
+        take_environment(&mut rest, findings);
+        for (path, finding) in not_yet.iter().flat_map(|n| n.find(&tree.root)) {
+            findings.add(finding);
+            remove_path(rest.get_mut(), &path);
+        }
+        loop {
+            match T::deserialize(ValueDeserializer::from(rest.clone())) {
+                Ok(read) => return (Some(read), tree),
+                Err(error) => {
+                    let span = error.span().unwrap_or(0..0);
+                    findings.add(Finding::at(span.clone(), error.message()));
+                    match remove_at(rest.get_mut(), &span) {
+                        Some(name) => tree.removed.insert(name),
+                        None => return (None, tree),
+                    };
+                }
+            }
+        }
+    }
+}
+
+/// Something that the format has and this version has not.
+pub struct NotYet {
+    /// Keys from the root; `*` is any one.
+    pub path: &'static [&'static str],
+    pub instead: &'static str,
+}
+
+impl NotYet {
+    fn find(&self, root: &Spanned<DeValue>) -> Vec<(Vec<String>, Finding)> {
+        let mut found = vec![(Vec::new(), root, root.span())];
+        for part in self.path {
+            let mut deeper = Vec::new();
+            for (path, value, _) in found {
+                for (key, span, value) in children(value.get_ref()) {
+                    if *part == "*" || *part == key {
+                        let path = [path.clone(), vec![key]].concat();
+                        deeper.push((path, value, span));
+                    }
+                }
+            }
+            found = deeper;
+        }
+        let message = format!(
+            "`{}` is not in this version; {}",
+            self.path.last().unwrap_or(&""),
+            self.instead
+        );
+        found
+            .into_iter()
+            .map(|(path, _, span)| (path, Finding::at(span, &message)))
+            .collect()
+    }
+}
+
+impl Tree<'_> {
+    /// The place of a value, or of the nearest table around it that is written down.
+    pub fn span_of(&self, path: &[&str]) -> Range<usize> {
+        let mut at = &self.root;
+        let mut place = at.span();
+        for part in path {
+            let Some((_, key_span, value)) = children(at.get_ref()).into_iter().find(|(key, ..)| key == part) else {
+                break;
+            };
+            // A table is shown at its name, a value at itself.
+            place = if value.get_ref().is_table() {
+                key_span
+            } else {
+                value.span()
+            };
+            at = value;
+        }
+        place
+    }
+
+    /// A text as it stands in the file, with `${NAME}` not yet filled in.
+    pub fn written(&self, path: &[&str]) -> Option<&str> {
+        let mut at = &self.root;
+        for part in path {
+            at = children(at.get_ref()).into_iter().find(|(key, ..)| key == part)?.2;
+        }
+        at.get_ref().as_str()
+    }
+}
+
+fn children<'v, 't>(value: &'v DeValue<'t>) -> Vec<(String, Range<usize>, &'v Spanned<DeValue<'t>>)> {
+    match value {
+        DeValue::Table(table) => table
+            .iter()
+            .map(|(key, value)| (key.get_ref().to_string(), key.span(), value))
+            .collect(),
+        DeValue::Array(items) => items
+            .iter()
+            .enumerate()
+            .map(|(nth, value)| (nth.to_string(), value.span(), value))
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Takes out the innermost entry whose key or value holds the place. Returns its name.
+fn remove_at(value: &mut DeValue, span: &Range<usize>) -> Option<String> {
+    let holds = |outer: &Range<usize>| outer.start <= span.start && span.end <= outer.end;
+    match value {
+        DeValue::Table(table) => {
+            for (_, inner) in table.iter_mut() {
+                if let Some(name) = remove_at(inner.get_mut(), span) {
+                    return Some(name);
+                }
+            }
+            let key = table
+                .iter()
+                .find(|(key, value)| holds(&key.span()) || holds(&value.span()));
+            let key = key.map(|(key, _)| key.clone())?;
+            let name = key.get_ref().to_string();
+            table.remove(&key);
+            Some(name)
+        }
+        DeValue::Array(items) => {
+            for inner in items.iter_mut() {
+                if let Some(name) = remove_at(inner.get_mut(), span) {
+                    return Some(name);
+                }
+            }
+            None
+        }
+        _ => None,
+    }
+}
+
+fn remove_path(value: &mut DeValue, path: &[String]) {
+    let Some((first, rest)) = path.split_first() else {
+        return;
+    };
+    match value {
+        DeValue::Table(table) if rest.is_empty() => {
+            if let Some(key) = table.keys().find(|key| key.get_ref() == first).cloned() {
+                table.remove(&key);
+            }
+        }
+        DeValue::Table(table) => {
+            for (key, inner) in table.iter_mut() {
+                if key.get_ref() == first {
+                    remove_path(inner.get_mut(), rest);
+                }
+            }
+        }
+        DeValue::Array(items) => {
+            if let Some(inner) = first.parse().ok().and_then(|nth: usize| items.iter_mut().nth(nth)) {
+                remove_path(inner.get_mut(), rest);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Fills in `${NAME}` in every text.
+fn take_environment(value: &mut Spanned<DeValue>, findings: &mut Findings) {
+    let span = value.span();
+    match value.get_mut() {
+        DeValue::String(text) => match filled_in(text) {
+            Ok(Some(filled)) => *text = Cow::Owned(filled),
+            Ok(None) => {}
+            Err(problem) => findings.add(Finding::at(span, &problem)),
+        },
+        DeValue::Table(table) => table
+            .iter_mut()
+            .for_each(|(_, inner)| take_environment(inner, findings)),
+        DeValue::Array(items) => items.iter_mut().for_each(|inner| take_environment(inner, findings)),
+        _ => {}
+    }
+}
+
+fn filled_in(text: &str) -> Result<Option<String>, String> {
+    if !text.contains("${") {
+        return Ok(None);
+    }
+    let mut filled = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("${") {
+        let (name, behind) = after.split_once('}').ok_or("`${` has no `}`; write ${NAME}")?;
+        let value = std::env::var(name)
+            .map_err(|_| format!("the environment has no variable {name}; set it, or use a *_file setting"))?;
+        filled.push_str(before);
+        filled.push_str(&value);
+        rest = behind;
+    }
+    filled.push_str(rest);
+    Ok(Some(filled))
+}

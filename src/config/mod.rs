@@ -1,0 +1,79 @@
+//! The configuration of `lineside run`: read once, checked as a whole, lowered into the settings of each stage. No stage
+//! sees the file.
+
+mod document;
+mod explain;
+mod plan;
+mod sections;
+
+use std::path::Path;
+
+pub use plan::Plan;
+
+use document::{Document, NotYet};
+use explain::Findings;
+
+/// Settings that the format has and this version has not: told as such, rather than as unknown.
+const NOT_YET: &[NotYet] = &[
+    NotYet {
+        path: &["spc"],
+        instead: "leave the section out",
+    },
+    NotYet {
+        path: &["watch"],
+        instead: "leave the section out",
+    },
+    NotYet {
+        path: &["alerts"],
+        instead: "leave the section out",
+    },
+    NotYet {
+        path: &["web", "tls"],
+        instead: "put a proxy with TLS in front, or keep to loopback",
+    },
+    NotYet {
+        path: &["web", "accounts_file"],
+        instead: "without accounts the window only listens on loopback",
+    },
+    NotYet {
+        path: &["web", "rate_limit"],
+        instead: "connections and requests have fixed limits",
+    },
+];
+
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    #[error("{0}")]
+    Unreadable(String),
+    /// Everything that is wrong with it, as shown to people.
+    #[error("{text}{} in {file}", counted(*.count))]
+    Wrong { text: String, count: usize, file: String },
+}
+
+fn counted(count: usize) -> String {
+    if count == 1 {
+        "1 finding".to_owned()
+    } else {
+        format!("{count} findings")
+    }
+}
+
+/// Reads and proves a configuration.
+pub fn load(file: &Path) -> Result<Plan, ConfigError> {
+    let document = Document::load(file).map_err(ConfigError::Unreadable)?;
+    let mut findings = Findings::default();
+    let (config, tree) = document.read::<sections::Config>(NOT_YET, &mut findings);
+    let plan = config.map(|config| plan::lower(config, file, &tree, &mut findings));
+    match plan {
+        Some(plan) if findings.is_empty() => Ok(plan),
+        _ => {
+            let count = findings.len();
+            let text = findings.explain(&document.file, &document.text);
+            Err(ConfigError::Wrong {
+                text,
+                count,
+                file: file.display().to_string(),
+            })
+        }
+    }
+}

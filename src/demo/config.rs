@@ -1,0 +1,125 @@
+//! The configuration that the demo writes for its gateway: a real one, with a sentence for everything that it says.
+
+use std::fmt::Write;
+use std::net::SocketAddr;
+
+use super::office::{WORKSHOP_ID, WORKSHOP_NAME};
+
+pub const GATEWAY_ID: &str = "demo-shop-1";
+pub const TIME_ZONE: &str = "Asia/Shanghai";
+
+/// Where the plant's peers are.
+pub struct Peers<'a> {
+    pub web: SocketAddr,
+    pub broker: SocketAddr,
+    /// Equipment code and address of each machine that speaks Modbus.
+    pub modbus: &'a [(&'a str, SocketAddr)],
+    /// Station, the address its scanner connects to, the equipment it stands at.
+    pub stations: &'a [(&'a str, SocketAddr, &'a str)],
+    pub store: SocketAddr,
+    /// Equipment code and name.
+    pub equipment: &'a [(&'a str, &'a str)],
+}
+
+pub fn text(peers: &Peers) -> String {
+    let Peers { web, broker, store, .. } = peers;
+    let mut text = format!(
+        r#"# The gateway of `lineside demo`. Written anew at each start of the demo, with the ports that were free then.
+# Copy it to start a configuration of your own; `lineside check --config FILE` proves what you change.
+
+[gateway]
+id = "{GATEWAY_ID}"              # unique in the plant; stands in every batch that goes north
+workshop_id = {WORKSHOP_ID}
+workshop_name = "{WORKSHOP_NAME}"
+timezone = "{TIME_ZONE}"      # shifts and production days follow it
+data_dir = "gateway"             # relative to this file: the buffer, and what stations know of orders and people
+shift_starts = ["08:00", "20:00"]
+
+[buffer]                         # everything that is heard lies here first, synced to disk, until it is delivered
+max_size = "512 MiB"             # telemetry gives way at this bound, oldest first; reports never do
+min_free_disk = "64 MiB"
+
+[web]
+listen = "{web}"     # the page, the API, /metrics, /healthz, /readyz
+
+# ── Machines that publish to a broker ────────────────────────────────────────────────────────────────────────
+
+[mqtt.plant]
+url = "mqtt://{broker}"
+
+[[mqtt.plant.topic]]
+filter = "plant/+/status"        # each machine has its own topic …
+equipment = "{{1}}"                # … and its second level (counted from 0) names the machine
+time = "/ts"                     # where in the JSON the machine's own time stands
+[mqtt.plant.topic.points]        # a point is a value with a name; `at` is its place in the JSON
+state = {{ at = "/state", role = "state", map = {{ RUN = "running", STOP = "stopped", ALM = "fault" }} }}
+good_count = {{ at = "/good", role = "good_count" }}
+scrap_count = {{ at = "/scrap", role = "scrap_count" }}
+temperature = {{ at = "/temp", unit = "°C", deadband = 0.5 }}     # changes up to the deadband are not recorded
+
+# ── Machines that are asked over Modbus TCP ──────────────────────────────────────────────────────────────────
+"#
+    );
+    // Writing to a string does not fail.
+    for (equipment, address) in peers.modbus {
+        let name = equipment.to_ascii_lowercase();
+        let _ = write!(
+            text,
+            r#"
+[modbus.{name}]
+url = "tcp://{address}"
+
+[modbus.{name}.device.main]
+unit = 1
+equipment = "{equipment}"
+poll = "500ms"
+[modbus.{name}.device.main.points]   # addresses as on the wire, counted from 0
+state = {{ at = "holding:0", type = "u16", role = "state", map = {{ 0 = "stopped", 1 = "running", 2 = "fault" }} }}
+good_count = {{ at = "holding:2", type = "u32", order = "CDAB", role = "good_count" }}
+scrap_count = {{ at = "holding:4", type = "u32", order = "CDAB", role = "scrap_count" }}
+force = {{ at = "input:10", type = "f32", unit = "kN", deadband = 0.1 }}
+temperature = {{ at = "input:12", type = "i16", unit = "°C", scale = 0.1, deadband = 0.5 }}
+"#
+        );
+    }
+    text.push_str("\n# ── Stations where people report by scanning ──────────────────────────────────────────────────────────────────\n");
+    for (station, address, equipment) in peers.stations {
+        let _ = write!(
+            text,
+            r#"
+[station.{station}]
+scanner = "tcp-listen://{address}"   # the scanner connects to us
+equipment = "{equipment}"
+reply = "text"                   # each scan is answered by a line, after the disk has it
+duplicate_window = "800ms"       # the same code again within this time is the scanner reading twice
+"#
+        );
+    }
+    text.push_str("\n# ── What machines are called ──────────────────────────────────────────────────────────────────────────────────\n");
+    for (code, name) in peers.equipment {
+        let _ = write!(
+            text,
+            r#"
+[equipment.{code}]
+name = "{name}"
+offline_after = "10s"            # silent for longer, it is shown as offline and its values as stale
+"#
+        );
+    }
+    let _ = write!(
+        text,
+        r#"
+# ── Where it all goes ────────────────────────────────────────────────────────────────────────────────────────
+
+[upstream.central]
+url = "http://{store}/api/v1/batches"
+token_file = "store.token"       # secrets stand in files of their own
+compress = "zstd"
+
+[reference]                      # orders, workers, reasons: pulled from there, kept on disk, used when it is away
+from = "central"
+every = "1s"
+"#
+    );
+    text
+}

@@ -1,0 +1,435 @@
+//! One task per upstream: reads its lanes from where it stands, sends batches, moves on. Upstreams know nothing of each
+//! other; a dead one only lets its own place fall behind.
+//!
+//! The report lane always goes first. A batch's composition is saved before its first attempt, and its id follows from
+//! it, so that every retry, also after a crash, is the same key with the same bytes.
+
+mod flight;
+pub mod http;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::backoff::Backoff;
+use crate::buffer::{Batch, BatchLimit, Buffer, Commit, DeadLetter, Places, SegmentError};
+use crate::clock::Zone;
+use crate::record::{Alert, Kind, Lane, Record, Severity};
+use crate::status::Status;
+use flight::{Flight, Part};
+use http::{Failure, HttpUpstream};
+
+const BACKOFF_FIRST: Duration = Duration::from_millis(500);
+const BACKOFF_LONGEST: Duration = Duration::from_secs(60);
+/// A wrong setting is tried this slowly: it takes a person to mend it.
+const SETTINGS_RETRY: Duration = Duration::from_secs(30);
+/// A message that is still to be tried again after so many answers is set aside, or it would hold up its lane for ever.
+const RETRY_ANSWERS_MAX: u32 = 20;
+/// What waits while a gateway stops is sent for this long.
+const DRAIN_WITHIN: Duration = Duration::from_secs(3);
+
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub name: String,
+    pub gateway_id: String,
+    pub zone: Zone,
+    pub http: http::Settings,
+    /// Kinds that this upstream wants.
+    pub kinds: Vec<Kind>,
+    pub limit: BatchLimit,
+    /// How long telemetry waits for a batch to fill.
+    pub max_wait: Duration,
+}
+
+/// One lane of one upstream.
+struct LaneWork {
+    lane: Lane,
+    flight: Option<Flight>,
+    /// Since when there is something to send.
+    waiting_since: Option<Instant>,
+    not_before: Instant,
+    backoff: Backoff,
+}
+
+impl LaneWork {
+    fn new(lane: Lane) -> Self {
+        let backoff = Backoff::new(BACKOFF_FIRST, BACKOFF_LONGEST);
+        Self {
+            lane,
+            flight: None,
+            waiting_since: None,
+            not_before: Instant::now(),
+            backoff,
+        }
+    }
+}
+
+struct Forwarder {
+    settings: Arc<Settings>,
+    buffer: Buffer,
+    status: Status,
+    upstream: HttpUpstream,
+    places: Places,
+    /// The places on disk are behind: saved with the next batch, or when there is none.
+    is_unsaved: bool,
+    lanes: [LaneWork; 2],
+    not_before: Instant,
+    backoff: Backoff,
+    settings_fault: Option<String>,
+}
+
+/// Sends until told to stop, then what is left for a moment. Ends early only if the buffer's disk fails.
+pub async fn run(
+    settings: Settings,
+    buffer: Buffer,
+    status: Status,
+    stop: CancellationToken,
+) -> Result<(), SegmentError> {
+    let upstream = HttpUpstream::new(settings.http.clone());
+    let places = buffer.places(&settings.name);
+    let name = settings.name.clone();
+    status.update_upstream(&name, |view| view.url.clone_from(&settings.http.url));
+    let mut forwarder = Forwarder {
+        settings: Arc::new(settings),
+        buffer,
+        status,
+        upstream,
+        places,
+        is_unsaved: false,
+        lanes: Lane::BOTH.map(LaneWork::new),
+        not_before: Instant::now(),
+        backoff: Backoff::new(BACKOFF_FIRST, BACKOFF_LONGEST),
+        settings_fault: None,
+    };
+    forwarder.forward(stop).await
+}
+
+impl Forwarder {
+    async fn forward(&mut self, stop: CancellationToken) -> Result<(), SegmentError> {
+        let mut tails = self.buffer.tails();
+        let mut drain_until: Option<Instant> = None;
+        loop {
+            if drain_until.is_none() && stop.is_cancelled() {
+                drain_until = Some(Instant::now() + DRAIN_WITHIN);
+            }
+            let is_draining = drain_until.is_some();
+            tails.borrow_and_update();
+            self.note_waiting();
+            let next_try = match self.due_lane(is_draining) {
+                Due::Now(nth) => {
+                    self.work_on(nth).await?;
+                    if drain_until.is_some_and(|until| Instant::now() >= until || self.backoff.failures() > 0) {
+                        break;
+                    }
+                    continue;
+                }
+                Due::At(at) => Some(at),
+                Due::WhenMore => None,
+            };
+            if is_draining {
+                break;
+            }
+            if self.is_unsaved && next_try.is_none() {
+                self.save(Vec::new()).await?;
+            }
+            tokio::select! {
+                () = stop.cancelled() => {}
+                _ = tails.changed() => {}
+                () = sleep_until(next_try) => {}
+            }
+        }
+        if self.is_unsaved {
+            self.save(Vec::new()).await?;
+        }
+        Ok(())
+    }
+
+    /// Looks at what waits, for the status and for how long telemetry has been waiting for company.
+    fn note_waiting(&mut self) {
+        let tails = *self.buffer.tails().borrow();
+        let now = Instant::now();
+        let mut waiting = [0; 2];
+        for (work, count) in self.lanes.iter_mut().zip(&mut waiting) {
+            *count = tails.lane(work.lane).saturating_sub(self.places.lane(work.lane).next);
+            work.waiting_since = if *count == 0 {
+                None
+            } else {
+                work.waiting_since.or(Some(now))
+            };
+        }
+        self.status.update_upstream(&self.settings.name, |view| {
+            for (lane, count) in Lane::BOTH.into_iter().zip(waiting) {
+                view.waiting.insert(lane, count);
+            }
+            if waiting == [0; 2] {
+                view.oldest_waiting = None;
+            }
+        });
+    }
+
+    /// Which lane to work on: reports before telemetry, and telemetry once its batch is full or has waited long enough.
+    fn due_lane(&self, is_draining: bool) -> Due {
+        let now = Instant::now();
+        let tails = *self.buffer.tails().borrow();
+        let mut earliest: Option<Instant> = None;
+        for (nth, work) in self.lanes.iter().enumerate() {
+            let Some(since) = work.waiting_since else { continue };
+            let place = self.places.lane(work.lane);
+            let count = tails.lane(work.lane).saturating_sub(place.next);
+            let is_filled = count >= self.settings.limit.records as u64 || place.in_flight_end > 0;
+            let waits_for_company = work.lane == Lane::Telemetry && work.flight.is_none() && !is_filled && !is_draining;
+            let ready_at = if waits_for_company {
+                since + self.settings.max_wait
+            } else {
+                since
+            };
+            let at = ready_at.max(work.not_before).max(self.not_before);
+            if at <= now {
+                return Due::Now(nth);
+            }
+            earliest = Some(earliest.map_or(at, |e| e.min(at)));
+        }
+        earliest.map_or(Due::WhenMore, Due::At)
+    }
+
+    /// Makes a batch if there is none under way, and sends its next part.
+    async fn work_on(&mut self, nth: usize) -> Result<(), SegmentError> {
+        if self.lanes[nth].flight.is_none() {
+            let lane = self.lanes[nth].lane;
+            let flight = self.compose(lane).await?;
+            self.lanes[nth].flight = Some(flight);
+        }
+        let Some(part) = self.lanes[nth].flight.as_mut().and_then(Flight::next_part) else {
+            return self.land(nth).await;
+        };
+        let sent = self.upstream.deliver(part.batch_id, part.body.clone()).await;
+        self.note_answer(&sent);
+        match sent {
+            Ok(answer) => self.take_answer(nth, &answer),
+            Err(Failure::Later { cause, retry_after }) => {
+                let delay = retry_after.unwrap_or_else(|| self.backoff.next_delay());
+                tracing::debug!(
+                    upstream = self.settings.name,
+                    cause,
+                    delay_ms = delay.as_millis(),
+                    "tried again later"
+                );
+                self.not_before = Instant::now() + delay;
+            }
+            Err(Failure::Settings { cause }) => {
+                self.not_before = Instant::now() + SETTINGS_RETRY.mul_f64(0.5 + 0.5 * fastrand::f64());
+                self.alert_settings(&cause).await;
+            }
+            Err(Failure::TooLarge { cause } | Failure::Refused { cause }) => {
+                self.reached();
+                let settings = Arc::clone(&self.settings);
+                let epoch = self.buffer.epoch();
+                let rejected = self.lanes[nth]
+                    .flight
+                    .as_mut()
+                    .map_or(0, |flight| flight.split(&settings, epoch, &cause));
+                self.status
+                    .update_upstream(&self.settings.name, |view| view.rejected += rejected);
+            }
+        }
+        if self.lanes[nth]
+            .flight
+            .as_mut()
+            .is_some_and(|flight| flight.next_part().is_none())
+        {
+            self.land(nth).await?;
+        }
+        Ok(())
+    }
+
+    /// The upstream works, whatever it says of a single batch.
+    fn reached(&mut self) {
+        self.backoff.reset();
+        self.not_before = Instant::now();
+        self.settings_fault = None;
+    }
+
+    fn take_answer(&mut self, nth: usize, answer: &crate::wire::Answer) {
+        self.reached();
+        let settings = Arc::clone(&self.settings);
+        let epoch = self.buffer.epoch();
+        let work = &mut self.lanes[nth];
+        let Some(flight) = &mut work.flight else { return };
+        let outcome = flight.take_answer(&settings, epoch, answer);
+        if outcome.is_to_retry {
+            // The lane waits, for order; the other lane goes on.
+            work.not_before = Instant::now() + work.backoff.next_delay();
+        } else {
+            work.backoff.reset();
+        }
+        let now = chrono::Utc::now();
+        self.status.update_upstream(&self.settings.name, |view| {
+            view.sent += outcome.stored;
+            view.rejected += outcome.rejected;
+            view.batches += 1;
+            view.last_success = Some(now);
+        });
+    }
+
+    /// A whole batch is dealt with: the cursor moves, and what was refused is on disk before it does.
+    async fn land(&mut self, nth: usize) -> Result<(), SegmentError> {
+        let work = &mut self.lanes[nth];
+        let Some(flight) = work.flight.take() else {
+            return Ok(());
+        };
+        work.waiting_since = None;
+        let place = self.places.lane_mut(work.lane);
+        (place.next, place.in_flight_end) = (flight.end, 0);
+        self.is_unsaved = true;
+        if flight.refused.is_empty() {
+            Ok(())
+        } else {
+            self.save(flight.refused).await
+        }
+    }
+
+    async fn save(&mut self, refused: Vec<DeadLetter>) -> Result<(), SegmentError> {
+        let (buffer, name, places) = (self.buffer.clone(), self.settings.name.clone(), self.places);
+        blocking(move || buffer.advance(&name, places, &refused)).await?;
+        self.is_unsaved = false;
+        Ok(())
+    }
+
+    /// Reads the next batch, fixes its composition on disk, and encodes it.
+    async fn compose(&mut self, lane: Lane) -> Result<Flight, SegmentError> {
+        let (buffer, settings, mut places) = (self.buffer.clone(), Arc::clone(&self.settings), self.places);
+        let was_unsaved = self.is_unsaved;
+        let (flight, places, is_saved) = blocking(move || -> Result<_, SegmentError> {
+            let place = places.lane(lane);
+            // A composition from before a crash is sent as it was.
+            let end = if place.in_flight_end > 0 {
+                place.in_flight_end
+            } else {
+                u64::MAX
+            };
+            let limit = if place.in_flight_end > 0 {
+                BatchLimit {
+                    records: usize::MAX,
+                    bytes: usize::MAX,
+                }
+            } else {
+                settings.limit
+            };
+            let Batch { entries, next } =
+                buffer.read(lane, place.next, end, limit, |kind| settings.kinds.contains(&kind))?;
+            let mut is_saved = false;
+            if !entries.is_empty() && place.in_flight_end != next {
+                places.lane_mut(lane).in_flight_end = next;
+                buffer.advance(&settings.name, places, &[])?;
+                is_saved = true;
+            }
+            Ok((
+                Flight::new(&settings, buffer.epoch(), lane, entries, next),
+                places,
+                is_saved,
+            ))
+        })
+        .await?;
+        self.places = places;
+        self.is_unsaved = was_unsaved && !is_saved;
+        let oldest = flight.oldest();
+        self.status.update_upstream(&self.settings.name, |view| {
+            view.oldest_waiting = oldest.or(view.oldest_waiting)
+        });
+        Ok(flight)
+    }
+
+    fn note_answer(&self, sent: &Result<crate::wire::Answer, Failure>) {
+        let is_reached = !matches!(sent, Err(Failure::Later { .. } | Failure::Settings { .. }));
+        let answer = match sent {
+            Ok(_) => "stored".to_owned(),
+            Err(failure) => failure.to_string(),
+        };
+        let now = chrono::Utc::now();
+        let was_reached = self
+            .status
+            .upstreams()
+            .get(&self.settings.name)
+            .is_some_and(|view| view.reachable);
+        if was_reached && !is_reached {
+            tracing::warn!(
+                upstream = self.settings.name,
+                answer,
+                "the upstream does not take batches; they wait"
+            );
+        } else if !was_reached && is_reached {
+            tracing::info!(upstream = self.settings.name, "the upstream takes batches");
+        }
+        self.status.update_upstream(&self.settings.name, |view| {
+            if view.reachable != is_reached || view.since.is_none() {
+                view.since = Some(now);
+            }
+            view.reachable = is_reached;
+            view.last_answer = Some(answer);
+            view.failures += u64::from(!is_reached);
+        });
+    }
+
+    /// Told once per fault: data waits until a person has mended the setting.
+    async fn alert_settings(&mut self, cause: &str) {
+        if self.settings_fault.as_deref() == Some(cause) {
+            return;
+        }
+        self.settings_fault = Some(cause.to_owned());
+        let id = Uuid::now_v7();
+        let alert = Alert {
+            alert_id: id.to_string(),
+            alert_type: "UPSTREAM_REFUSES".to_owned(),
+            severity: Severity::High,
+            message: format!(
+                "Upstream {} refuses everything: {cause}. Data is kept and waits.",
+                self.settings.name
+            ),
+            order_no: None,
+            equipment: None,
+            point: None,
+            value: None,
+            limits: None,
+        };
+        let source = format!("upstream/{}", self.settings.name);
+        let record = Record::encode(Kind::Alert, id, chrono::Utc::now(), self.settings.zone, &source, &alert);
+        let commit = Commit {
+            records: vec![record],
+            generation: self.buffer.generation(),
+            ..Commit::default()
+        };
+        if self.buffer.submit(commit).await.is_err() {
+            tracing::debug!("the alert came too late: the gateway is stopping");
+        }
+    }
+}
+
+enum Due {
+    Now(usize),
+    At(Instant),
+    WhenMore,
+}
+
+async fn sleep_until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The disk blocks: off the async workers with it. A panic there is a panic here.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
+
+impl Part {
+    fn retries_are_used_up(&self) -> bool {
+        self.retry_answers >= RETRY_ANSWERS_MAX
+    }
+}

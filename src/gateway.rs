@@ -1,0 +1,224 @@
+//! The wiring of `lineside run`: every channel and every task is made here. Two steps, so that tests and the demo can ask
+//! for free ports and learn which they got: [`Gateway::bind`], then [`Gateway::run`] until the shutdown future resolves.
+//!
+//! Stopping goes with the line: sources end first, the intake when the last of them has let go, the writer when the intake
+//! has, the upstreams last. One deadline is over all, and who is late is named. A stage that ends early ends the gateway.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow, bail};
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::buffer::Buffer;
+use crate::config::Plan;
+use crate::forward;
+use crate::intake::Intake;
+use crate::reference::{self, Reference};
+use crate::source::{modbus, mqtt, scanner};
+use crate::status::Status;
+use crate::web;
+
+/// Readings between the sources and the intake.
+const READINGS_MAX: usize = 1024;
+/// From the signal to the end, whatever hangs.
+const SHUTDOWN_WITHIN: Duration = Duration::from_secs(9);
+
+/// A gateway with its addresses taken, ready to run.
+pub struct Gateway {
+    plan: Plan,
+    web: TcpListener,
+    scanners: Vec<(scanner::Settings, Option<TcpListener>)>,
+}
+
+impl Gateway {
+    /// Takes the addresses that the plan listens on; port 0 takes a free one.
+    pub async fn bind(plan: Plan) -> anyhow::Result<Self> {
+        let web = TcpListener::bind(plan.web.listen).await.with_context(|| {
+            format!(
+                "the window cannot listen on {}; is another gateway running?",
+                plan.web.listen
+            )
+        })?;
+        let mut scanners = Vec::new();
+        for station in &plan.stations {
+            let listener = match station.port {
+                scanner::Port::Listen(address) => Some(
+                    TcpListener::bind(address)
+                        .await
+                        .with_context(|| format!("station {} cannot listen on {address}", station.station))?,
+                ),
+                _ => None,
+            };
+            scanners.push((station.clone(), listener));
+        }
+        Ok(Self { plan, web, scanners })
+    }
+
+    pub fn web_address(&self) -> std::io::Result<SocketAddr> {
+        self.web.local_addr()
+    }
+
+    /// Where the stations' scanners connect to, by station.
+    pub fn scanner_addresses(&self) -> BTreeMap<String, SocketAddr> {
+        let bound = self.scanners.iter().filter_map(|(settings, listener)| {
+            Some((settings.station.to_string(), listener.as_ref()?.local_addr().ok()?))
+        });
+        bound.collect()
+    }
+
+    /// Runs until `shutdown` resolves or a stage fails.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
+        let Self { plan, web, scanners } = self;
+        let status = Status::default();
+        let (buffer, writer) = {
+            let (settings, status) = (plan.buffer.clone(), status.clone());
+            tokio::task::spawn_blocking(move || Buffer::open(settings, status)).await??
+        };
+        let known = reference::load(&plan.data_dir.join("reference.json"), plan.reference_fresh_for);
+        let (reference_tx, reference) = watch::channel(Arc::new(known));
+        let stops = Stops::default();
+        let control = web::control_token(&plan.data_dir).context("the control token could not be written")?;
+
+        let (readings_tx, readings) = mpsc::channel(READINGS_MAX);
+        let intake = Intake::new(plan.intake.clone(), status.clone(), reference.clone(), &buffer.states());
+        let intake = tokio::spawn(intake.run(readings, buffer.clone()));
+        let mut sources = start_sources(&plan, scanners, &readings_tx, &status, &stops.sources);
+        drop(readings_tx);
+        status.set_sources_started();
+
+        let mut upstreams = JoinSet::new();
+        for settings in plan.upstreams.clone() {
+            upstreams.spawn(forward::run(
+                settings,
+                buffer.clone(),
+                status.clone(),
+                stops.upstreams.clone(),
+            ));
+        }
+        let mut others = JoinSet::new();
+        if let Some(settings) = plan.reference.clone() {
+            let stop = stops.others.clone();
+            others.spawn(async move {
+                reference::keep_fresh(settings, reference_tx, stop).await;
+                anyhow::Ok(())
+            });
+        } else {
+            // Whoever looks at the reference data must not find its sender gone.
+            others.spawn(hold(reference_tx, stops.others.clone()));
+        }
+        let window = web::Window {
+            status: status.clone(),
+            buffer: buffer.clone(),
+            reference,
+            control,
+            zone: plan.web.zone,
+            identity: plan.web.identity.clone(),
+        };
+        let stop = stops.others.clone();
+        others.spawn(async move { web::serve(web, window, stop).await.context("the window failed") });
+        tracing::info!(gateway = plan.gateway_id, epoch = buffer.epoch(), "the gateway runs");
+
+        let mut intake = intake;
+        let ended = tokio::select! {
+            () = shutdown => Ok(()),
+            reason = writer.failed() => Err(anyhow!("the buffer's disk failed: {reason}")),
+            ended = &mut intake => Err(anyhow!("the intake ended early: {ended:?}")),
+            Some(ended) = sources.join_next() => Err(anyhow!("a source ended early: {ended:?}")),
+            Some(ended) = upstreams.join_next() => Err(anyhow!("an upstream's task ended early: {ended:?}")),
+            Some(ended) = others.join_next() => Err(anyhow!("a task ended early: {ended:?}")),
+        };
+        if let Err(error) = ended {
+            // What is in memory was not answered yet; ending at once is what keeps it true.
+            return Err(error);
+        }
+        let mut late = "the sources";
+        let orderly = async {
+            stops.sources.cancel();
+            while sources.join_next().await.is_some() {}
+            late = "the intake";
+            intake.await??;
+            late = "the buffer";
+            tokio::task::spawn_blocking(move || writer.finish()).await?;
+            late = "an upstream";
+            stops.upstreams.cancel();
+            while let Some(ended) = upstreams.join_next().await {
+                ended??;
+            }
+            late = "the window";
+            stops.others.cancel();
+            while let Some(ended) = others.join_next().await {
+                ended??;
+            }
+            anyhow::Ok(())
+        };
+        match tokio::time::timeout(SHUTDOWN_WITHIN, orderly).await {
+            Ok(done) => done,
+            Err(_) => bail!("{late} did not end within {SHUTDOWN_WITHIN:?}; nothing that was answered is lost"),
+        }
+    }
+}
+
+/// One for each group of stages that ends together.
+#[derive(Default)]
+struct Stops {
+    sources: CancellationToken,
+    upstreams: CancellationToken,
+    others: CancellationToken,
+}
+
+fn start_sources(
+    plan: &Plan,
+    scanners: Vec<(scanner::Settings, Option<TcpListener>)>,
+    readings: &mpsc::Sender<crate::record::Reading>,
+    status: &Status,
+    stop: &CancellationToken,
+) -> JoinSet<()> {
+    let mut sources = JoinSet::new();
+    for (name, settings) in plan.mqtt.clone() {
+        let source = format!("mqtt/{name}");
+        let status = status.source(&source);
+        sources.spawn(mqtt::run(
+            source.into(),
+            settings,
+            readings.clone(),
+            status,
+            stop.clone(),
+        ));
+    }
+    for (name, settings) in plan.modbus.clone() {
+        let status = status.source(&format!("modbus/{name}"));
+        sources.spawn(modbus::run(
+            name.into(),
+            settings,
+            readings.clone(),
+            status,
+            stop.clone(),
+        ));
+    }
+    for (settings, listener) in scanners {
+        let status = status.source(&format!("station/{}", settings.station));
+        sources.spawn(scanner::run(settings, listener, readings.clone(), status, stop.clone()));
+    }
+    if sources.is_empty() {
+        // A gateway without machines still has a window and a buffer to empty.
+        let (readings, stop) = (readings.clone(), stop.clone());
+        sources.spawn(async move {
+            stop.cancelled().await;
+            drop(readings);
+        });
+    }
+    sources
+}
+
+async fn hold(sender: watch::Sender<Arc<Reference>>, stop: CancellationToken) -> anyhow::Result<()> {
+    stop.cancelled().await;
+    drop(sender);
+    Ok(())
+}

@@ -1,0 +1,338 @@
+//! What a scan means: the code grammar of the station dialogue, and the labels that a plant already has.
+//!
+//! ```text
+//! scan      = command / quantity / badge / order / traveler / operation / equipment / reason
+//! command   = "LSN-" verb                     quantity  = "QTY-" 1*7DIGIT [ "." 1*3DIGIT ]
+//! badge     = "EMP-" id    order  = "WO-" id  operation = "OP-" process_code
+//! traveler  = "TRV-" order_no "." process sequence          equipment = "EQ-" id    reason = "RSN-" code
+//! ```
+//! Prefixes are read in either case. Characters are letters, digits, `-`, `.` and what UTF-8 gives for site labels;
+//! control characters are never part of a code.
+
+use regex::Regex;
+use rust_decimal::Decimal;
+
+/// A code longer than this is not one of ours.
+const CODE_CHARS_MAX: usize = 128;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Meaning {
+    Badge(String),
+    Order(String),
+    /// The order's id as it stands behind the prefix, and the sequence of the process.
+    Traveler {
+        order: String,
+        sequence: u32,
+    },
+    Operation(String),
+    Equipment(String),
+    Reason(String),
+    Quantity(Decimal),
+    Command(Verb),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Verb {
+    Start,
+    Pause,
+    Resume,
+    Done,
+    Good,
+    Scrap,
+    Rework,
+    Concession,
+    Inspect,
+    Undo,
+    Cancel,
+    Ok,
+    Logout,
+    Status,
+}
+
+pub const VERBS: [(&str, Verb); 14] = [
+    ("START", Verb::Start),
+    ("PAUSE", Verb::Pause),
+    ("RESUME", Verb::Resume),
+    ("DONE", Verb::Done),
+    ("GOOD", Verb::Good),
+    ("SCRAP", Verb::Scrap),
+    ("REWORK", Verb::Rework),
+    ("CONCESSION", Verb::Concession),
+    ("INSPECT", Verb::Inspect),
+    ("UNDO", Verb::Undo),
+    ("CANCEL", Verb::Cancel),
+    ("OK", Verb::Ok),
+    ("LOGOUT", Verb::Logout),
+    ("STATUS", Verb::Status),
+];
+
+/// What a site's own label stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LabelKind {
+    Badge,
+    Order,
+    Traveler,
+    Operation,
+    Equipment,
+    Reason,
+    Quantity,
+}
+
+/// A site's label: an anchored expression with the group `id` (a traveler: also `sequence`).
+#[derive(Debug, Clone)]
+pub struct Label {
+    pub kind: LabelKind,
+    pub pattern: Regex,
+}
+
+/// A scan, understood: its text, its AIM identifier if the scanner sends one, and what it means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scanned {
+    pub text: String,
+    pub aim: Option<String>,
+    pub meaning: Result<Meaning, Unreadable>,
+}
+
+/// Why a scan has no meaning; the names are the rejection codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unreadable {
+    UnknownCode,
+    AmbiguousCode,
+    QuantityInvalid,
+    InvalidCharset,
+}
+
+impl Unreadable {
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::UnknownCode => "UNKNOWN_CODE",
+            Self::AmbiguousCode => "AMBIGUOUS_CODE",
+            Self::QuantityInvalid => "QTY_INVALID",
+            Self::InvalidCharset => "INVALID_CHARSET",
+        }
+    }
+}
+
+/// Reads one frame. Labels of the site come first: they are what the plant printed.
+pub fn read(frame: &[u8], labels: &[Label]) -> Scanned {
+    let Ok(text) = std::str::from_utf8(frame) else {
+        let text = frame.iter().map(|b| format!("{b:02x}")).collect();
+        return Scanned {
+            text,
+            aim: None,
+            meaning: Err(Unreadable::InvalidCharset),
+        };
+    };
+    let text = text.trim();
+    let (aim, code) = split_aim(text);
+    let meaning = if code.chars().any(char::is_control) {
+        Err(Unreadable::InvalidCharset)
+    } else if code.is_empty() || code.chars().count() > CODE_CHARS_MAX {
+        Err(Unreadable::UnknownCode)
+    } else {
+        site_label(code, labels).unwrap_or_else(|| own_code(code))
+    };
+    Scanned {
+        text: code.to_owned(),
+        aim: aim.map(str::to_owned),
+        meaning,
+    }
+}
+
+/// `]` letter digit in front of the data, as scanners send it when told to.
+fn split_aim(text: &str) -> (Option<&str>, &str) {
+    match text.as_bytes() {
+        [b']', kind, modifier, ..] if kind.is_ascii_alphabetic() && modifier.is_ascii_alphanumeric() => {
+            (Some(&text[..3]), &text[3..])
+        }
+        _ => (None, text),
+    }
+}
+
+fn site_label(code: &str, labels: &[Label]) -> Option<Result<Meaning, Unreadable>> {
+    let mut found = labels
+        .iter()
+        .filter_map(|label| Some((label.kind, label.pattern.captures(code)?)));
+    let (kind, groups) = found.next()?;
+    if found.next().is_some() {
+        return Some(Err(Unreadable::AmbiguousCode));
+    }
+    let id = groups.name("id").map_or(code, |group| group.as_str()).to_owned();
+    Some(match kind {
+        LabelKind::Badge => Ok(Meaning::Badge(id)),
+        LabelKind::Order => Ok(Meaning::Order(id)),
+        LabelKind::Operation => Ok(Meaning::Operation(id)),
+        LabelKind::Equipment => Ok(Meaning::Equipment(id)),
+        LabelKind::Reason => Ok(Meaning::Reason(id)),
+        LabelKind::Quantity => quantity(&id),
+        LabelKind::Traveler => {
+            let sequence = groups.name("sequence").and_then(|group| group.as_str().parse().ok());
+            sequence
+                .map(|sequence| Meaning::Traveler { order: id, sequence })
+                .ok_or(Unreadable::UnknownCode)
+        }
+    })
+}
+
+fn own_code(code: &str) -> Result<Meaning, Unreadable> {
+    let (prefix, rest) = code.split_once('-').ok_or(Unreadable::UnknownCode)?;
+    if rest.is_empty() {
+        return Err(Unreadable::UnknownCode);
+    }
+    let id = || rest.to_owned();
+    match prefix.to_ascii_uppercase().as_str() {
+        "EMP" => Ok(Meaning::Badge(id())),
+        "WO" => Ok(Meaning::Order(id())),
+        "OP" => Ok(Meaning::Operation(id())),
+        "EQ" => Ok(Meaning::Equipment(id())),
+        "RSN" => Ok(Meaning::Reason(id())),
+        "QTY" => quantity(rest),
+        "TRV" => {
+            // Order numbers may hold dots; the sequence is behind the last one.
+            let (order, sequence) = rest.rsplit_once('.').ok_or(Unreadable::UnknownCode)?;
+            let sequence = sequence.parse().map_err(|_| Unreadable::UnknownCode)?;
+            if order.is_empty() {
+                Err(Unreadable::UnknownCode)
+            } else {
+                Ok(Meaning::Traveler {
+                    order: order.to_owned(),
+                    sequence,
+                })
+            }
+        }
+        "LSN" => {
+            let verb = VERBS.iter().find(|(name, _)| rest.eq_ignore_ascii_case(name));
+            verb.map(|(_, verb)| Meaning::Command(*verb))
+                .ok_or(Unreadable::UnknownCode)
+        }
+        _ => Err(Unreadable::UnknownCode),
+    }
+}
+
+/// One to seven digits, and up to three behind a point; nothing is rounded, and nothing is not a quantity.
+fn quantity(text: &str) -> Result<Meaning, Unreadable> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let are_digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
+    let has_point = text.contains('.');
+    let is_well_formed = (1..=7).contains(&whole.len())
+        && are_digits(whole)
+        && are_digits(fraction)
+        && fraction.len() <= 3
+        && has_point != fraction.is_empty();
+    match text.parse::<Decimal>() {
+        Ok(quantity) if is_well_formed && !quantity.is_zero() => Ok(Meaning::Quantity(quantity.normalize())),
+        _ => Err(Unreadable::QuantityInvalid),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn meaning(text: &str) -> Result<Meaning, Unreadable> {
+        read(text.as_bytes(), &[]).meaning
+    }
+
+    #[test]
+    fn the_grammar_is_read() {
+        assert_eq!(meaning("EMP-10031926"), Ok(Meaning::Badge("10031926".into())));
+        assert_eq!(meaning("wo-WO-2024.17"), Ok(Meaning::Order("WO-2024.17".into())));
+        assert_eq!(
+            meaning("TRV-MO.1.20"),
+            Ok(Meaning::Traveler {
+                order: "MO.1".into(),
+                sequence: 20
+            })
+        );
+        assert_eq!(meaning("OP-0030"), Ok(Meaning::Operation("0030".into())));
+        assert_eq!(meaning("RSN-D03"), Ok(Meaning::Reason("D03".into())));
+        assert_eq!(meaning("EQ-PRESS-7"), Ok(Meaning::Equipment("PRESS-7".into())));
+        assert_eq!(meaning(" LSN-start\r\n"), Ok(Meaning::Command(Verb::Start)));
+        for (name, verb) in VERBS {
+            assert_eq!(meaning(&format!("LSN-{name}")), Ok(Meaning::Command(verb)));
+        }
+    }
+
+    #[test]
+    fn quantities_are_exact_or_refused() {
+        assert_eq!(meaning("QTY-12"), Ok(Meaning::Quantity(Decimal::from(12))));
+        assert_eq!(meaning("QTY-0.125"), Ok(Meaning::Quantity(Decimal::new(125, 3))));
+        for wrong in [
+            "QTY-0",
+            "QTY-0.000",
+            "QTY-12345678",
+            "QTY-1.2345",
+            "QTY-1.",
+            "QTY-.5",
+            "QTY--5",
+            "QTY-5e3",
+            "QTY-+5",
+            "QTY-５",
+        ] {
+            assert_eq!(meaning(wrong), Err(Unreadable::QuantityInvalid), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_code_is_named() {
+        for unknown in [
+            "",
+            "hello",
+            "EMP-",
+            "LSN-DANCE",
+            "TRV-MO1",
+            "TRV-.10",
+            "TRV-MO1.x",
+            "LSN-START-NOW",
+            "6901234567892",
+        ] {
+            assert_eq!(meaning(unknown), Err(Unreadable::UnknownCode), "{unknown}");
+        }
+        assert_eq!(read(b"EMP-\xff\xfe", &[]).meaning, Err(Unreadable::InvalidCharset));
+        assert_eq!(meaning("EMP-1\u{1d}2"), Err(Unreadable::InvalidCharset));
+        assert_eq!(
+            meaning(&format!("EMP-{}", "9".repeat(200))),
+            Err(Unreadable::UnknownCode)
+        );
+    }
+
+    #[test]
+    fn the_aim_identifier_is_set_apart() {
+        let scanned = read(b"]C0EMP-1", &[]);
+        assert_eq!((scanned.aim.as_deref(), scanned.text.as_str()), (Some("]C0"), "EMP-1"));
+    }
+
+    #[test]
+    fn labels_of_the_site_come_first_and_must_not_overlap() {
+        let label = |kind, pattern| Label {
+            kind,
+            pattern: Regex::new(pattern).expect("a test pattern"),
+        };
+        let labels = [
+            label(LabelKind::Order, r"^MO(?<id>\d{8})$"),
+            label(LabelKind::Traveler, r"^T(?<id>MO\d+)/(?<sequence>\d+)$"),
+            label(LabelKind::Badge, r"^MO(?<id>1\d*)$"),
+        ];
+        assert_eq!(
+            read(b"MO20260001", &labels).meaning,
+            Ok(Meaning::Order("20260001".into()))
+        );
+        assert_eq!(
+            read(b"TMO5/10", &labels).meaning,
+            Ok(Meaning::Traveler {
+                order: "MO5".into(),
+                sequence: 10
+            })
+        );
+        assert_eq!(read(b"MO10260001", &labels).meaning, Err(Unreadable::AmbiguousCode));
+        assert_eq!(read(b"EMP-7", &labels).meaning, Ok(Meaning::Badge("7".into())));
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            let _ = read(&bytes, &[]);
+        }
+    }
+}

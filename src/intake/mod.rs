@@ -1,0 +1,558 @@
+//! Readings become records here: decoded, recognised as repeats, judged, encoded once. One task; what it decides is pure
+//! and synchronous, what it hands to the buffer is one commit with the receipts of those who wait.
+//!
+//! State runs ahead of the disk. When the disk refuses a commit, everything judged after it is refused too (see
+//! `Commit::generation`), and the state is taken back to what is on disk before the next reading is judged.
+
+pub mod barcode;
+pub mod decode;
+pub mod equipment;
+pub mod repeats;
+pub mod station;
+pub mod validate;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use chrono::NaiveTime;
+use rust_decimal::Decimal;
+use tokio::sync::{mpsc, watch};
+use uuid::Uuid;
+
+use crate::buffer::{Buffer, Closed, Commit, States};
+use crate::clock::Zone;
+use crate::record::{
+    EquipmentStatus, Feedback, FeedbackKind, Frame, Kind, Payload, Receipt, Record, Timestamp, WorkReport,
+};
+use crate::reference::Reference;
+use crate::status::{SourceStatus, StampedFeedback, StationView, Status};
+use decode::TopicRule;
+use equipment::{EquipmentSettings, Tracker};
+use repeats::Repeats;
+use station::{Bench, Context, Dialogue, ReportNumbers};
+
+pub use crate::record::Reading;
+
+/// Readings judged into one commit at most.
+const READINGS_PER_COMMIT_MAX: usize = 256;
+/// How often time itself is looked at: time-outs of dialogues, silence of equipment.
+const TICK: Duration = Duration::from_secs(1);
+/// Points in one record at most; a device with more gives several.
+const POINTS_PER_RECORD_MAX: usize = 500;
+
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub gateway_id: String,
+    pub zone: Zone,
+    /// Starts of the shifts; the production day begins with the first.
+    pub shift_starts: Vec<NaiveTime>,
+    /// Topic rules by source name (`mqtt/plant`).
+    pub topics: HashMap<String, Vec<TopicRule>>,
+    pub equipment: HashMap<String, EquipmentSettings>,
+    pub stations: HashMap<String, Bench>,
+}
+
+/// What became of a reading.
+#[derive(Debug)]
+pub enum Verdict {
+    /// To be kept: records, and states that follow from them.
+    Accepted(Box<Accepted>),
+    /// Known already, or nothing new in it; acknowledged once what came before it is on disk.
+    Nothing,
+    /// Not understood, or not allowed; acknowledged, for repeating it would not help.
+    Rejected(String),
+}
+
+#[derive(Debug, Default)]
+pub struct Accepted {
+    pub records: Vec<Record>,
+    pub states: States,
+    pub feedback: Option<Feedback>,
+    pub station: Option<(String, StationView)>,
+}
+
+/// The judge of readings.
+#[derive(Debug)]
+pub struct Intake {
+    settings: Settings,
+    status: Status,
+    reference: watch::Receiver<Arc<Reference>>,
+    tracker: Tracker,
+    stations: HashMap<String, Dialogue>,
+    numbers: ReportNumbers,
+    /// Good pieces reported by this gateway, by order and process.
+    tallies: HashMap<String, Decimal>,
+    repeats: Repeats,
+    /// Which rule a topic follows: topics are many, but they repeat.
+    routes: HashMap<Bytes, Option<usize>>,
+    sources: HashMap<Arc<str>, Arc<SourceStatus>>,
+    is_clock_synced: bool,
+}
+
+/// Topics remembered with their rule.
+const ROUTES_MAX: usize = 10_000;
+
+impl Intake {
+    pub fn new(
+        settings: Settings,
+        status: Status,
+        reference: watch::Receiver<Arc<Reference>>,
+        states: &States,
+    ) -> Self {
+        let tracker = Tracker::new(settings.zone, status.clone(), &settings.equipment);
+        let mut intake = Self {
+            settings,
+            status,
+            reference,
+            tracker,
+            stations: HashMap::new(),
+            numbers: ReportNumbers::default(),
+            tallies: HashMap::new(),
+            repeats: Repeats::default(),
+            routes: HashMap::new(),
+            sources: HashMap::new(),
+            is_clock_synced: is_clock_synced(),
+        };
+        intake.restore(states);
+        intake
+    }
+
+    /// Whether senders give ids, so that repeats have to be looked for.
+    fn looks_for_repeats(&self) -> bool {
+        self.settings.topics.values().flatten().any(|rule| rule.id.is_some())
+    }
+
+    /// Takes the state back to what is on disk.
+    fn restore(&mut self, states: &States) {
+        let read = |name: &str| states.get(name);
+        self.numbers = read("report_numbers")
+            .and_then(|v| serde_json::from_slice(v).ok())
+            .unwrap_or_default();
+        self.tallies = states
+            .iter()
+            .filter_map(|(name, value)| {
+                let tally = std::str::from_utf8(value).ok()?.parse().ok()?;
+                Some((name.strip_prefix("tally/")?.to_owned(), tally))
+            })
+            .collect();
+        let names: Vec<String> = self.settings.stations.keys().cloned().collect();
+        for name in names {
+            let kept = read(&format!("station/{name}")).and_then(|v| serde_json::from_slice::<Dialogue>(v).ok());
+            self.stations.insert(name.clone(), kept.unwrap_or_default().restored());
+            let view = self.station_view(&name, None);
+            self.status.set_station(&name, view);
+        }
+    }
+
+    /// Judges one reading. Synchronous and without a clock of its own.
+    pub fn judge(&mut self, reading: Reading) -> (Verdict, Receipt) {
+        let Reading {
+            source,
+            at,
+            payload,
+            receipt,
+        } = reading;
+        let source_status = Arc::clone(
+            self.sources
+                .entry(Arc::clone(&source))
+                .or_insert_with(|| self.status.source(&source)),
+        );
+        source_status.count_reading();
+        let verdict = match payload {
+            Payload::Message {
+                topic,
+                body,
+                retained: _,
+            } => self.message(&source, &topic, &body, at),
+            Payload::Poll { equipment, points } => self.status_record(&source, &equipment, points, at, at, None),
+            Payload::Scan { station, frame } => self.scan(&station, &frame, at),
+        };
+        match &verdict {
+            Verdict::Rejected(reason) => source_status.reject(reason.clone()),
+            Verdict::Nothing | Verdict::Accepted(_) => {}
+        }
+        (verdict, receipt)
+    }
+
+    fn message(&mut self, source: &Arc<str>, topic: &Bytes, body: &[u8], at: Timestamp) -> Verdict {
+        let Ok(topic_text) = std::str::from_utf8(topic) else {
+            return Verdict::Rejected("the topic is not UTF-8".to_owned());
+        };
+        let rules = self.settings.topics.get(&**source).map_or(&[][..], Vec::as_slice);
+        let route = if let Some(route) = self.routes.get(topic) {
+            *route
+        } else {
+            let route = rules.iter().position(|rule| decode::matches(&rule.filter, topic_text));
+            if self.routes.len() >= ROUTES_MAX {
+                self.routes.clear();
+            }
+            self.routes.insert(Bytes::copy_from_slice(topic), route);
+            route
+        };
+        let Some(rule) = route.and_then(|at| rules.get(at)) else {
+            return Verdict::Rejected(format!("{topic_text}: no rule for this topic"));
+        };
+        match decode::message(rule, topic_text, body) {
+            Ok(decoded) => {
+                let id = decoded
+                    .id
+                    .map(|id| decode::derived_id(&self.settings.gateway_id, source, &decoded.equipment, &id));
+                if let Some(id) = id
+                    && !self.repeats.is_first(id)
+                {
+                    self.status.source(source).count_duplicate();
+                    return Verdict::Nothing;
+                }
+                let time = decoded.time.unwrap_or(at);
+                self.status_record(source, &decoded.equipment, decoded.points, time, at, id)
+            }
+            Err(reason) => Verdict::Rejected(format!("{topic_text}: {reason}")),
+        }
+    }
+
+    fn status_record(
+        &mut self,
+        source: &Arc<str>,
+        equipment: &Arc<str>,
+        points: Vec<crate::record::PointReading>,
+        source_time: Timestamp,
+        at: Timestamp,
+        id: Option<Uuid>,
+    ) -> Verdict {
+        let zone = self.settings.zone;
+        let encode = |status: &EquipmentStatus| encode_status(status, id, at, zone, source);
+        match self.tracker.heard(equipment, points, source, source_time, at, encode) {
+            Some(records) => Verdict::Accepted(Box::new(Accepted {
+                records,
+                ..Accepted::default()
+            })),
+            None => Verdict::Nothing,
+        }
+    }
+
+    fn scan(&mut self, station: &str, frame: &Frame, at: Timestamp) -> Verdict {
+        let frame = match frame {
+            Frame::Whole(bytes) => bytes,
+            Frame::Partial(_) | Frame::TooLong(_) => return self.told(station, FeedbackKind::Err, "PARTIAL_READ", at),
+        };
+        let reference = Arc::clone(&self.reference.borrow());
+        let Some(bench) = self.settings.stations.get(station) else {
+            return Verdict::Rejected(format!("{station} is no station of this gateway"));
+        };
+        let Some(dialogue) = self.stations.get_mut(station) else {
+            return Verdict::Rejected(format!("{station} has no dialogue"));
+        };
+        let scanned = barcode::read(frame, &bench.labels);
+        let tallies = &self.tallies;
+        let context = Context {
+            now: at,
+            zone: self.settings.zone,
+            shift_starts: &self.settings.shift_starts,
+            reference: &reference,
+            bench,
+            clock_synced: self.is_clock_synced,
+            tally: &|order_no, process| tallies.get(&tally_key(order_no, process)).copied().unwrap_or_default(),
+        };
+        let step = dialogue.scan(&scanned, &context);
+        self.accept(station, step, at)
+    }
+
+    /// Turns what a dialogue decided into records and states.
+    fn accept(&mut self, station: &str, mut step: station::Step, at: Timestamp) -> Verdict {
+        let mut accepted = Accepted {
+            feedback: Some(step.feedback.clone()),
+            ..Accepted::default()
+        };
+        for report in &mut step.reports {
+            self.number(station, report, at);
+            let key = tally_key(&report.order_no, &report.process_code);
+            let tally = self.tallies.entry(key.clone()).or_default();
+            *tally += report.qualified_quantity;
+            accepted.states.insert(format!("tally/{key}"), tally.to_string().into());
+            let source = format!("station/{station}");
+            let record = Record::encode(
+                Kind::WorkReport,
+                Uuid::now_v7(),
+                at,
+                self.settings.zone,
+                &source,
+                report,
+            );
+            accepted.records.push(record);
+        }
+        if !step.reports.is_empty() {
+            accepted
+                .states
+                .insert("report_numbers".to_owned(), to_state(&self.numbers));
+        }
+        if step.is_change
+            && let Some(dialogue) = self.stations.get(station)
+        {
+            accepted.states.insert(format!("station/{station}"), to_state(dialogue));
+        }
+        let view = self.station_view(station, Some((step.feedback, at)));
+        accepted.station = Some((station.to_owned(), view));
+        Verdict::Accepted(Box::new(accepted))
+    }
+
+    fn number(&mut self, station: &str, report: &mut WorkReport, at: Timestamp) {
+        let Some(bench) = self.settings.stations.get(station) else {
+            return;
+        };
+        let reference = Arc::clone(&self.reference.borrow());
+        let context = Context {
+            now: at,
+            zone: self.settings.zone,
+            shift_starts: &self.settings.shift_starts,
+            reference: &reference,
+            bench,
+            clock_synced: self.is_clock_synced,
+            tally: &|_, _| Decimal::ZERO,
+        };
+        report.report_no = self.numbers.next(&self.settings.gateway_id, &context);
+        if let Some(dialogue) = self.stations.get_mut(station) {
+            dialogue.number(report);
+        }
+    }
+
+    /// An answer that changes nothing.
+    fn told(&mut self, station: &str, kind: FeedbackKind, code: &str, at: Timestamp) -> Verdict {
+        let language = self
+            .settings
+            .stations
+            .get(station)
+            .map_or_else(Default::default, |bench| bench.language);
+        let feedback = station::feedback(kind, code, language);
+        let view = self.station_view(station, Some((feedback.clone(), at)));
+        let accepted = Accepted {
+            feedback: Some(feedback),
+            station: Some((station.to_owned(), view)),
+            ..Accepted::default()
+        };
+        Verdict::Accepted(Box::new(accepted))
+    }
+
+    /// Lets time pass for everyone.
+    fn tick(&mut self, now: Timestamp) -> Accepted {
+        self.is_clock_synced = is_clock_synced();
+        let mut all = Accepted::default();
+        let zone = self.settings.zone;
+        let silent = self
+            .tracker
+            .silent(now, |status| encode_status(status, None, now, zone, "gateway"));
+        all.records.extend(silent.into_iter().flatten());
+        let names: Vec<String> = self.stations.keys().cloned().collect();
+        for name in names {
+            let reference = Arc::clone(&self.reference.borrow());
+            let (Some(bench), Some(dialogue)) = (self.settings.stations.get(&name), self.stations.get_mut(&name))
+            else {
+                continue;
+            };
+            let context = Context {
+                now,
+                zone,
+                shift_starts: &self.settings.shift_starts,
+                reference: &reference,
+                bench,
+                clock_synced: self.is_clock_synced,
+                tally: &|_, _| Decimal::ZERO,
+            };
+            let Some(step) = dialogue.tick(&context) else { continue };
+            if let Verdict::Accepted(accepted) = self.accept(&name, step, now) {
+                all.records.extend(accepted.records);
+                all.states.extend(accepted.states);
+                if let Some((station, view)) = accepted.station {
+                    self.status.set_station(&station, view);
+                }
+            }
+        }
+        self.forget_closed_tallies(&mut all.states);
+        all
+    }
+
+    /// A closed order is not reported any more, so its tally is not asked for either.
+    fn forget_closed_tallies(&mut self, states: &mut States) {
+        let reference = Arc::clone(&self.reference.borrow());
+        self.tallies.retain(|key, _| {
+            let order_no = key.rsplit_once('/').map_or(key.as_str(), |(order_no, _)| order_no);
+            let is_closed = reference
+                .order(order_no)
+                .is_some_and(|order| !order.status.is_reportable());
+            if is_closed {
+                states.insert(format!("tally/{key}"), Bytes::new());
+            }
+            !is_closed
+        });
+    }
+
+    fn station_view(&self, station: &str, feedback: Option<(Feedback, Timestamp)>) -> StationView {
+        let dialogue = self.stations.get(station);
+        let bench = self.settings.stations.get(station);
+        let reference = self.reference.borrow();
+        let job = dialogue.and_then(Dialogue::job);
+        let operator = dialogue.and_then(Dialogue::operator);
+        let order = job.and_then(|job| reference.order(&job.order_no));
+        let language = bench.map_or_else(Default::default, |bench| bench.language);
+        let last_feedback = feedback
+            .map(|(feedback, at)| StampedFeedback {
+                feedback,
+                at: self.settings.zone.rfc3339(at),
+            })
+            .or_else(|| self.status.station(station).and_then(|view| view.last_feedback));
+        StationView {
+            state: dialogue.map_or("idle", |d| d.state().name()),
+            equipment: bench.and_then(|b| b.equipment.clone()),
+            worker_no: operator.map(|o| o.worker_no.clone()),
+            worker_name: operator.and_then(|o| o.name.clone()),
+            order_no: job.map(|j| j.order_no.clone()),
+            process_code: job.map(|j| j.process_code.clone()),
+            process_name: job.and_then(|j| j.process_name.clone()),
+            order_quantity: order.map(|o| o.order_quantity),
+            completed_quantity: order.map(|o| o.completed_quantity),
+            qualified_quantity: job.map(|j| j.qualified).unwrap_or_default(),
+            unqualified_quantity: job.map(|j| j.unqualified).unwrap_or_default(),
+            last_feedback,
+            expects: dialogue.map(|d| d.expects(language)).unwrap_or_default(),
+            unverified: job.is_some_and(|j| j.unverified) || operator.is_some_and(|o| o.unverified),
+        }
+    }
+
+    /// Judges what comes until every source has ended.
+    pub async fn run(mut self, mut readings: mpsc::Receiver<Reading>, buffer: Buffer) -> Result<(), Closed> {
+        let mut generation = buffer.generation();
+        if self.looks_for_repeats() {
+            self.repeats = Repeats::load(&buffer).await;
+        }
+        let mut waiting = Vec::with_capacity(READINGS_PER_COMMIT_MAX);
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            let is_tick = tokio::select! {
+                _ = ticks.tick() => true,
+                heard = readings.recv_many(&mut waiting, READINGS_PER_COMMIT_MAX) => {
+                    if heard == 0 {
+                        return Ok(());
+                    }
+                    false
+                }
+            };
+            let now_generation = buffer.generation();
+            if now_generation != generation {
+                generation = now_generation;
+                self.restore(&buffer.states());
+                self.tracker.tell_anew();
+                if self.looks_for_repeats() {
+                    self.repeats = Repeats::load(&buffer).await;
+                }
+            }
+            let mut urgent = Commit {
+                generation,
+                ..Commit::default()
+            };
+            let mut patient = Commit {
+                generation,
+                ..Commit::default()
+            };
+            if is_tick {
+                let Accepted { records, states, .. } = self.tick(chrono::Utc::now());
+                let commit = if states.is_empty() { &mut patient } else { &mut urgent };
+                commit.records = records;
+                commit.states = states;
+            }
+            for reading in waiting.drain(..) {
+                let (verdict, receipt) = self.judge(reading);
+                self.sort(verdict, receipt, &mut urgent, &mut patient);
+            }
+            for commit in [urgent, patient] {
+                if !commit.records.is_empty() || !commit.states.is_empty() || !commit.receipts.is_empty() {
+                    buffer.submit(commit).await?;
+                }
+            }
+        }
+    }
+
+    /// Puts what was judged where it belongs: someone stands in front of a scan, nobody in front of telemetry.
+    fn sort(&self, verdict: Verdict, receipt: Receipt, urgent: &mut Commit, patient: &mut Commit) {
+        match verdict {
+            Verdict::Accepted(accepted) => {
+                let Accepted {
+                    records,
+                    states,
+                    feedback,
+                    station,
+                } = *accepted;
+                let changes_nothing = records.is_empty() && states.is_empty();
+                if changes_nothing {
+                    if let Some((name, view)) = station {
+                        self.status.set_station(&name, view);
+                    }
+                    receipt.keep(feedback);
+                    return;
+                }
+                let commit = if station.is_some() { urgent } else { patient };
+                commit.records.extend(records);
+                commit.states.extend(states);
+                commit.receipts.push((receipt, feedback));
+                if let Some((name, view)) = station {
+                    let status = self.status.clone();
+                    commit
+                        .afterwards
+                        .push(Box::new(move || status.set_station(&name, view)));
+                }
+            }
+            // In line behind what it may be a repeat of.
+            Verdict::Nothing => patient.receipts.push((receipt, None)),
+            Verdict::Rejected(_) => receipt.keep(None),
+        }
+    }
+}
+
+/// One record, or several for a device with very many points.
+fn encode_status(status: &EquipmentStatus, id: Option<Uuid>, at: Timestamp, zone: Zone, source: &str) -> Vec<Record> {
+    let first_id = id.unwrap_or_else(Uuid::now_v7);
+    if status.points.0.len() <= POINTS_PER_RECORD_MAX {
+        return vec![Record::encode(
+            Kind::EquipmentStatus,
+            first_id,
+            at,
+            zone,
+            source,
+            status,
+        )];
+    }
+    let parts = status.points.0.chunks(POINTS_PER_RECORD_MAX).enumerate();
+    parts
+        .map(|(nth, points)| {
+            let part = EquipmentStatus {
+                equipment: status.equipment,
+                state: status.state,
+                points: crate::record::Points(points.to_vec()),
+                source_time: status.source_time.clone(),
+            };
+            let id = if nth == 0 {
+                first_id
+            } else {
+                Uuid::new_v5(&first_id, &nth.to_le_bytes())
+            };
+            Record::encode(Kind::EquipmentStatus, id, at, zone, source, &part)
+        })
+        .collect()
+}
+
+fn tally_key(order_no: &str, process_code: &str) -> String {
+    format!("{order_no}/{process_code}")
+}
+
+fn to_state(value: &impl serde::Serialize) -> Bytes {
+    serde_json::to_vec(value)
+        .expect("states have text keys and no failing parts")
+        .into()
+}
+
+/// Whether the kernel believes that the clock follows a time source.
+fn is_clock_synced() -> bool {
+    // systemd-timesyncd and chrony both leave this mark; without either, nothing is claimed.
+    std::path::Path::new("/run/systemd/timesync/synchronized").exists()
+}

@@ -1,0 +1,198 @@
+//! The three layers that a work report must pass: format, business, state. Every finding is told at once.
+
+use chrono::Duration;
+use rust_decimal::Decimal;
+
+use crate::record::{DefectKind, Timestamp, WorkReport};
+use crate::reference::Reference;
+
+/// Texts of the report's columns.
+const CODE_CHARS_MAX: usize = 50;
+/// DECIMAL(18,4): what the central store's columns hold.
+const QUANTITY_DIGITS_MAX: u32 = 14;
+const QUANTITY_SCALE_MAX: u32 = 4;
+/// A person does not work longer between two reports.
+const HOURS_MAX: i64 = 24;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Layer {
+    /// Types and required fields.
+    Format,
+    /// Plausible hours, quantities that add up.
+    Business,
+    /// Whether the order may be reported.
+    State,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    pub layer: Layer,
+    pub code: &'static str,
+    pub field: &'static str,
+    pub message: String,
+}
+
+/// All that is wrong with a report, the outermost layer first; nothing when it may be accepted. Where the reference data is
+/// too old to say no, what it does not know passes.
+pub fn work_report(report: &WorkReport, reference: &Reference, now: Timestamp) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    format(report, &mut findings);
+    business(report, now, &mut findings);
+    state(report, reference, now, &mut findings);
+    findings
+}
+
+fn format(report: &WorkReport, findings: &mut Vec<Finding>) {
+    let mut add = |code, field, message| {
+        findings.push(Finding {
+            layer: Layer::Format,
+            code,
+            field,
+            message,
+        })
+    };
+    let texts = [
+        ("order_no", &report.order_no, true),
+        ("process_code", &report.process_code, false),
+        ("station", &report.station, true),
+        ("worker_no", &report.worker_no, true),
+    ];
+    for (field, text, is_required) in texts {
+        if is_required && text.trim().is_empty() {
+            add("INVALID_REPORT", field, format!("{field} is missing"));
+        }
+        if text.chars().count() > CODE_CHARS_MAX {
+            add(
+                "INVALID_REPORT",
+                field,
+                format!("{field} is longer than {CODE_CHARS_MAX} characters"),
+            );
+        }
+    }
+    let quantities = [
+        ("output_quantity", report.output_quantity),
+        ("qualified_quantity", report.qualified_quantity),
+        ("unqualified_quantity", report.unqualified_quantity),
+        ("to_inspect", report.to_inspect),
+    ];
+    for (field, quantity) in quantities {
+        let is_too_large = quantity.abs() >= Decimal::from(10_u64.pow(QUANTITY_DIGITS_MAX));
+        if is_too_large || quantity.normalize().scale() > QUANTITY_SCALE_MAX {
+            add(
+                "QTY_INVALID",
+                field,
+                format!("{field} {quantity} does not fit 14 digits and 4 decimals"),
+            );
+        }
+    }
+    for defect in &report.defects {
+        if defect.reason.trim().is_empty() {
+            add("REASON_UNKNOWN", "defects", "a defect has no reason".to_owned());
+        }
+    }
+}
+
+fn business(report: &WorkReport, now: Timestamp, findings: &mut Vec<Finding>) {
+    let mut add = |code, field, message| {
+        findings.push(Finding {
+            layer: Layer::Business,
+            code,
+            field,
+            message,
+        })
+    };
+    let is_void = report.voids.is_some();
+    if report.output_quantity != report.qualified_quantity + report.unqualified_quantity {
+        add(
+            "QTY_INVALID",
+            "output_quantity",
+            "output is not qualified plus unqualified".to_owned(),
+        );
+    }
+    if report.unqualified_quantity != report.defects.iter().map(|d| d.quantity).sum() {
+        add(
+            "QTY_INVALID",
+            "unqualified_quantity",
+            "unqualified is not the sum of the defects".to_owned(),
+        );
+    }
+    let has_negative = [
+        report.output_quantity,
+        report.qualified_quantity,
+        report.unqualified_quantity,
+        report.to_inspect,
+    ]
+    .iter()
+    .any(|quantity| quantity.is_sign_negative() && !quantity.is_zero());
+    if has_negative && !is_void {
+        add(
+            "QTY_INVALID",
+            "output_quantity",
+            "only a report that takes another back has negative quantities".to_owned(),
+        );
+    }
+    let is_negative = report.work_hours.is_sign_negative() && !report.work_hours.is_zero();
+    if report.work_hours.abs() > Decimal::from(HOURS_MAX) || (is_negative && !is_void) {
+        add(
+            "INVALID_REPORT",
+            "work_hours",
+            format!("{} hours since the last report are not plausible", report.work_hours),
+        );
+    }
+    if report.work_date > (now + Duration::days(2)).date_naive() {
+        add(
+            "INVALID_REPORT",
+            "work_date",
+            format!("{} lies in the future", report.work_date),
+        );
+    }
+}
+
+fn state(report: &WorkReport, reference: &Reference, now: Timestamp, findings: &mut Vec<Finding>) {
+    let mut add = |code, field, message| {
+        findings.push(Finding {
+            layer: Layer::State,
+            code,
+            field,
+            message,
+        })
+    };
+    if let Some(order) = reference.order(&report.order_no) {
+        let is_open = order.status.is_reportable();
+        if !is_open && report.voids.is_none() {
+            add("ORDER_CLOSED", "order_no", order.order_no.clone());
+        }
+        let has_routing = !order.processes.is_empty();
+        if has_routing && !order.processes.iter().any(|p| p.process_code == report.process_code) {
+            add(
+                "WRONG_OPERATION",
+                "process_code",
+                format!("{} is not an operation of {}", report.process_code, order.order_no),
+            );
+        }
+    }
+    match reference.worker(&report.worker_no) {
+        Some(worker) if !worker.active => add("UNKNOWN_BADGE", "worker_no", report.worker_no.clone()),
+        None if reference.is_fresh(now) => add("UNKNOWN_BADGE", "worker_no", report.worker_no.clone()),
+        _ => {}
+    }
+    for defect in &report.defects {
+        match reference.reason(&defect.reason) {
+            Some(reason) if !reason_fits(&reason.kind, defect.kind) => {
+                add("REASON_UNKNOWN", "defects", defect.reason.clone());
+            }
+            None if reference.is_fresh(now) => add("REASON_UNKNOWN", "defects", defect.reason.clone()),
+            _ => {}
+        }
+    }
+}
+
+/// Whether a reason of this kind may explain a defect; a reason without a kind fits all.
+pub fn reason_fits(reason_kind: &str, defect: DefectKind) -> bool {
+    let wanted = match defect {
+        DefectKind::Scrap => "scrap",
+        DefectKind::Rework => "rework",
+        DefectKind::Concession => "concession",
+    };
+    reason_kind.is_empty() || reason_kind == "defect" || reason_kind.split([',', '|']).any(|kind| kind.trim() == wanted)
+}

@@ -1,0 +1,368 @@
+//! Local reference data: orders with their routing, workers, equipment, reasons. Pulled from the central store, kept on
+//! disk with its age, used as it is when the network is down.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::NaiveDate;
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::backoff::Backoff;
+use crate::files;
+use crate::record::Timestamp;
+use crate::secret::Secret;
+
+/// A body larger than this is not reference data.
+const BODY_BYTES_MAX: usize = 64 << 20;
+
+/// As the store sends it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Snapshot {
+    pub version: String,
+    #[serde(default)]
+    pub orders: Vec<Order>,
+    #[serde(default)]
+    pub workers: Vec<Worker>,
+    #[serde(default)]
+    pub equipment: Vec<Equipment>,
+    #[serde(default)]
+    pub reasons: Vec<Reason>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Order {
+    pub order_no: String,
+    pub status: OrderStatus,
+    pub order_quantity: Decimal,
+    #[serde(default)]
+    pub completed_quantity: Decimal,
+    #[serde(default)]
+    pub product_code: String,
+    #[serde(default)]
+    pub product_name: String,
+    #[serde(default)]
+    pub delivery_date: Option<NaiveDate>,
+    #[serde(default)]
+    pub priority: i64,
+    #[serde(default)]
+    pub processes: Vec<Process>,
+}
+
+/// `production_order.status`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "u8", into = "u8")]
+pub enum OrderStatus {
+    Draft,
+    Approved,
+    Released,
+    InProduction,
+    Finished,
+    Closed,
+}
+
+impl OrderStatus {
+    const ALL: [Self; 6] = [
+        Self::Draft,
+        Self::Approved,
+        Self::Released,
+        Self::InProduction,
+        Self::Finished,
+        Self::Closed,
+    ];
+
+    pub fn is_reportable(self) -> bool {
+        matches!(self, Self::Released | Self::InProduction)
+    }
+}
+
+impl TryFrom<u8> for OrderStatus {
+    type Error = String;
+
+    fn try_from(code: u8) -> Result<Self, String> {
+        Self::ALL
+            .get(usize::from(code))
+            .copied()
+            .ok_or_else(|| format!("{code} is not an order status (0 to 5)"))
+    }
+}
+
+impl From<OrderStatus> for u8 {
+    fn from(status: OrderStatus) -> Self {
+        status as Self
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Process {
+    pub process_code: String,
+    #[serde(default)]
+    pub process_name: String,
+    pub sequence: u32,
+    #[serde(default)]
+    pub process_id: Option<i64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Worker {
+    pub worker_no: String,
+    #[serde(default)]
+    pub name: String,
+    #[serde(default)]
+    pub skills: Vec<String>,
+    #[serde(default = "yes")]
+    pub active: bool,
+    #[serde(default)]
+    pub worker_id: Option<i64>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Equipment {
+    #[serde(alias = "code")]
+    pub equipment: String,
+    #[serde(default)]
+    pub name: String,
+    #[serde(default)]
+    pub equipment_id: Option<i64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Reason {
+    pub code: String,
+    #[serde(default)]
+    pub name: String,
+    /// `scrap`, `rework`, `concession`, `pause` …; empty fits all.
+    #[serde(default)]
+    pub kind: String,
+}
+
+/// The data as stations use it.
+#[derive(Debug, Clone, Default)]
+pub struct Reference {
+    pub version: String,
+    /// When the store last said that this is current; nothing before the first pull.
+    pub confirmed_at: Option<Timestamp>,
+    /// Older than this, what is missing here may exist.
+    pub fresh_for: Duration,
+    orders: HashMap<String, Arc<Order>>,
+    workers: HashMap<String, Arc<Worker>>,
+    equipment: HashMap<String, Arc<Equipment>>,
+    reasons: HashMap<String, Arc<Reason>>,
+}
+
+impl Reference {
+    pub fn new(mut snapshot: Snapshot, confirmed_at: Timestamp, fresh_for: Duration) -> Self {
+        for order in &mut snapshot.orders {
+            // 100.0000 is how a database says 100; people at stations read the latter.
+            order.order_quantity = order.order_quantity.normalize();
+            order.completed_quantity = order.completed_quantity.normalize();
+        }
+        Self {
+            version: snapshot.version,
+            confirmed_at: Some(confirmed_at),
+            fresh_for,
+            orders: snapshot
+                .orders
+                .into_iter()
+                .map(|o| (o.order_no.clone(), Arc::new(o)))
+                .collect(),
+            workers: snapshot
+                .workers
+                .into_iter()
+                .map(|w| (w.worker_no.clone(), Arc::new(w)))
+                .collect(),
+            equipment: snapshot
+                .equipment
+                .into_iter()
+                .map(|e| (e.equipment.clone(), Arc::new(e)))
+                .collect(),
+            reasons: snapshot
+                .reasons
+                .into_iter()
+                .map(|r| (r.code.clone(), Arc::new(r)))
+                .collect(),
+        }
+    }
+
+    /// Whether what is not in here can be said not to exist.
+    pub fn is_fresh(&self, now: Timestamp) -> bool {
+        self.confirmed_at
+            .is_some_and(|at| (now - at).to_std().map_or(true, |age| age <= self.fresh_for))
+    }
+
+    /// A label carries the order number with or without its own `WO-`.
+    pub fn order(&self, id: &str) -> Option<&Arc<Order>> {
+        self.orders.get(id).or_else(|| self.orders.get(&format!("WO-{id}")))
+    }
+
+    pub fn worker(&self, worker_no: &str) -> Option<&Arc<Worker>> {
+        self.workers
+            .get(worker_no)
+            .or_else(|| self.workers.get(&format!("EMP-{worker_no}")))
+    }
+
+    pub fn equipment(&self, code: &str) -> Option<&Arc<Equipment>> {
+        self.equipment.get(code)
+    }
+
+    pub fn reason(&self, code: &str) -> Option<&Arc<Reason>> {
+        self.reasons
+            .get(code)
+            .or_else(|| self.reasons.get(&format!("RSN-{code}")))
+    }
+
+    pub fn orders(&self) -> impl Iterator<Item = &Arc<Order>> {
+        self.orders.values()
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The store's reference call.
+    pub url: String,
+    pub token: Option<Secret>,
+    pub workshop_id: Option<i64>,
+    pub every: Duration,
+    pub timeout: Duration,
+    pub file: PathBuf,
+    pub client: reqwest::Client,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    confirmed_at: Timestamp,
+    snapshot: Snapshot,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum PullError {
+    #[error("no answer: {0}")]
+    Unreachable(String),
+    #[error("the store answered {0}")]
+    Refused(reqwest::StatusCode),
+    #[error("the answer is not reference data: {0}")]
+    Unreadable(String),
+}
+
+/// How old the data may be before "not there" is no longer believed: some pulls may fail.
+pub fn fresh_for(every: Duration) -> Duration {
+    every * 3 + Duration::from_secs(30)
+}
+
+/// What was kept on disk, or nothing when there is none or it can't be read.
+pub fn load(file: &Path, fresh_for: Duration) -> Reference {
+    let nothing = Reference {
+        fresh_for,
+        ..Reference::default()
+    };
+    let Ok(bytes) = std::fs::read(file) else { return nothing };
+    match serde_json::from_slice::<Kept>(&bytes) {
+        Ok(kept) => Reference::new(kept.snapshot, kept.confirmed_at, fresh_for),
+        Err(error) => {
+            tracing::warn!(file = %file.display(), %error, "the kept reference data can't be read and is pulled anew");
+            nothing
+        }
+    }
+}
+
+/// Pulls until told to stop. A failed pull changes nothing but the data's age.
+pub async fn keep_fresh(settings: Settings, reference: watch::Sender<Arc<Reference>>, stop: CancellationToken) {
+    let mut backoff = Backoff::new(Duration::from_secs(1), settings.every.max(Duration::from_secs(1)));
+    let mut snapshot: Option<Snapshot> = None;
+    loop {
+        let version = reference.borrow().version.clone();
+        let pulled = tokio::select! {
+            () = stop.cancelled() => return,
+            pulled = pull(&settings, &version) => pulled,
+        };
+        let delay = match pulled {
+            Ok(news) => {
+                backoff.reset();
+                let now = chrono::Utc::now();
+                let is_news = news.is_some();
+                snapshot = news.or(snapshot);
+                if is_news && let Some(snapshot) = &snapshot {
+                    reference.send_replace(Arc::new(Reference::new(
+                        snapshot.clone(),
+                        now,
+                        fresh_for(settings.every),
+                    )));
+                } else {
+                    reference.send_modify(|known| Arc::make_mut(known).confirmed_at = Some(now));
+                }
+                if let Some(snapshot) = snapshot.clone() {
+                    keep(
+                        settings.file.clone(),
+                        Kept {
+                            confirmed_at: now,
+                            snapshot,
+                        },
+                    )
+                    .await;
+                }
+                settings.every
+            }
+            Err(error) => {
+                if backoff.failures() == 0 {
+                    tracing::warn!(url = settings.url, %error, "reference data can't be pulled; what is on disk is used");
+                }
+                backoff.next_delay()
+            }
+        };
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(delay) => {}
+        }
+    }
+}
+
+async fn keep(file: PathBuf, kept: Kept) {
+    let written = tokio::task::spawn_blocking(move || {
+        let bytes = serde_json::to_vec(&kept).map_err(std::io::Error::other)?;
+        files::replace(&file, &bytes)
+    });
+    if let Ok(Err(error)) = written.await {
+        tracing::warn!(%error, "reference data could not be kept on disk");
+    }
+}
+
+/// The new data, or nothing when ours is current.
+async fn pull(settings: &Settings, version: &str) -> Result<Option<Snapshot>, PullError> {
+    let mut url = reqwest::Url::parse(&settings.url).map_err(|e| PullError::Unreadable(e.to_string()))?;
+    if let Some(workshop_id) = settings.workshop_id {
+        url.query_pairs_mut()
+            .append_pair("workshop_id", &workshop_id.to_string());
+    }
+    if !version.is_empty() {
+        url.query_pairs_mut().append_pair("version", version);
+    }
+    let mut request = settings.client.get(url).timeout(settings.timeout);
+    if let Some(token) = &settings.token {
+        request = request.bearer_auth(token.reveal());
+    }
+    let unreachable = |e: reqwest::Error| PullError::Unreachable(crate::files::causes(&e));
+    let mut response = request.send().await.map_err(unreachable)?;
+    match response.status() {
+        reqwest::StatusCode::NOT_MODIFIED => return Ok(None),
+        status if !status.is_success() => return Err(PullError::Refused(status)),
+        _ => {}
+    }
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
+        if body.len() + chunk.len() > BODY_BYTES_MAX {
+            return Err(PullError::Unreadable(format!("longer than {BODY_BYTES_MAX} bytes")));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    serde_json::from_slice(&body)
+        .map(Some)
+        .map_err(|e| PullError::Unreadable(e.to_string()))
+}

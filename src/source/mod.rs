@@ -1,0 +1,7 @@
+//! The south: machines and scanners become [`Reading`](crate::record::Reading)s. A source knows its connection and nothing
+//! of the buffer; it acknowledges what its receipts say is kept. A source that loses its machine backs off and says so in
+//! the status; it never ends by itself and never stops another.
+
+pub mod modbus;
+pub mod mqtt;
+pub mod scanner;

@@ -1,0 +1,360 @@
+//! How a point names its place and its form: `holding:100`, `u32`, `CDAB`.
+//!
+//! Addresses are those of the wire: zero-based, one table per function code. The numbered notation of manuals (`40101`)
+//! is refused with the wire address it stands for, because it cannot be told from a wire address once it is written down.
+
+use std::fmt;
+
+use serde::Deserialize;
+
+/// One of the four tables of a Modbus device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Area {
+    Coil,
+    Discrete,
+    Holding,
+    Input,
+}
+
+impl Area {
+    const ALL: [Self; 4] = [Self::Coil, Self::Discrete, Self::Holding, Self::Input];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Coil => "coil",
+            Self::Discrete => "discrete",
+            Self::Holding => "holding",
+            Self::Input => "input",
+        }
+    }
+
+    /// Coils and discrete inputs hold single bits, the other two hold registers of 16.
+    pub fn has_bits(self) -> bool {
+        matches!(self, Self::Coil | Self::Discrete)
+    }
+
+    /// The table that the first digit of the numbered notation stands for.
+    fn from_digit(digit: char) -> Option<Self> {
+        match digit {
+            '0' => Some(Self::Coil),
+            '1' => Some(Self::Discrete),
+            '3' => Some(Self::Input),
+            '4' => Some(Self::Holding),
+            _ => None,
+        }
+    }
+}
+
+/// Where a point lies: `holding:100`, `coil:5`, or one bit of a register, `holding:5.3` (bit 0 is the least significant).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct At {
+    pub area: Area,
+    pub address: u16,
+    pub bit: Option<u8>,
+}
+
+impl TryFrom<String> for At {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let Some((area, place)) = text.split_once(':') else {
+            return Err(numbered_hint(&text));
+        };
+        let area = Area::ALL
+            .into_iter()
+            .find(|a| a.name() == area)
+            .ok_or_else(|| format!("`{area}` is not a table of a Modbus device; {FORMS}"))?;
+        let (address, bit) = match place.split_once('.') {
+            Some((address, bit)) => (address, Some(bit)),
+            None => (place, None),
+        };
+        let address = parse_address(address)
+            .ok_or_else(|| format!("`{address}` is not a wire address; it is a number from 0 to 65535"))?;
+        let bit = bit
+            .map(|b| {
+                b.parse()
+                    .ok()
+                    .filter(|b| *b < 16 && !area.has_bits())
+                    .ok_or_else(|| format!("`.{b}` is not a bit of a register; write .0 to .15 on holding or input"))
+            })
+            .transpose()?;
+        Ok(Self { area, address, bit })
+    }
+}
+
+impl fmt::Display for At {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.area.name(), self.address)?;
+        self.bit.map_or(Ok(()), |bit| write!(f, ".{bit}"))
+    }
+}
+
+const FORMS: &str = "write holding:N, input:N, coil:N or discrete:N with the zero-based wire address N";
+
+fn parse_address(text: &str) -> Option<u16> {
+    match text.strip_prefix("0x") {
+        Some(hex) => u16::from_str_radix(hex, 16).ok(),
+        None => text.parse().ok(),
+    }
+}
+
+/// What to write instead of `40101`: the table from the first digit, the rest counted from 0 instead of 1.
+fn numbered_hint(text: &str) -> String {
+    let meant = || {
+        if !(5..=6).contains(&text.len()) || !text.bytes().all(|b| b.is_ascii_digit()) {
+            return None;
+        }
+        let area = Area::from_digit(text.chars().next()?)?;
+        let address = text.get(1..)?.parse::<u32>().ok()?.checked_sub(1)?;
+        u16::try_from(address).ok().map(|address| At {
+            area,
+            address,
+            bit: None,
+        })
+    };
+    match meant() {
+        Some(at) => format!("`{text}` is a number from a manual that counts from 1; its wire address is \"{at}\""),
+        None => format!("`{text}` does not say where the point lies; {FORMS}"),
+    }
+}
+
+/// What the registers of a point hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub enum Type {
+    U16,
+    I16,
+    U32,
+    I32,
+    U64,
+    I64,
+    F32,
+    F64,
+    Bool,
+    Bcd16,
+    Bcd32,
+    /// So many characters, two in a register.
+    Text(u16),
+}
+
+const NUMBER_TYPES: [(&str, Type); 11] = [
+    ("u16", Type::U16),
+    ("i16", Type::I16),
+    ("u32", Type::U32),
+    ("i32", Type::I32),
+    ("u64", Type::U64),
+    ("i64", Type::I64),
+    ("f32", Type::F32),
+    ("f64", Type::F64),
+    ("bool", Type::Bool),
+    ("bcd16", Type::Bcd16),
+    ("bcd32", Type::Bcd32),
+];
+
+/// As much as one request can carry: a text is never put together from two answers.
+const TEXT_CHARS_MAX: u16 = 250;
+
+impl Type {
+    pub fn registers(self) -> u16 {
+        match self {
+            Self::U16 | Self::I16 | Self::Bool | Self::Bcd16 => 1,
+            Self::U32 | Self::I32 | Self::F32 | Self::Bcd32 => 2,
+            Self::U64 | Self::I64 | Self::F64 => 4,
+            Self::Text(chars) => chars.div_ceil(2),
+        }
+    }
+
+    pub fn is_number(self) -> bool {
+        !matches!(self, Self::Bool | Self::Text(_))
+    }
+
+    pub fn is_float(self) -> bool {
+        matches!(self, Self::F32 | Self::F64)
+    }
+}
+
+impl TryFrom<String> for Type {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        if let Some(chars) = text.strip_prefix("string:") {
+            return chars
+                .parse()
+                .ok()
+                .filter(|chars| (1..=TEXT_CHARS_MAX).contains(chars))
+                .map(Self::Text)
+                .ok_or_else(|| format!("`{chars}` is not a length in characters from 1 to {TEXT_CHARS_MAX}"));
+        }
+        NUMBER_TYPES
+            .iter()
+            .find(|row| row.0 == text)
+            .map(|row| row.1)
+            .ok_or_else(|| {
+                let names = NUMBER_TYPES.map(|row| row.0).join(" ");
+                format!("`{text}` is not a type; there are {names} and string:LEN")
+            })
+    }
+}
+
+impl fmt::Display for Type {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self, NUMBER_TYPES.iter().find(|row| row.1 == *self)) {
+            (_, Some(row)) => f.write_str(row.0),
+            (Self::Text(chars), None) => write!(f, "string:{chars}"),
+            (_, None) => unreachable!("every other type has its row"),
+        }
+    }
+}
+
+/// How the bytes of a value lie in its registers; A is the most significant. Every order in use either turns the
+/// registers round, or the bytes within each register, or both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Order {
+    /// How many bytes its name tells of.
+    bytes: usize,
+    pub swaps_words: bool,
+    pub swaps_bytes: bool,
+}
+
+const ORDERS: [(&str, bool, bool); 10] = [
+    ("AB", false, false),
+    ("BA", false, true),
+    ("ABCD", false, false),
+    ("CDAB", true, false),
+    ("BADC", false, true),
+    ("DCBA", true, true),
+    ("ABCDEFGH", false, false),
+    ("GHEFCDAB", true, false),
+    ("BADCFEHG", false, true),
+    ("HGFEDCBA", true, true),
+];
+
+impl Order {
+    /// Whether this order can be meant for values of that type, and if not, what can. The four-letter names hold for
+    /// 64 bits too, in the same sense.
+    pub fn check_fits(self, kind: Type) -> Result<(), String> {
+        let registers = kind.registers();
+        let (fits, right) = match kind {
+            Type::Text(_) => (self.bytes <= 4 && !self.swaps_words, "AB or BA"),
+            _ if registers == 1 => (self.bytes == 2, "AB or BA"),
+            _ if registers == 2 => (self.bytes == 4, "ABCD, CDAB, BADC or DCBA"),
+            _ => (self.bytes >= 4, "ABCDEFGH, GHEFCDAB, BADCFEHG or HGFEDCBA"),
+        };
+        if fits {
+            Ok(())
+        } else {
+            Err(format!("this is not an order of a {kind}; write {right}"))
+        }
+    }
+}
+
+impl TryFrom<String> for Order {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        ORDERS
+            .iter()
+            .find(|row| row.0 == text)
+            .map(|&(name, swaps_words, swaps_bytes)| Self {
+                bytes: name.len(),
+                swaps_words,
+                swaps_bytes,
+            })
+            .ok_or_else(|| {
+                let names = ORDERS.map(|row| row.0).join(" ");
+                format!("`{text}` is not a byte order; there are {names}")
+            })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Result<At, String> {
+        At::try_from(text.to_owned())
+    }
+
+    #[test]
+    fn wire_addresses_are_read_and_shown() {
+        for text in ["holding:0", "input:65535", "coil:5", "discrete:7", "holding:5.15"] {
+            assert_eq!(at(text).map(|a| a.to_string()), Ok(text.to_owned()));
+        }
+        assert_eq!(at("holding:0x0A00").map(|a| a.address), Ok(2560));
+        for text in [
+            "holding:65536",
+            "holding:-1",
+            "holding:",
+            "register:5",
+            "coil:5.1",
+            "holding:5.16",
+            "holding:5.x",
+        ] {
+            assert!(at(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_from_manuals_are_refused_with_the_wire_address() {
+        for (text, right) in [
+            ("40101", "\"holding:100\""),
+            ("400101", "\"holding:100\""),
+            ("465536", "\"holding:65535\""),
+            ("30001", "\"input:0\""),
+            ("10008", "\"discrete:7\""),
+            ("00006", "\"coil:5\""),
+        ] {
+            let error = at(text).expect_err("refused");
+            assert!(error.contains(right), "{text}: {error}");
+        }
+        for text in ["100", "20001", "40000", "465537", "4010a", ""] {
+            let error = at(text).expect_err("refused");
+            assert!(error.contains("holding:N"), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn types_are_read_and_shown() {
+        for (text, registers) in [
+            ("u16", 1),
+            ("f32", 2),
+            ("i64", 4),
+            ("bcd32", 2),
+            ("string:9", 5),
+            ("string:250", 125),
+        ] {
+            let kind = Type::try_from(text.to_owned()).expect("a type");
+            assert_eq!((kind.registers(), kind.to_string().as_str()), (registers, text));
+        }
+        for text in ["u8", "string", "string:0", "string:251", "F32"] {
+            assert!(Type::try_from(text.to_owned()).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn orders_fit_only_the_widths_they_name() {
+        let fits = |order: &str, kind| Order::try_from(order.to_owned()).expect("an order").check_fits(kind);
+        for (order, kind) in [
+            ("BA", Type::U16),
+            ("CDAB", Type::F32),
+            ("CDAB", Type::F64),
+            ("GHEFCDAB", Type::U64),
+            ("BA", Type::Text(8)),
+            ("BADC", Type::Text(8)),
+        ] {
+            assert_eq!(fits(order, kind), Ok(()), "{order} {kind}");
+        }
+        for (order, kind) in [
+            ("CDAB", Type::U16),
+            ("BA", Type::U32),
+            ("GHEFCDAB", Type::U32),
+            ("BA", Type::U64),
+            ("CDAB", Type::Text(8)),
+        ] {
+            assert!(fits(order, kind).is_err(), "{order} {kind}");
+        }
+        assert!(Order::try_from("ACBD".to_owned()).is_err());
+    }
+}

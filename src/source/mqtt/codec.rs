@@ -1,0 +1,237 @@
+//! The packets that a subscriber needs, MQTT 3.1.1 or 5, on rumqttc's codec: what we send as bytes, what we hear as one
+//! kind of event.
+
+use bytes::{Bytes, BytesMut};
+use rumqttc::mqttbytes::v4;
+use rumqttc::v5::mqttbytes::{self as mqttbytes5, v5};
+use rumqttc::{Protocol as Level, mqttbytes};
+
+use super::{KEEP_ALIVE, PACKET_BYTES_MAX, Protocol, Qos, RECEIVE_MAX, Settings};
+
+/// SUBSCRIBE is the one request of ours that has an answer.
+const SUBSCRIBE_ID: u16 = 1;
+const SMALL_BYTES_MAX: usize = 16 << 10;
+
+#[derive(Debug)]
+pub enum Heard {
+    Connected,
+    /// The broker has granted every filter: messages flow.
+    Subscribed,
+    Message {
+        topic: Bytes,
+        body: Bytes,
+        retained: bool,
+        /// With QoS 1: what the acknowledgement names.
+        packet_id: Option<u16>,
+    },
+    Pong,
+    Other,
+}
+
+/// CONNECT with our persistent session.
+pub fn connect(settings: &Settings, out: &mut BytesMut) -> Result<(), String> {
+    let keep_alive = u16::try_from(KEEP_ALIVE.as_secs()).unwrap_or(u16::MAX);
+    let credentials = settings
+        .credentials
+        .as_ref()
+        .map(|(user, password)| (user, password.reveal()));
+    match settings.protocol {
+        Protocol::V311 => {
+            let packet = v4::Connect {
+                protocol: Level::V4,
+                keep_alive,
+                client_id: settings.client_id.clone(),
+                clean_session: false,
+                last_will: None,
+                login: credentials.map(|(user, password)| v4::Login::new(user, password)),
+            };
+            v4::Packet::Connect(packet)
+                .write(out, usize::MAX)
+                .map_err(|e| e.to_string())?;
+        }
+        Protocol::V5 => {
+            let mut properties = v5::ConnectProperties::new();
+            properties.session_expiry_interval = Some(u32::MAX);
+            properties.receive_maximum = Some(RECEIVE_MAX);
+            properties.max_packet_size = Some(PACKET_BYTES_MAX);
+            let packet = v5::Connect {
+                keep_alive,
+                client_id: settings.client_id.clone(),
+                clean_start: false,
+                properties: Some(properties),
+            };
+            let login = credentials.map(|(user, password)| v5::Login::new(user, password));
+            v5::Packet::Connect(packet, None, login)
+                .write(out, None)
+                .map_err(|e| e.to_string())?;
+        }
+    }
+    Ok(())
+}
+
+pub fn subscribe(settings: &Settings, out: &mut BytesMut) -> Result<(), String> {
+    match settings.protocol {
+        Protocol::V311 => {
+            let filters = settings.filters.iter().map(|(filter, qos)| {
+                let qos = match qos {
+                    Qos::AtMostOnce => mqttbytes::QoS::AtMostOnce,
+                    Qos::AtLeastOnce => mqttbytes::QoS::AtLeastOnce,
+                };
+                v4::SubscribeFilter::new(filter.clone(), qos)
+            });
+            let packet = v4::Subscribe {
+                pkid: SUBSCRIBE_ID,
+                filters: filters.collect(),
+            };
+            v4::Packet::Subscribe(packet)
+                .write(out, usize::MAX)
+                .map_err(|e| e.to_string())?;
+        }
+        Protocol::V5 => {
+            let filters = settings.filters.iter().map(|(filter, qos)| {
+                let qos = match qos {
+                    Qos::AtMostOnce => mqttbytes5::QoS::AtMostOnce,
+                    Qos::AtLeastOnce => mqttbytes5::QoS::AtLeastOnce,
+                };
+                // What was retained was heard when the session began; after a reconnect it is no news.
+                let retain_forward_rule = v5::RetainForwardRule::OnNewSubscribe;
+                v5::Filter {
+                    retain_forward_rule,
+                    ..v5::Filter::new(filter.clone(), qos)
+                }
+            });
+            let packet = v5::Subscribe {
+                pkid: SUBSCRIBE_ID,
+                filters: filters.collect(),
+                properties: None,
+            };
+            v5::Packet::Subscribe(packet)
+                .write(out, None)
+                .map_err(|e| e.to_string())?;
+        }
+    }
+    Ok(())
+}
+
+pub fn ping(protocol: Protocol, out: &mut BytesMut) -> Result<(), String> {
+    let written = match protocol {
+        Protocol::V311 => v4::Packet::PingReq.write(out, usize::MAX).map_err(|e| e.to_string()),
+        Protocol::V5 => v5::Packet::PingReq(v5::PingReq)
+            .write(out, None)
+            .map_err(|e| e.to_string()),
+    };
+    written.map(drop)
+}
+
+/// PUBACK is the same four bytes in both protocols when all is well.
+pub fn puback(packet_id: u16, out: &mut BytesMut) {
+    let [high, low] = packet_id.to_be_bytes();
+    out.extend_from_slice(&[0x40, 0x02, high, low]);
+}
+
+/// Takes the next whole packet out of what came; nothing while it is not whole yet.
+pub fn next(protocol: Protocol, inbox: &mut BytesMut) -> Result<Option<Heard>, String> {
+    match protocol {
+        Protocol::V311 => {
+            let packet_bytes_max = usize::try_from(PACKET_BYTES_MAX).unwrap_or(usize::MAX);
+            match v4::Packet::read(inbox, packet_bytes_max) {
+                Ok(packet) => heard_v311(packet).map(Some),
+                Err(mqttbytes::Error::InsufficientBytes(_)) => Ok(None),
+                Err(error) => Err(format!("the broker sent what is not MQTT 3.1.1: {error}")),
+            }
+        }
+        Protocol::V5 => match v5::Packet::read(inbox, Some(PACKET_BYTES_MAX)) {
+            Ok(packet) => heard_v5(packet).map(Some),
+            Err(mqttbytes5::Error::InsufficientBytes(_)) => Ok(None),
+            Err(error) => Err(format!("the broker sent what is not MQTT 5: {error}")),
+        },
+    }
+}
+
+fn heard_v311(packet: v4::Packet) -> Result<Heard, String> {
+    Ok(match packet {
+        v4::Packet::Publish(publish) => Heard::Message {
+            packet_id: (publish.qos != mqttbytes::QoS::AtMostOnce).then_some(publish.pkid),
+            topic: publish.topic.into_bytes().into(),
+            body: own(publish.payload),
+            retained: publish.retain,
+        },
+        v4::Packet::ConnAck(answer) if answer.code == v4::ConnectReturnCode::Success => Heard::Connected,
+        v4::Packet::ConnAck(answer) => return Err(format!("the broker refuses us: {:?}", answer.code)),
+        v4::Packet::SubAck(granted) => subscribed(!granted.return_codes.contains(&v4::SubscribeReasonCode::Failure))?,
+        v4::Packet::PingResp => Heard::Pong,
+        _ => Heard::Other,
+    })
+}
+
+fn heard_v5(packet: v5::Packet) -> Result<Heard, String> {
+    Ok(match packet {
+        v5::Packet::Publish(publish) => Heard::Message {
+            packet_id: (publish.qos != mqttbytes5::QoS::AtMostOnce).then_some(publish.pkid),
+            topic: own(publish.topic),
+            body: own(publish.payload),
+            retained: publish.retain,
+        },
+        v5::Packet::ConnAck(answer) if answer.code == v5::ConnectReturnCode::Success => Heard::Connected,
+        v5::Packet::ConnAck(answer) => return Err(format!("the broker refuses us: {:?}", answer.code)),
+        v5::Packet::SubAck(granted) => {
+            let is_granted = |code: &v5::SubscribeReasonCode| matches!(code, v5::SubscribeReasonCode::Success(_));
+            subscribed(granted.return_codes.iter().all(is_granted))?
+        }
+        v5::Packet::Disconnect(told) => {
+            return Err(format!("the broker closed the connection: {:?}", told.reason_code));
+        }
+        v5::Packet::PingResp(_) => Heard::Pong,
+        _ => Heard::Other,
+    })
+}
+
+/// A copy of what is small: a slice would keep the whole receive buffer alive, and a new one would be made for each read.
+fn own(slice: Bytes) -> Bytes {
+    if slice.len() <= SMALL_BYTES_MAX {
+        Bytes::copy_from_slice(&slice)
+    } else {
+        slice
+    }
+}
+
+fn subscribed(is_granted: bool) -> Result<Heard, String> {
+    if is_granted {
+        Ok(Heard::Subscribed)
+    } else {
+        Err("the broker refuses a topic filter; see its access rules".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn our_puback_is_what_the_codec_would_write() {
+        let mut ours = BytesMut::new();
+        puback(0x1234, &mut ours);
+        let mut theirs = BytesMut::new();
+        v4::Packet::PubAck(v4::PubAck::new(0x1234))
+            .write(&mut theirs, usize::MAX)
+            .expect("writes");
+        assert_eq!(ours, theirs);
+        theirs.clear();
+        v5::Packet::PubAck(v5::PubAck::new(0x1234, None))
+            .write(&mut theirs, None)
+            .expect("writes");
+        assert_eq!(ours, theirs);
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            for protocol in [Protocol::V311, Protocol::V5] {
+                let mut inbox = BytesMut::from(bytes.as_slice());
+                // Ends: each packet takes bytes out, and an error or a fragment ends it.
+                while let Ok(Some(_)) = next(protocol, &mut inbox) {}
+            }
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! From bytes to frames: a frame ends with the terminator only. Partial reads, several frames in one read and frames that
+//! never end all come out right.
+
+use std::collections::VecDeque;
+
+use crate::record::Frame;
+
+/// No barcode holds more.
+const FRAME_BYTES_MAX: usize = 4096;
+
+#[derive(Debug)]
+pub struct Framing {
+    terminator: Vec<u8>,
+    open: Vec<u8>,
+    /// Bytes of the open frame were thrown away.
+    is_too_long: bool,
+    whole: VecDeque<Frame>,
+}
+
+impl Framing {
+    pub fn new(terminator: Vec<u8>) -> Self {
+        Self {
+            terminator,
+            open: Vec::new(),
+            is_too_long: false,
+            whole: VecDeque::new(),
+        }
+    }
+
+    pub fn take(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.open.push(*byte);
+            if self.open.ends_with(&self.terminator) {
+                self.open.truncate(self.open.len() - self.terminator.len());
+                self.close();
+            } else if self.open.len() >= FRAME_BYTES_MAX {
+                // What is kept can still complete a terminator that is cut in two.
+                let keep_from = self.open.len() - self.terminator.len();
+                self.open.drain(..keep_from);
+                self.is_too_long = true;
+            }
+        }
+    }
+
+    fn close(&mut self) {
+        let bytes = std::mem::take(&mut self.open);
+        if std::mem::take(&mut self.is_too_long) {
+            self.whole.push_back(Frame::TooLong(bytes));
+        } else if bytes.iter().any(|b| !b.is_ascii_whitespace()) {
+            // CR then LF ends one frame, not two.
+            self.whole.push_back(Frame::Whole(bytes));
+        }
+    }
+
+    pub fn next_frame(&mut self) -> Option<Frame> {
+        self.whole.pop_front()
+    }
+
+    /// Whether bytes came that no terminator has followed yet.
+    pub fn is_within_frame(&self) -> bool {
+        self.is_too_long || self.open.iter().any(|b| !b.is_ascii_whitespace())
+    }
+
+    /// No more bytes came within the time that a scanner takes: the read was cut off.
+    pub fn give_up(&mut self) {
+        if self.is_within_frame() {
+            self.is_too_long = false;
+            self.whole.push_back(Frame::Partial(std::mem::take(&mut self.open)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn frames(framing: &mut Framing) -> Vec<Frame> {
+        std::iter::from_fn(|| framing.next_frame()).collect()
+    }
+
+    #[test]
+    fn a_line_feed_after_the_carriage_return_is_not_a_frame() {
+        let mut framing = Framing::new(b"\r".to_vec());
+        framing.take(b"EMP-1\r\nWO-2\r");
+        assert_eq!(
+            frames(&mut framing),
+            [Frame::Whole(b"EMP-1".to_vec()), Frame::Whole(b"\nWO-2".to_vec())]
+        );
+    }
+
+    #[test]
+    fn what_is_cut_off_is_said_to_be() {
+        let mut framing = Framing::new(b"\r".to_vec());
+        framing.take(b"EMP-");
+        assert!(framing.is_within_frame());
+        framing.give_up();
+        assert_eq!(frames(&mut framing), [Frame::Partial(b"EMP-".to_vec())]);
+        framing.give_up();
+        assert_eq!(frames(&mut framing), []);
+    }
+
+    #[test]
+    fn a_frame_without_end_is_dropped_up_to_its_terminator() {
+        let mut framing = Framing::new(b"\r\n".to_vec());
+        framing.take(&vec![b'x'; 3 * FRAME_BYTES_MAX]);
+        framing.take(b"\r\nEMP-1\r\n");
+        let frames = frames(&mut framing);
+        assert!(matches!(frames[0], Frame::TooLong(_)));
+        assert_eq!(frames[1..], [Frame::Whole(b"EMP-1".to_vec())]);
+    }
+
+    proptest! {
+        #[test]
+        fn how_bytes_are_cut_into_reads_does_not_matter(
+            codes in prop::collection::vec("[A-Z0-9-]{1,20}", 1..10),
+            cuts in prop::collection::vec(1_usize..7, 1..50),
+        ) {
+            let stream: Vec<u8> = codes.iter().flat_map(|code| [code.as_bytes(), b"\x03\r"].concat()).collect();
+            let mut framing = Framing::new(b"\x03\r".to_vec());
+            let mut rest = stream.as_slice();
+            for cut in cuts.iter().cycle() {
+                if rest.is_empty() { break; }
+                let (read, later) = rest.split_at((*cut).min(rest.len()));
+                framing.take(read);
+                rest = later;
+            }
+            let expected: Vec<_> = codes.iter().map(|code| Frame::Whole(code.clone().into_bytes())).collect();
+            prop_assert_eq!(frames(&mut framing), expected);
+        }
+    }
+}

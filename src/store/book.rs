@@ -1,0 +1,276 @@
+//! The rows that one transaction works on: loaded and locked together, changed in memory message by message, written back
+//! in a few statements. A message that is refused leaves no trace here.
+//!
+//! Rows are always locked in the same order (orders, workers, equipment, each by id), so that gateways that report on the
+//! same orders rarely deadlock.
+
+mod load;
+mod write;
+
+use std::collections::{BTreeSet, HashMap};
+
+use chrono::NaiveDateTime;
+use rust_decimal::Decimal;
+
+use super::order::{Order, Reported};
+use super::payload::{Effect, Event, Failure, Inspection, Rejection, Status, instant};
+use super::statement::{Arg, args};
+use crate::record::{Alert, WorkReport};
+
+pub use load::load_orders;
+
+pub struct Book<'a> {
+    tenant_id: i64,
+    gateway_id: &'a str,
+    orders: HashMap<String, Order>,
+    /// As loaded, to see what changed.
+    orders_before: HashMap<String, (i64, Decimal)>,
+    reports: HashMap<String, Reported>,
+    checks: BTreeSet<String>,
+    workers: HashMap<String, Worker>,
+    equipment: HashMap<String, Equipment>,
+    message_times: HashMap<(String, String), NaiveDateTime>,
+    new_reports: Vec<(&'a Event<'a>, &'a WorkReport)>,
+    touched_progress: BTreeSet<(String, String)>,
+    touched_workers: BTreeSet<String>,
+    touched_equipment: BTreeSet<String>,
+    quality_rows: Vec<Vec<Arg>>,
+    quality_detail_rows: Vec<Vec<Arg>>,
+    alert_rows: Vec<Vec<Arg>>,
+    status_rows: Vec<Vec<Arg>>,
+    order_messages: HashMap<(String, String), Vec<Arg>>,
+    reference_changed: bool,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Worker {
+    /// None until the row is there.
+    id: Option<i64>,
+    name: String,
+    total_work_hours: Decimal,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Equipment {
+    id: Option<i64>,
+    name: String,
+    state: Option<String>,
+    state_since: Option<NaiveDateTime>,
+    last_heard: Option<NaiveDateTime>,
+}
+
+impl<'a> Book<'a> {
+    /// Whether something changed that stations work with.
+    pub fn reference_changed(&self) -> bool {
+        self.reference_changed || self.changed_orders().next().is_some()
+    }
+
+    fn changed_orders(&self) -> impl Iterator<Item = &Order> {
+        self.orders
+            .values()
+            .filter(|order| self.orders_before.get(&order.number) != Some(&(order.status, order.completed)))
+    }
+
+    /// Applies one message, or says why not and changes nothing.
+    pub fn apply(&mut self, event: &'a Event<'a>) -> Result<(), Rejection> {
+        match &event.effect {
+            Effect::Report(report) => self.report(event, report)?,
+            Effect::Inspection(inspection) => self.inspection(event, inspection)?,
+            Effect::Alert(alert) => self.alert(event, alert),
+            Effect::Failure(failure) => self.failure(event, failure)?,
+            Effect::OrderMessage { order_no } => self.order_message(event, order_no),
+            Effect::Status(status) => self.status(event, status)?,
+        }
+        Ok(())
+    }
+
+    fn order(&mut self, order_no: &str) -> Result<&mut Order, Rejection> {
+        self.orders
+            .get_mut(order_no)
+            .ok_or_else(|| Rejection::new("order_not_found", format!("the store knows no order `{order_no}`")))
+    }
+
+    fn report(&mut self, event: &'a Event<'a>, report: &'a WorkReport) -> Result<(), Rejection> {
+        if self.reports.contains_key(&report.report_no) {
+            let detail = format!("another message reported as `{}`", report.report_no);
+            return Err(Rejection::new("report_no_conflict", detail));
+        }
+        let voided = match &report.voids {
+            Some(no) => Some(self.reports.get(no).cloned().ok_or_else(|| {
+                Rejection::new("report_not_found", format!("there is no report `{no}` to take back"))
+            })?),
+            None => None,
+        };
+        let hours = self
+            .workers
+            .get(&report.worker_no)
+            .map_or(Decimal::ZERO, |w| w.total_work_hours)
+            + report.work_hours;
+        self.order(&report.order_no)?.apply(report, event.at, voided.as_ref())?;
+
+        let worker = self.workers.entry(report.worker_no.clone()).or_insert_with(|| Worker {
+            name: report.worker_name.clone().unwrap_or_else(|| report.worker_no.clone()),
+            ..Worker::default()
+        });
+        worker.total_work_hours = hours;
+        self.touched_workers.insert(report.worker_no.clone());
+        self.touched_progress
+            .insert((report.order_no.clone(), report.process_code.clone()));
+        if let Some(voided) = report.voids.as_ref().and_then(|no| self.reports.get_mut(no)) {
+            voided.voided_by = Some(report.report_no.clone());
+        }
+        self.reports.insert(
+            report.report_no.clone(),
+            Reported {
+                order_no: report.order_no.clone(),
+                process_code: report.process_code.clone(),
+                output: report.output_quantity,
+                qualified: report.qualified_quantity,
+                unqualified: report.unqualified_quantity,
+                work_hours: report.work_hours,
+                is_final: report.is_final,
+                is_void: report.voids.is_some(),
+                voided_by: None,
+            },
+        );
+        self.new_reports.push((event, report));
+        Ok(())
+    }
+
+    fn inspection(&mut self, event: &Event<'_>, found: &Inspection<'_>) -> Result<(), Rejection> {
+        if self.checks.contains(&found.check_no) {
+            let detail = format!("another message inspected as `{}`", found.check_no);
+            return Err(Rejection::new("check_no_conflict", detail));
+        }
+        let (tenant_id, gateway_id) = (self.tenant_id, self.gateway_id);
+        let order = self.order(&found.order_no)?;
+        if found.check_quantity > order.quantity {
+            let detail = format!(
+                "{} were inspected of an order over {}",
+                found.check_quantity, order.quantity
+            );
+            return Err(Rejection::new("quantity_mismatch", detail));
+        }
+        let row = args![
+            &found.check_no,
+            found.receipt_id,
+            order.id,
+            &order.number,
+            order.product_id,
+            &order.product_code,
+            &order.product_name,
+            found.check_date.unwrap_or(event.at.date()),
+            Arg::quantity(found.check_quantity),
+            Arg::quantity(found.qualified_quantity),
+            Arg::quantity(found.unqualified_quantity),
+            found.check_result,
+            found.defect_description.as_ref(),
+            found.checker_id,
+            found.checker_name.as_ref(),
+            found.remark.as_ref(),
+            tenant_id,
+            gateway_id,
+        ];
+        self.quality_rows.push(row);
+        self.quality_detail_rows.push(args![
+            &found.check_no,
+            tenant_id,
+            event.message.message_id.to_string(),
+            gateway_id,
+            found.disposition.as_ref(),
+            found.measurements.map_or("[]", |json| json.get()),
+            found.defects.map_or("[]", |json| json.get()),
+        ]);
+        self.checks.insert(found.check_no.clone());
+        Ok(())
+    }
+
+    fn alert(&mut self, event: &Event<'_>, alert: &Alert) {
+        self.alert_rows.push(args![
+            &alert.alert_id,
+            &alert.alert_type,
+            format!("{:?}", alert.severity).to_uppercase(),
+            &alert.message,
+            alert.order_no.as_ref(),
+            alert.equipment.as_ref(),
+            alert.point.as_ref(),
+            event.message.payload.get(),
+            event.at,
+            event.message.message_id.to_string(),
+            self.gateway_id,
+        ]);
+    }
+
+    /// A failure changes the state of the machine, and is an alert of its own.
+    fn failure(&mut self, event: &Event<'_>, failure: &Failure) -> Result<(), Rejection> {
+        let since = failure
+            .since
+            .as_deref()
+            .map_or(Ok(event.at), |since| instant("since", since))?;
+        self.hear(&failure.equipment, failure.state.as_deref(), since);
+        let id = event.message.message_id.to_string();
+        self.alert_rows.push(args![
+            &id,
+            event.message.message_type.as_str(),
+            "HIGH",
+            &failure.detail,
+            None::<String>,
+            &failure.equipment,
+            None::<String>,
+            event.message.payload.get(),
+            event.at,
+            &id,
+            self.gateway_id,
+        ]);
+        Ok(())
+    }
+
+    /// Only the latest word counts, whichever came first.
+    fn order_message(&mut self, event: &Event<'_>, order_no: &str) {
+        let key = (order_no.to_owned(), event.message.message_type.clone());
+        if self.message_times.get(&key).is_some_and(|known| *known > event.at) {
+            return;
+        }
+        let row = args![&key.0, &key.1, event.message.payload.get(), event.at, self.gateway_id];
+        self.order_messages.insert(key.clone(), row);
+        self.message_times.insert(key, event.at);
+    }
+
+    fn status(&mut self, event: &Event<'_>, status: &Status<'_>) -> Result<(), Rejection> {
+        let at = instant("source_time", &status.source_time)?;
+        self.hear(&status.equipment, status.state.as_deref(), at);
+        self.status_rows.push(args![
+            &status.equipment,
+            status.state.as_deref(),
+            status.points.get(),
+            at,
+            event.message.message_id.to_string(),
+            self.gateway_id,
+        ]);
+        Ok(())
+    }
+
+    /// A machine spoke. What is older than what we know of it is history only.
+    fn hear(&mut self, code: &str, state: Option<&str>, at: NaiveDateTime) {
+        if !self.equipment.contains_key(code) {
+            let new = Equipment {
+                name: code.to_owned(),
+                ..Equipment::default()
+            };
+            self.equipment.insert(code.to_owned(), new);
+            self.reference_changed = true;
+        }
+        let known = self.equipment.get_mut(code).expect("it was inserted if missing");
+        if known.last_heard.is_some_and(|heard| heard > at) {
+            return;
+        }
+        known.last_heard = Some(at);
+        if let Some(state) = state.filter(|state| known.state.as_deref() != Some(state)) {
+            known.state = Some(state.to_owned());
+            known.state_since = Some(at);
+        }
+        if !self.touched_equipment.contains(code) {
+            self.touched_equipment.insert(code.to_owned());
+        }
+    }
+}

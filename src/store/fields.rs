@@ -1,0 +1,187 @@
+//! Reads the body of a PUT field by field and gathers every finding, so that whoever pushes sees all of them at once.
+//! Members nobody asked for are no fault, for an ERP sends what it has; they are named, so that a misspelt one is seen.
+
+use chrono::NaiveDate;
+use rust_decimal::Decimal;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::payload::fits_quantity;
+
+/// One thing that is wrong, and where.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    pub field: String,
+    pub message: String,
+}
+
+/// The members of one JSON object.
+pub struct Fields {
+    prefix: String,
+    members: Map<String, Value>,
+    findings: Vec<Finding>,
+    ignored: Vec<String>,
+}
+
+impl Fields {
+    pub fn new(value: Value, prefix: &str) -> Self {
+        let mut fields = Self {
+            prefix: prefix.to_owned(),
+            members: Map::new(),
+            findings: Vec::new(),
+            ignored: Vec::new(),
+        };
+        match value {
+            Value::Object(members) => fields.members = members,
+            _ => fields.find("", "must be an object"),
+        }
+        fields
+    }
+
+    pub fn find(&mut self, field: &str, message: impl Into<String>) {
+        let (field, message) = (self.place(field), message.into());
+        self.findings.push(Finding { field, message });
+    }
+
+    fn place(&self, field: &str) -> String {
+        match (self.prefix.as_str(), field) {
+            ("", field) => field.to_owned(),
+            (prefix, "") => prefix.to_owned(),
+            (prefix, field) => format!("{prefix}.{field}"),
+        }
+    }
+
+    /// Takes over what was found in a part of this object.
+    pub fn absorb(&mut self, part: Self) {
+        let (findings, ignored) = part.finish();
+        self.findings.extend(findings);
+        self.ignored.extend(ignored);
+    }
+
+    /// All findings, in the order of the questions, and the members nobody asked for.
+    pub fn finish(mut self) -> (Vec<Finding>, Vec<String>) {
+        let rest: Vec<String> = self.members.keys().map(|field| self.place(field)).collect();
+        self.ignored.extend(rest);
+        (self.findings, self.ignored)
+    }
+
+    /// The member, with `null` meaning absent.
+    pub fn take(&mut self, field: &str) -> Option<Value> {
+        self.members.remove(field).filter(|value| !value.is_null())
+    }
+
+    pub fn required<T>(&mut self, field: &str, read: impl FnOnce(&mut Self, &str) -> Option<T>) -> Option<T> {
+        let findings = self.findings.len();
+        let value = read(self, field);
+        if value.is_none() && self.findings.len() == findings {
+            self.find(field, "is required");
+        }
+        value
+    }
+
+    pub fn text(&mut self, field: &str, chars_max: usize) -> Option<String> {
+        match self.take(field)? {
+            Value::String(text) if text.chars().count() > chars_max => {
+                self.find(field, format!("is longer than {chars_max} characters"));
+                None
+            }
+            Value::String(text) if text.trim().is_empty() => None,
+            Value::String(text) => Some(text),
+            _ => {
+                self.find(field, "must be text");
+                None
+            }
+        }
+    }
+
+    pub fn int(&mut self, field: &str, min: i64, max: i64) -> Option<i64> {
+        let value = self.take(field)?;
+        let number = value
+            .as_i64()
+            .or_else(|| value.as_str()?.parse().ok())
+            .filter(|n| (min..=max).contains(n));
+        if number.is_none() {
+            self.find(
+                field,
+                if max == i64::MAX {
+                    "must be a whole number".to_owned()
+                } else {
+                    format!("must be a whole number from {min} to {max}")
+                },
+            );
+        }
+        number
+    }
+
+    pub fn bool(&mut self, field: &str) -> Option<bool> {
+        let value = self.take(field)?;
+        let flag = value.as_bool();
+        if flag.is_none() {
+            self.find(field, "must be true or false");
+        }
+        flag
+    }
+
+    /// A quantity above zero, as text or number.
+    pub fn quantity(&mut self, field: &str) -> Option<Decimal> {
+        let value = self.take(field)?;
+        let quantity = serde_json::from_value::<Decimal>(value)
+            .ok()
+            .filter(|q| *q > Decimal::ZERO && fits_quantity(*q));
+        if quantity.is_none() {
+            self.find(field, "must be a quantity above 0 with up to 14 digits and 4 decimals");
+        }
+        quantity
+    }
+
+    pub fn date(&mut self, field: &str) -> Option<NaiveDate> {
+        let value = self.take(field)?;
+        let date = value.as_str().and_then(|text| text.parse().ok());
+        if date.is_none() {
+            self.find(field, "must be a date such as 2026-11-21");
+        }
+        date
+    }
+
+    pub fn list(&mut self, field: &str) -> Option<Vec<Value>> {
+        if let Value::Array(list) = self.take(field)? {
+            return Some(list);
+        }
+        self.find(field, "must be a list");
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn every_finding_is_told_with_its_place() {
+        let body = json!({"name": 5, "when": "tomorrow", "count": -1, "much": "0", "surplus": true});
+        let mut fields = Fields::new(body, "processes[2]");
+        assert_eq!(fields.required("name", |f, n| f.text(n, 50)), None);
+        assert_eq!(fields.required("code", |f, n| f.text(n, 50)), None);
+        assert_eq!(fields.date("when"), None);
+        assert_eq!(fields.int("count", 0, 9), None);
+        assert_eq!(fields.quantity("much"), None);
+        let (findings, ignored) = fields.finish();
+        let told: Vec<String> = findings.into_iter().map(|f| f.field).collect();
+        assert_eq!(
+            told,
+            ["name", "code", "when", "count", "much"].map(|f| format!("processes[2].{f}"))
+        );
+        assert_eq!(ignored, ["processes[2].surplus"]);
+    }
+
+    #[test]
+    fn quantities_are_read_exactly_from_text_and_numbers() {
+        let mut fields = Fields::new(json!({"a": "100.5", "b": 0.1, "c": 7, "d": "0.00001"}), "");
+        assert_eq!(fields.quantity("a"), Some(Decimal::new(1005, 1)));
+        assert_eq!(fields.quantity("b"), Some(Decimal::new(1, 1)));
+        assert_eq!(fields.quantity("c"), Some(Decimal::from(7)));
+        assert_eq!(fields.quantity("d"), None);
+        assert_eq!(fields.finish().0.len(), 1);
+    }
+}

@@ -1,0 +1,69 @@
+"""A Modbus TCP device by pymodbus, with every type in every byte order. Prints its port and serves until killed.
+
+Unit 1. The numbers are packed here, by struct, and not by the code under test.
+Holding and input registers hold the same; coils 0..15 and discrete inputs 0..15 alternate, starting with 1.
+"""
+
+import asyncio
+import struct
+
+from pymodbus.server import ModbusTcpServer
+from pymodbus.simulator import DataType, SimData, SimDevice
+
+# By size in bytes; the letters are positions in the big-endian form.
+ORDERS = {
+    2: ["AB", "BA"],
+    4: ["ABCD", "CDAB", "BADC", "DCBA"],
+    8: ["ABCDEFGH", "GHEFCDAB", "BADCFEHG", "HGFEDCBA"],
+}
+
+# Address of the first form, struct code, number; the other orders follow without a gap.
+NUMBERS = [
+    (0, "H", 0xBEEF),
+    (10, "h", -12345),
+    (20, "I", 0xDEADBEEF),
+    (30, "i", -123456789),
+    (40, "f", 123456.0),
+    (50, "Q", 0xFEDCBA9876543210),
+    (70, "q", -1234567890123456789),
+    (90, "d", -2.718281828459045),
+]
+
+
+def registers(data):
+    return list(struct.unpack(f">{len(data) // 2}H", data))
+
+
+def memory():
+    """Two hundred registers; those that hold nothing hold 0xEEEE, so that a wrong place is seen."""
+    table = [0xEEEE] * 200
+    for address, code, number in NUMBERS:
+        big_endian = struct.pack(f">{code}", number)
+        for letters in ORDERS[len(big_endian)]:
+            data = bytes(big_endian["ABCDEFGH".index(letter)] for letter in letters)
+            table[address : address + len(data) // 2] = registers(data)
+            address += len(data) // 2
+    table[110] = 0x1234  # BCD
+    table[111:113] = [0x1234, 0x5678]
+    table[113] = 0x12A4  # not BCD
+    table[114:116] = [0x7FC0, 0x0000]  # NaN
+    table[120:124] = registers("压机-7".encode())
+    table[124:127] = registers(b"AB C\0?")
+    table[127:130] = registers(b"BAC ?\0")  # the same with swapped bytes
+    table[130] = 0b1000_0000_0000_1000
+    return table
+
+
+async def main():
+    bits = [address % 2 == 0 for address in range(16)]
+    table = memory()
+    words = SimData(0, values=table, datatype=DataType.REGISTERS)
+    switches = SimData(0, values=bits, datatype=DataType.BITS)
+    device = SimDevice(1, simdata=([switches], [switches], [words], [words]))
+    server = ModbusTcpServer(device, address=("127.0.0.1", 0))
+    await server.serve_forever(background=True)
+    print(server.transport.sockets[0].getsockname()[1], flush=True)
+    await asyncio.Event().wait()
+
+
+asyncio.run(main())
