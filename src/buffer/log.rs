@@ -134,8 +134,15 @@ impl Log {
         drop(catalog);
         // Whoever reads is most likely about to read the one before; closing it here would hold up the commit.
         if let (Some(before), Ok(mut open)) = (before, self.open.try_lock()) {
-            open.push(before);
+            Self::keep_open(&mut open, before);
         }
+    }
+
+    fn keep_open(open: &mut Vec<Segment>, segment: Segment) {
+        if open.len() >= OPEN_SEGMENTS_MAX {
+            open.remove(0);
+        }
+        open.push(segment);
     }
 
     /// Lets go of the newest segment's handle, so that it can be opened afresh.
@@ -271,11 +278,8 @@ impl Log {
         if let Some(at) = open.iter().position(|s| s.first == first) {
             return Ok(open[at].clone());
         }
-        if open.len() >= OPEN_SEGMENTS_MAX {
-            open.remove(0);
-        }
         let segment = Segment::open(&self.dir, first)?;
-        open.push(segment.clone());
+        Self::keep_open(open, segment.clone());
         Ok(segment)
     }
 }

@@ -172,6 +172,29 @@ fn urgent_beside_telemetry() {
     bench.finish();
 }
 
+#[test]
+#[ignore = "measures"]
+fn rolling() {
+    let scratch = dir();
+    // Segments of 1 MiB.
+    let bench = Bench::open(&settings(scratch.path(), 16 << 20, &[]));
+    let mut took: Vec<f64> = Vec::new();
+    for commit in 0..1000 {
+        let records = (0..64).map(|n| record(Kind::EquipmentStatus, n, 450)).collect();
+        let start = Instant::now();
+        assert!(bench.keep(bench.commit(commit, records)));
+        took.push(start.elapsed().as_secs_f64() * 1e3);
+    }
+    // One commit in 37 begins a new segment; the slowest ones are those.
+    took.sort_by(f64::total_cmp);
+    println!(
+        "commit of 64: {:.2} ms, with a new segment: {:.2} ms",
+        took[480],
+        took[1000 - 27 / 2]
+    );
+    bench.finish();
+}
+
 /// p50, p99, worst.
 fn percentiles(values: impl Iterator<Item = f64>) -> [f64; 3] {
     let mut values: Vec<f64> = values.collect();
