@@ -1,6 +1,8 @@
 //! The integration tests, one binary: what they stand on (`park`), then one file for each part of the line.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod park;
 
+mod buffer;
 mod modbus;
 mod store;

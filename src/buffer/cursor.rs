@@ -8,6 +8,7 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use super::disk;
 use crate::record::{Lane, Seq};
@@ -15,6 +16,7 @@ use crate::record::{Lane, Seq};
 const SLOT_LEN: usize = 64;
 /// Slots lie on different disk pages, so that a torn write harms one only.
 const SLOT_OFFSETS: [u64; 2] = [0, 4096];
+const FILE_LEN: usize = 2 * 4096;
 const CRC_AT: usize = SLOT_LEN - 4;
 
 /// The place of an upstream in one lane.
@@ -94,25 +96,55 @@ impl Places {
     }
 }
 
+/// Where one upstream stands, in memory and on disk.
+#[derive(Debug)]
+pub struct Cursor {
+    /// Held while it is saved; the places themselves can be asked for meanwhile.
+    file: Mutex<CursorFile>,
+    places: Mutex<Places>,
+}
+
+impl Cursor {
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let (file, places) = CursorFile::open(path)?;
+        Ok(Self {
+            file: Mutex::new(file),
+            places: Mutex::new(places.unwrap_or_default()),
+        })
+    }
+
+    pub fn places(&self) -> Places {
+        *self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Durable when it returns.
+    pub fn save(&self, places: Places) -> io::Result<()> {
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        file.save(&places)?;
+        *self.places.lock().unwrap_or_else(PoisonError::into_inner) = places;
+        Ok(())
+    }
+}
+
 /// The file of one upstream's places.
 #[derive(Debug)]
-pub struct CursorFile {
+struct CursorFile {
     file: File,
     version: u64,
 }
 
 impl CursorFile {
     /// Opens the file, or makes it. Nothing is returned as places when there are none, or none that can be believed.
-    pub fn open(path: &Path) -> io::Result<(Self, Option<Places>)> {
-        let is_new = !path.exists();
+    fn open(path: &Path) -> io::Result<(Self, Option<Places>)> {
         let file = OpenOptions::new()
             .read(true)
             .write(true)
             .create(true)
             .truncate(false)
             .open(path)?;
-        if is_new {
-            file.write_all_at(&[0; 2 * 4096], 0)?;
+        // Its blocks are written now, so that saving needs no room on a full disk.
+        if file.metadata()?.len() < FILE_LEN as u64 {
+            file.write_all_at(&[0; FILE_LEN], 0)?;
             file.sync_all()?;
             disk::sync_dir(path.parent().unwrap_or(Path::new(".")))?;
         }
@@ -121,8 +153,7 @@ impl CursorFile {
         Ok((Self { file, version }, best.map(|(_, places)| places)))
     }
 
-    /// Durable when it returns.
-    pub fn save(&mut self, places: &Places) -> io::Result<()> {
+    fn save(&mut self, places: &Places) -> io::Result<()> {
         let version = self.version + 1;
         let offset = SLOT_OFFSETS[usize::from(version % 2 == 1)];
         self.file.write_all_at(&places.encode(version), offset)?;

@@ -1,11 +1,10 @@
 //! Dead letters: messages that an upstream refused for good, with its reason. They wait for a person, who corrects and
 //! resubmits them or discards them. Reports wait for ever; of telemetry the latest are kept.
 //!
-//! One sled database; key: message id (36 bytes of text), `/`, upstream name; value: the letter as JSON.
+//! One database; key: `m/`, message id, `/`, upstream name; value: the letter as JSON.
 
 use std::collections::VecDeque;
-use std::fs::{self, File};
-use std::io;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -13,12 +12,12 @@ use std::sync::{Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::disk;
-use super::segment::{SegmentError, open_db};
+use super::db::{self, Batch, Db, SegmentError, WriteDb};
 use crate::record::{Lane, Seq};
 
 /// Refused telemetry that is kept for people to look at.
 const TELEMETRY_LETTERS_MAX: usize = 10_000;
+const HEADER: &str = "dead letters";
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct DeadLetter {
@@ -39,115 +38,149 @@ pub struct DeadLetter {
 #[derive(Debug)]
 pub struct DeadLetters {
     path: PathBuf,
-    db: sled::Db,
-    data: File,
-    /// Oldest first.
-    telemetry_keys: Mutex<VecDeque<sled::IVec>>,
+    /// Nothing after a failure, until it can be opened again.
+    open: Mutex<Option<OpenLetters>>,
     /// sled counts by walking; this is asked for every second.
     count: AtomicU64,
 }
 
+#[derive(Debug)]
+struct OpenLetters {
+    db: WriteDb,
+    /// Oldest first.
+    telemetry_keys: VecDeque<Vec<u8>>,
+}
+
 impl DeadLetters {
-    pub fn open(path: PathBuf) -> Result<Self, SegmentError> {
-        let is_new = !path.join("conf").exists();
-        let db = match open_db(&path) {
+    /// Opens the letters, or begins them. Returns where damaged ones were set aside: lost to the gateway, not to those who
+    /// can dig.
+    pub fn open(path: PathBuf) -> Result<(Self, Option<PathBuf>), SegmentError> {
+        if !path.exists() {
+            Db::create(&path, HEADER, Batch::default())?;
+        }
+        let (open, aside) = match OpenLetters::open(&path) {
             Err(SegmentError::Damaged { .. }) => {
-                // The letters are lost to the gateway, but the files stay for those who can dig.
-                let aside = path.with_extension(format!("bad-{}", std::process::id()));
-                fs::rename(&path, aside)?;
-                open_db(&path)?
+                let aside = db::set_aside(&path, "bad-dead")?;
+                Db::create(&path, HEADER, Batch::default())?;
+                (OpenLetters::open(&path)?, Some(aside))
             }
-            other => other?,
+            other => (other?, None),
         };
-        if is_new {
-            disk::sync_tree(&path)?;
-            disk::sync_dir(path.parent().unwrap_or(Path::new(".")))?;
-        }
-        let data = File::open(path.join("db"))?;
-        let mut telemetry_keys = Vec::new();
-        for (key, value) in db.iter().flatten() {
-            if let Ok(letter) = serde_json::from_slice::<DeadLetter>(&value)
-                && letter.lane == Lane::Telemetry
-            {
-                telemetry_keys.push((letter.sequence, key));
-            }
-        }
-        telemetry_keys.sort();
-        let telemetry_keys = Mutex::new(telemetry_keys.into_iter().map(|(_, key)| key).collect());
-        let count = AtomicU64::new(db.len() as u64);
-        Ok(Self {
+        let letters = Self {
             path,
-            db,
-            data,
-            telemetry_keys,
-            count,
-        })
+            count: AtomicU64::new(count(&open.db.db)?),
+            open: Mutex::new(Some(open)),
+        };
+        Ok((letters, aside))
     }
 
     /// Durable when it returns, so that the cursor may pass the message.
     pub fn put(&self, letters: &[DeadLetter]) -> Result<(), SegmentError> {
-        let mut keys = self.telemetry_keys.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut batch = sled::Batch::default();
-        for letter in letters {
-            let key = sled::IVec::from(format!("{}/{}", letter.message_id, letter.upstream).into_bytes());
-            if letter.lane == Lane::Telemetry {
-                keys.push_back(key.clone());
+        self.with(|open| {
+            let mut batch = Batch::default();
+            for letter in letters {
+                let key = format!("m/{}/{}", letter.message_id, letter.upstream).into_bytes();
+                if letter.lane == Lane::Telemetry && !open.telemetry_keys.contains(&key) {
+                    open.telemetry_keys.push_back(key.clone());
+                }
+                batch.insert(&key, &serde_json::to_vec(letter).expect("a letter has text keys"));
             }
-            batch.insert(key, serde_json::to_vec(letter).expect("a letter has text keys"));
-        }
-        while keys.len() > TELEMETRY_LETTERS_MAX {
-            batch.remove(keys.pop_front().expect("longer than its limit"));
-        }
-        self.apply(batch)
+            while open.telemetry_keys.len() > TELEMETRY_LETTERS_MAX
+                && let Some(oldest) = open.telemetry_keys.pop_front()
+            {
+                open.db.db.scan(oldest.clone()..=oldest, |key, value| {
+                    batch.remove(key, &value);
+                    Ok(true)
+                })?;
+            }
+            self.apply(open, batch)
+        })
     }
 
+    /// Forgets the letters of one message.
     pub fn remove(&self, message_id: &str) -> Result<usize, SegmentError> {
-        let mut batch = sled::Batch::default();
-        let mut removed = 0;
-        for (key, _) in self.db.scan_prefix(message_id.as_bytes()).flatten() {
-            batch.remove(key);
-            removed += 1;
-        }
-        self.apply(batch)?;
-        Ok(removed)
-    }
-
-    fn apply(&self, batch: sled::Batch) -> Result<(), SegmentError> {
-        self.db
-            .apply_batch(batch)
-            .and_then(|()| self.db.flush())
-            .map_err(|error| match error {
-                sled::Error::Io(error) => SegmentError::from(error),
-                other => SegmentError::Damaged {
-                    path: self.path.clone(),
-                    cause: other.to_string(),
-                },
+        self.with(|open| {
+            let mut batch = Batch::default();
+            let mut removed = 0;
+            open.db.db.scan(keys_of(&format!("{message_id}/")), |key, value| {
+                open.telemetry_keys.retain(|known| *known != key);
+                batch.remove(key, &value);
+                removed += 1;
+                Ok(true)
             })?;
-        self.data.sync_data()?;
-        self.count.store(self.db.len() as u64, Ordering::Relaxed);
-        Ok(())
+            self.apply(open, batch)?;
+            Ok(removed)
+        })
     }
 
     /// The letters whose id starts with the given text, all for the empty one.
-    pub fn list(&self, id_prefix: &str, limit: usize) -> Vec<DeadLetter> {
-        let letters = self.db.scan_prefix(id_prefix.as_bytes()).flatten();
-        letters
-            .filter_map(|(_, value)| serde_json::from_slice(&value).ok())
-            .take(limit)
-            .collect()
+    pub fn list(&self, id_prefix: &str, limit: usize) -> Result<Vec<DeadLetter>, SegmentError> {
+        self.with(|open| list(&open.db.db, id_prefix, limit))
     }
 
     pub fn count(&self) -> u64 {
         self.count.load(Ordering::Relaxed)
     }
+
+    /// Does something with the open database, which is opened afresh after a failure.
+    fn with<T>(&self, act: impl FnOnce(&mut OpenLetters) -> Result<T, SegmentError>) -> Result<T, SegmentError> {
+        let mut slot = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = match slot.take() {
+            Some(open) => open,
+            None => OpenLetters::open(&self.path)?,
+        };
+        let done = act(&mut open)?;
+        *slot = Some(open);
+        Ok(done)
+    }
+
+    fn apply(&self, open: &mut OpenLetters, batch: Batch) -> Result<(), SegmentError> {
+        open.db.apply(batch)?;
+        self.count.store(count(&open.db.db)?, Ordering::Relaxed);
+        Ok(())
+    }
 }
 
-/// For errors that the caller can only report.
-impl From<SegmentError> for io::Error {
-    fn from(error: SegmentError) -> Self {
-        match error {
-            SegmentError::Full(error) | SegmentError::Failed(error) => error,
-            damaged @ SegmentError::Damaged { .. } => Self::new(io::ErrorKind::InvalidData, damaged.to_string()),
-        }
+impl OpenLetters {
+    fn open(path: &Path) -> Result<Self, SegmentError> {
+        let db = WriteDb::open(path)?;
+        let mut telemetry_keys = Vec::new();
+        db.db.scan(keys_of(""), |key, value| {
+            let letter: DeadLetter = serde_json::from_slice(&value).map_err(|e| db.db.damaged(&e))?;
+            if letter.lane == Lane::Telemetry {
+                telemetry_keys.push((letter.since, letter.sequence, key.to_vec()));
+            }
+            Ok(true)
+        })?;
+        telemetry_keys.sort();
+        let telemetry_keys = telemetry_keys.into_iter().map(|(_, _, key)| key).collect();
+        Ok(Self { db, telemetry_keys })
     }
+}
+
+/// Letters in a database, those whose id starts with the given text.
+pub fn list(db: &Db, id_prefix: &str, limit: usize) -> Result<Vec<DeadLetter>, SegmentError> {
+    let mut letters = Vec::new();
+    db.scan(keys_of(id_prefix), |_, value| {
+        if letters.len() < limit {
+            letters.push(serde_json::from_slice(&value).map_err(|e| db.damaged(&e))?);
+        }
+        Ok(letters.len() < limit)
+    })?;
+    Ok(letters)
+}
+
+fn count(db: &Db) -> Result<u64, SegmentError> {
+    let mut count = 0;
+    db.scan(keys_of(""), |_, _| {
+        count += 1;
+        Ok(true)
+    })?;
+    Ok(count)
+}
+
+fn keys_of(id_prefix: &str) -> RangeInclusive<Vec<u8>> {
+    let from = [b"m/", id_prefix.as_bytes()].concat();
+    let to = [&from[..], &[0xff]].concat();
+    from..=to
 }

@@ -3,15 +3,16 @@
 
 use std::io;
 
-use bytes::Bytes;
-
-use super::log::{Log, SEQ_JUMP};
-use super::segment::{OpenEnd, SegmentError, States};
-use super::{Place, Places, Shared};
+use super::cursor::Cursor;
+use super::log::Log;
+use super::segment::{self, OpenEnd, States};
+use super::{SegmentError, Shared};
 use crate::record::{Lane, Record, Seq};
 
 /// A new segment is begun at this many records or bytes.
 const SEGMENT_RECORDS_MAX: u64 = 65_536;
+/// Above the records that a segment can hold: where sequences go on when the end of the newest segment is unknown.
+const SEQ_JUMP: Seq = 1 << 17;
 
 /// One lane, as the writer holds it.
 pub struct LaneEnd {
@@ -21,43 +22,31 @@ pub struct LaneEnd {
     /// Nothing while a full disk keeps it from being opened again.
     end: Option<OpenEnd>,
     pub next: Seq,
-    /// Payload since the segment was begun.
+    /// What the newest segment holds: payload, or a little more after a start.
     bytes: u64,
     pub dropped: u64,
 }
 
 impl LaneEnd {
-    fn new(lane: Lane, end: OpenEnd, next: Seq) -> Self {
-        Self {
-            lane,
-            first: end.segment.first,
-            end: Some(end),
-            next,
-            bytes: 0,
-            dropped: 0,
-        }
-    }
-
     pub fn states(&self) -> Result<States, SegmentError> {
-        self.end
-            .as_ref()
-            .map_or_else(|| Ok(States::new()), |end| end.segment.states())
+        let states = self.end.as_ref().map(|end| end.segment.states());
+        states.unwrap_or_else(|| Ok(States::new()))
     }
 
-    /// Whether the newest segment has grown enough for a new one to be begun.
+    /// Whether the newest segment has grown enough for a new one to be begun. One without records never has: the new one
+    /// would have its name.
     pub fn is_grown(&self, bytes_max: u64) -> bool {
-        self.bytes >= bytes_max || self.next - self.first >= SEGMENT_RECORDS_MAX
+        let records = self.next - self.first;
+        records > 0 && (self.bytes >= bytes_max || records >= SEGMENT_RECORDS_MAX)
     }
 
     pub fn append(&mut self, shared: &Shared, records: &[&Record], states: &States) -> Result<(), SegmentError> {
-        let end = self
-            .end
-            .as_mut()
-            .ok_or_else(|| SegmentError::Full(io::ErrorKind::StorageFull.into()))?;
+        let end = self.end.as_mut();
+        let end = end.ok_or_else(|| SegmentError::Full(io::ErrorKind::StorageFull.into()))?;
         end.commit(self.next, records, states)?;
         self.next += records.len() as Seq;
         self.bytes += records.iter().map(|r| r.json.len() as u64).sum::<u64>();
-        self.bytes += states.values().map(|v: &Bytes| v.len() as u64).sum::<u64>();
+        self.bytes += states.values().map(|v| v.len() as u64).sum::<u64>();
         shared.log(self.lane).set_tail(self.next);
         Ok(())
     }
@@ -65,31 +54,34 @@ impl LaneEnd {
     pub fn roll(&mut self, shared: &Shared, states: &States) -> Result<(), SegmentError> {
         let log = shared.log(self.lane);
         let end = OpenEnd::create(&log.dir, self.lane, shared.epoch, self.next, states)?;
-        log.add(end.segment.clone());
+        log.set_newest(end.segment.clone());
         (self.first, self.bytes) = (self.next, 0);
         self.end = Some(end);
         Ok(())
     }
 
     /// Opens the newest segment afresh and takes back what was not acknowledged. A damaged one is set aside, and the lane
-    /// goes on in a new one, with sequences that cannot have been used.
+    /// goes on behind it.
     pub fn reopen(&mut self, shared: &Shared, states: &States) -> Result<(), SegmentError> {
         let log = shared.log(self.lane);
-        let first = self.first;
         // sled locks its folder, so every handle has to go before it can be opened afresh.
         self.end = None;
-        log.close(first);
-        let reopened = OpenEnd::open(&log.dir, first).and_then(|end| end.cut_back(self.next).map(|()| end));
+        log.close_newest();
+        let reopened = OpenEnd::open(&log.dir, self.first).and_then(|end| {
+            end.cut_back(self.next, states)?;
+            Ok(end)
+        });
         match reopened {
             Ok(end) => {
-                log.add(end.segment.clone());
+                log.set_newest(end.segment.clone());
                 self.end = Some(end);
                 Ok(())
             }
             Err(SegmentError::Damaged { cause, .. }) => {
-                tracing::error!(lane = %self.lane, first, cause, "the newest segment is damaged and set aside");
-                log.quarantine(first)?;
-                self.next += SEQ_JUMP;
+                log.quarantine(self.first)?;
+                if self.next > self.first {
+                    log.note_loss(self.first, self.next, &cause);
+                }
                 self.roll(shared, states)
             }
             Err(error) => Err(error),
@@ -98,81 +90,72 @@ impl LaneEnd {
 }
 
 /// Opens the newest segment of a lane that can be opened, or begins the lane. Damaged ones are set aside.
-pub fn open_end(shared: &Shared, log: &Log, lost: &mut Vec<(Lane, Seq, Seq, String)>) -> Result<LaneEnd, SegmentError> {
+pub fn open_end(shared: &Shared, log: &Log) -> Result<LaneEnd, SegmentError> {
     let lane = log.lane;
-    let mut unknown_from = None;
+    let mut cause = "the end of the newest segment is missing".to_owned();
+    let mut lost_from = 1;
+    let mut found = None;
     while let Some(first) = log.newest() {
         let opened = OpenEnd::open(&log.dir, first).and_then(|end| {
-            let next = end.segment.next()?;
-            Ok((end, next))
+            let (next, states) = (end.segment.next()?, end.segment.states()?);
+            Ok((end, next, states))
         });
         match opened {
-            Ok((end, next)) => {
-                let known = shared
-                    .cursors()
-                    .values()
-                    .map(|(_, places)| places.lane(lane))
-                    .fold(0, |known, place| known.max(place.next).max(place.in_flight_end));
-                if unknown_from.is_none() && known <= next {
-                    log.set_tail(next);
-                    log.add(end.segment.clone());
-                    return Ok(LaneEnd::new(lane, end, next));
-                }
-                // Sequences behind this were used: by a damaged segment, or by what an upstream has already got.
-                let next = next.max(known).max(unknown_from.map_or(0, |from: Seq| from + SEQ_JUMP));
-                if unknown_from.is_none() {
-                    lost.push((
-                        lane,
-                        end.segment.next()?,
-                        next,
-                        "the end of the newest segment is missing".to_owned(),
-                    ));
-                }
-                let states = if lane == Lane::Report {
-                    end.segment.states()?
-                } else {
-                    States::new()
-                };
-                log.set_tail(next);
-                log.add(end.segment);
-                let end = OpenEnd::create(&log.dir, lane, shared.epoch, next, &states)?;
-                log.add(end.segment.clone());
-                return Ok(LaneEnd::new(lane, end, next));
+            Ok(opened) => {
+                found = Some(opened);
+                break;
             }
-            Err(SegmentError::Damaged { path, cause }) => {
-                tracing::error!(%lane, path = %path.display(), cause, "a damaged segment is set aside");
+            Err(SegmentError::Damaged { cause: why, .. }) => {
                 log.quarantine(first)?;
-                lost.push((lane, first, first + SEQ_JUMP, cause));
-                unknown_from = unknown_from.max(Some(first));
+                (cause, lost_from) = (why, first);
             }
             Err(error) => return Err(error),
         }
     }
-    let next = unknown_from.map_or(1, |from| from + SEQ_JUMP);
-    let end = OpenEnd::create(&log.dir, lane, shared.epoch, next, &States::new())?;
+    let (found, next, states) = match found {
+        Some((end, next, states)) => (Some(end), next, states),
+        None => (None, lost_from, States::new()),
+    };
+    let used_until = used_until(shared, log, next)?;
+    let (end, next) = match found {
+        Some(end) if used_until <= next => (end, next),
+        before => {
+            if let Some(before) = before {
+                log.set_newest(before.segment);
+            }
+            if used_until > next {
+                log.note_loss(next, used_until, &cause);
+            }
+            let next = used_until.max(next);
+            (OpenEnd::create(&log.dir, lane, shared.epoch, next, &states)?, next)
+        }
+    };
     log.set_tail(next);
-    log.add(end.segment.clone());
-    Ok(LaneEnd::new(lane, end, next))
+    log.set_newest(end.segment.clone());
+    let first = end.segment.first;
+    let bytes = if next > first {
+        segment::allocated(&log.dir, first)
+    } else {
+        0
+    };
+    Ok(LaneEnd {
+        lane,
+        first,
+        end: Some(end),
+        next,
+        bytes,
+        dropped: 0,
+    })
 }
 
-/// Upstreams without a place, or with one of another epoch, start at the oldest record.
-pub fn start_cursors(shared: &Shared) -> io::Result<()> {
-    let oldest = Places {
-        epoch: shared.epoch,
-        report: Place {
-            next: shared.report.first(),
-            in_flight_end: 0,
-        },
-        telemetry: Place {
-            next: shared.telemetry.first(),
-            in_flight_end: 0,
-        },
-    };
-    for (file, places) in shared.cursors().values_mut() {
-        if places.epoch != shared.epoch {
-            file.save(&oldest)?;
-            *places = oldest;
-        }
-    }
-    Ok(())
+/// Sequences below this may have been given to records that are no longer found: an upstream has got them, or they lie in
+/// a segment that was set aside, in this start or in one that a crash cut short.
+fn used_until(shared: &Shared, log: &Log, next: Seq) -> io::Result<Seq> {
+    let sent = shared.cursors.values().map(Cursor::places);
+    let sent = sent
+        .filter(|places| places.epoch == shared.epoch)
+        .map(|places| places.lane(log.lane))
+        .fold(0, |sent, place| sent.max(place.next).max(place.in_flight_end));
+    let aside = segment::latest_set_aside(&log.dir)?.filter(|first| *first >= next);
+    Ok(sent.max(aside.map_or(0, |first| first + SEQ_JUMP)))
 }

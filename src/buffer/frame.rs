@@ -9,15 +9,17 @@
 
 use bytes::Bytes;
 
+use super::db::PART_BYTES_MAX;
 use crate::record::{Kind, Record, Seq};
 use crate::wire::Entry;
 
 const VERSION: u8 = 1;
 const HEADER_LEN: usize = 1 + 2 + 8 + 4;
+const RECORD_OVERHEAD: usize = 4 + 1;
 /// Records in a frame at most.
 const FRAME_RECORDS_MAX: usize = 64;
-/// A frame is closed once it has grown to this size; far below what sled keeps inline.
-const FRAME_BYTES_MAX: usize = 20 << 10;
+/// A frame is closed before it would grow beyond this, unless one record alone does: then it is stored in parts.
+const FRAME_BYTES_MAX: usize = PART_BYTES_MAX;
 
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("a frame is damaged: {0}")]
@@ -43,17 +45,19 @@ pub fn pack<'a>(first: Seq, records: impl IntoIterator<Item = &'a Record>) -> Ve
     let mut frames = Vec::new();
     let mut open: Option<(Seq, u16, Vec<u8>)> = None;
     for (seq, record) in (first..).zip(records) {
+        let is_fit = |(_, count, bytes): &(Seq, u16, Vec<u8>)| {
+            usize::from(*count) < FRAME_RECORDS_MAX
+                && bytes.len() + RECORD_OVERHEAD + record.json.len() <= FRAME_BYTES_MAX
+        };
+        if let Some((start, count, bytes)) = open.take_if(|frame| !is_fit(frame)) {
+            frames.push((start, close(start, count, bytes)));
+        }
         let (start, count, mut bytes) = open.take().unwrap_or_else(|| (seq, 0, vec![0; HEADER_LEN]));
         let length = u32::try_from(record.json.len()).expect("records are limited far below 4 GiB");
         bytes.extend_from_slice(&length.to_le_bytes());
         bytes.push(record.kind.code());
         bytes.extend_from_slice(&record.json);
-        let count = count + 1;
-        if usize::from(count) >= FRAME_RECORDS_MAX || bytes.len() >= FRAME_BYTES_MAX {
-            frames.push((start, close(start, count, bytes)));
-        } else {
-            open = Some((start, count, bytes));
-        }
+        open = Some((start, count + 1, bytes));
     }
     frames.extend(open.map(|(start, count, bytes)| (start, close(start, count, bytes))));
     frames
@@ -75,8 +79,7 @@ fn checksum(frame: &[u8]) -> u32 {
     crc.finalize()
 }
 
-/// Number of records in a frame, without checking it.
-pub fn count(frame: &[u8]) -> Option<u64> {
+fn count(frame: &[u8]) -> Option<u64> {
     Some(u64::from(u16::from_le_bytes(frame.get(1..3)?.try_into().ok()?)))
 }
 
@@ -142,8 +145,10 @@ mod tests {
             let records: Vec<_> = sizes.iter().map(|s| record(*s)).collect();
             let mut back = Vec::new();
             for (start, frame) in pack(first, &records) {
+                let frame_len = frame.len();
                 let entries = unpack(start, &frame.into()).expect("an own frame");
                 prop_assert!(entries.len() <= FRAME_RECORDS_MAX);
+                prop_assert!(entries.len() == 1 || frame_len <= FRAME_BYTES_MAX);
                 back.extend(entries);
             }
             prop_assert_eq!(back.len(), records.len());

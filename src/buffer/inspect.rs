@@ -3,11 +3,14 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+use super::SegmentError;
 use super::cursor::{self, Places};
-use super::dead::{DeadLetter, DeadLetters};
-use super::segment::{self, Segment, SegmentError};
+use super::db::Db;
+use super::dead::{self, DeadLetter};
+use super::segment::{self, Segment};
 use crate::record::{Lane, Seq};
 use crate::wire::Entry;
 
@@ -15,6 +18,8 @@ use crate::wire::Entry;
 pub enum InspectError {
     #[error("{0} holds no buffer; give the gateway's data_dir, or its `buffer` folder")]
     NoBuffer(PathBuf),
+    #[error("a gateway holds the buffer in {0}; stop it first, or use its API")]
+    Held(PathBuf),
     #[error("cannot read {path}: {cause}")]
     Unreadable { path: PathBuf, cause: String },
 }
@@ -33,7 +38,8 @@ struct Scratch(PathBuf);
 impl Scratch {
     fn new() -> io::Result<Self> {
         let path = std::env::temp_dir().join(format!("lineside-{}-{:08x}", std::process::id(), fastrand::u32(..)));
-        fs::create_dir(&path)?;
+        // Data of people and plants is for their user only, also here.
+        fs::DirBuilder::new().mode(0o700).create(&path)?;
         Ok(Self(path))
     }
 }
@@ -51,6 +57,9 @@ impl Inspection {
             .into_iter()
             .find(|d| d.join("report").is_dir());
         let dir = found.ok_or_else(|| InspectError::NoBuffer(dir.to_owned()))?;
+        if fs::File::open(dir.join("lock")).is_ok_and(|lock| lock.try_lock_shared().is_err()) {
+            return Err(InspectError::Held(dir));
+        }
         let scratch = Scratch::new().map_err(|e| unreadable(&std::env::temp_dir(), &e))?;
         Ok(Self { dir, scratch })
     }
@@ -87,25 +96,30 @@ impl Inspection {
         Ok(cursors)
     }
 
-    /// Gives every record of a lane, in order. Fails where a segment cannot be read, after what stands before it.
+    /// Gives every record of a lane that can be read, in order. Fails at the end when some could not be.
     pub fn read(&self, lane: Lane, mut take: impl FnMut(Entry)) -> Result<(), InspectError> {
         let lane_dir = self.dir.join(lane.name());
-        let copies = self.scratch.0.join(lane.name());
         let firsts = segment::list(&lane_dir).map_err(|e| unreadable(&lane_dir, &e))?;
+        let mut expected = firsts.first().copied().unwrap_or(1);
+        let mut outcome = Ok(());
         for first in firsts {
-            let name = format!("seg-{first:016x}");
-            let copy = copies.join(&name);
-            copy_tree(&lane_dir.join(&name), &copy).map_err(|e| unreadable(&lane_dir.join(&name), &e))?;
-            let read = Segment::open(&copies, first).and_then(|segment| {
+            let path = segment::path_of(&lane_dir, first);
+            if first > expected {
+                let cause = format!("records {expected}..{} are missing before it", first - 1);
+                outcome = outcome.and(Err(unreadable(&path, &cause)));
+            }
+            expected = first;
+            let read = self.with_copy(&path, |copy| {
+                let segment = Segment::open(copy.parent().unwrap_or(copy), first)?;
                 segment.read(first, |entry| {
+                    expected = entry.seq + 1;
                     take(entry);
                     true
                 })
             });
-            read.map_err(|e| unreadable(&lane_dir.join(&name), &e))?;
-            fs::remove_dir_all(&copy).map_err(|e| unreadable(&copy, &e))?;
+            outcome = outcome.and(read);
         }
-        Ok(())
+        outcome
     }
 
     pub fn dead_letters(&self, id_prefix: &str, limit: usize) -> Result<Vec<DeadLetter>, InspectError> {
@@ -113,28 +127,37 @@ impl Inspection {
         if !path.is_dir() {
             return Ok(Vec::new());
         }
-        let copy = self.scratch.0.join("dead");
-        copy_tree(&path, &copy).map_err(|e| unreadable(&path, &e))?;
-        let letters = DeadLetters::open(copy.clone())
-            .map_err(|e| unreadable(&path, &e))?
-            .list(id_prefix, limit);
-        fs::remove_dir_all(&copy).map_err(|e| unreadable(&copy, &e))?;
-        Ok(letters)
+        self.with_copy(&path, |copy| dead::list(&Db::open(copy)?, id_prefix, limit))
     }
 
     /// Sequence after the last record of a lane.
     pub fn next(&self, lane: Lane) -> Result<Seq, InspectError> {
-        let mut next = 1;
         let lane_dir = self.dir.join(lane.name());
-        if let Some(first) = segment::list(&lane_dir).map_err(|e| unreadable(&lane_dir, &e))?.last() {
-            let name = format!("seg-{first:016x}");
-            let copies = self.scratch.0.join("newest");
-            copy_tree(&lane_dir.join(&name), &copies.join(&name)).map_err(|e| unreadable(&lane_dir, &e))?;
-            let opened: Result<Seq, SegmentError> = Segment::open(&copies, *first).and_then(|segment| segment.next());
-            next = opened.map_err(|e| unreadable(&lane_dir.join(&name), &e))?;
-            fs::remove_dir_all(&copies).map_err(|e| unreadable(&copies, &e))?;
-        }
-        Ok(next)
+        let firsts = segment::list(&lane_dir).map_err(|e| unreadable(&lane_dir, &e))?;
+        let Some(first) = firsts.last() else { return Ok(1) };
+        self.with_copy(&segment::path_of(&lane_dir, *first), |copy| {
+            Segment::open(copy.parent().unwrap_or(copy), *first)?.next()
+        })
+    }
+
+    /// Does something with a copy of a database, which goes afterwards.
+    fn with_copy<T>(
+        &self,
+        path: &Path,
+        look: impl FnOnce(&Path) -> Result<T, SegmentError>,
+    ) -> Result<T, InspectError> {
+        let copy = self.scratch.0.join(path.file_name().unwrap_or_default());
+        let looked = copy_tree(path, &copy)
+            .map_err(SegmentError::from)
+            .and_then(|()| look(&copy));
+        let removed = if copy.exists() {
+            fs::remove_dir_all(&copy)
+        } else {
+            Ok(())
+        };
+        let looked = looked.map_err(|e| unreadable(path, &e))?;
+        removed.map_err(|e| unreadable(&copy, &e))?;
+        Ok(looked)
     }
 }
 

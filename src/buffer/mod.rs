@@ -1,6 +1,6 @@
 //! The durable log between the south and the north: the only folder that names sled.
 //!
-//! Two lanes, each a [`log::Log`] of small sled databases; one writer thread (`writer`) commits groups and answers
+//! Two lanes, each a [`log::Log`] of small sled databases (`db`); one writer thread (`writer`) commits groups and answers
 //! receipts after the disk has them; an upstream is a pair of places in the lanes (`cursor`). What an upstream refuses for
 //! good waits in [`dead`]. Files of a buffer:
 //!
@@ -15,38 +15,43 @@
 //! ```
 //! Reading blocks on the disk: async callers go through `spawn_blocking`.
 
+mod bounds;
 mod cursor;
+mod db;
 mod dead;
 mod disk;
 mod end;
 mod frame;
+mod gather;
 pub mod inspect;
 mod log;
+mod notice;
 mod resubmit;
 mod segment;
 mod writer;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
 pub use cursor::{Place, Places};
+pub use db::SegmentError;
 pub use dead::DeadLetter;
 pub use resubmit::ResubmitError;
-pub use segment::{SegmentError, States};
+pub use segment::States;
 pub use writer::Writer;
 
 use crate::clock::Zone;
 use crate::record::{Feedback, Kind, Lane, Receipt, Record, Seq};
 use crate::status::Status;
 use crate::wire::Entry;
-use cursor::CursorFile;
+use cursor::Cursor;
 use dead::DeadLetters;
 use log::Log;
 
@@ -152,7 +157,7 @@ struct Shared {
     epoch: u64,
     report: Log,
     telemetry: Log,
-    cursors: Mutex<BTreeMap<String, (CursorFile, Places)>>,
+    cursors: BTreeMap<String, Cursor>,
     dead: DeadLetters,
     /// States as they are on disk.
     states: Mutex<States>,
@@ -160,7 +165,7 @@ struct Shared {
     tails: watch::Sender<Tails>,
     urgent: mpsc::Sender<Commit>,
     patient: mpsc::Sender<Commit>,
-    _lock: File,
+    _lock: Arc<File>,
 }
 
 impl Shared {
@@ -171,17 +176,23 @@ impl Shared {
         }
     }
 
-    fn cursors(&self) -> MutexGuard<'_, BTreeMap<String, (CursorFile, Places)>> {
-        self.cursors.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Where an upstream starts that has no place yet.
+    fn oldest(&self) -> Places {
+        let start = |log: &Log| Place {
+            next: log.first(),
+            in_flight_end: 0,
+        };
+        Places {
+            epoch: self.epoch,
+            report: start(&self.report),
+            telemetry: start(&self.telemetry),
+        }
     }
 
     /// The lowest place of any upstream, configured or not: what lies before it was delivered everywhere.
     fn delivered_before(&self, lane: Lane) -> Seq {
-        self.cursors()
-            .values()
-            .map(|(_, places)| places.lane(lane).next)
-            .min()
-            .unwrap_or(0)
+        let places = self.cursors.values().map(Cursor::places);
+        places.map(|places| places.lane(lane).next).min().unwrap_or(0)
     }
 }
 
@@ -189,31 +200,44 @@ impl Buffer {
     /// Opens or makes the buffer and starts its writer thread. Blocks; sets aside what is damaged.
     pub fn open(settings: Settings, status: Status) -> Result<(Self, Writer), OpenError> {
         let dir = settings.dir.clone();
-        let unusable = |cause| OpenError::Unusable {
+        let unusable = |cause: io::Error| OpenError::Unusable {
             dir: dir.clone(),
             cause,
         };
-        fs::create_dir_all(&settings.dir).map_err(unusable)?;
-        restrict(&settings.dir).map_err(unusable)?;
-        let lock = hold(&settings.dir)?;
-        let logs = Lane::BOTH.map(|lane| Log::open(lane, settings.dir.join(lane.name())));
-        let [report, telemetry] = logs;
-        let (report, telemetry) = (report.map_err(unusable)?, telemetry.map_err(unusable)?);
-        let (epoch, vanished) = epoch(&settings.dir, &[&report, &telemetry]).map_err(unusable)?;
-        let dead = DeadLetters::open(settings.dir.join("dead")).map_err(|e| unusable(e.into()))?;
-        let cursors = open_cursors(&settings.dir, &settings.upstreams).map_err(unusable)?;
-        disk::sync_dir(&settings.dir).map_err(unusable)?;
-        if let Some(parent) = settings.dir.parent() {
-            disk::sync_dir(parent).map_err(unusable)?;
+        fs::create_dir_all(&dir)
+            .and_then(|()| restrict(&dir))
+            .map_err(unusable)?;
+        let lock = Arc::new(hold(&dir)?);
+        let opened = match Self::open_held(settings.clone(), status.clone(), Arc::clone(&lock)) {
+            // Opening writes; this is what the reserve is for.
+            Err(SegmentError::Full(_)) => {
+                disk::Reserve::new(&dir).release();
+                Self::open_held(settings, status, lock)
+            }
+            other => other,
+        };
+        opened.map_err(|e| unusable(e.into()))
+    }
+
+    fn open_held(settings: Settings, status: Status, lock: Arc<File>) -> Result<(Self, Writer), SegmentError> {
+        let dir = settings.dir.clone();
+        let [report, telemetry] = Lane::BOTH.map(|lane| Log::open(lane, dir.join(lane.name())));
+        let (report, telemetry) = (report?, telemetry?);
+        let epoch = epoch(&dir, [&report, &telemetry])?;
+        let (dead, lost_letters) = DeadLetters::open(dir.join("dead"))?;
+        let cursors = open_cursors(&dir, &settings.upstreams)?;
+        disk::sync_dir(&dir)?;
+        if let Some(parent) = dir.parent() {
+            disk::sync_dir(parent)?;
         }
         let (urgent, urgent_queue) = mpsc::channel(QUEUED_COMMITS_MAX);
         let (patient, patient_queue) = mpsc::channel(QUEUED_COMMITS_MAX);
         let shared = Arc::new(Shared {
-            dir: settings.dir.clone(),
-            epoch,
+            dir,
+            epoch: epoch.number,
             report,
             telemetry,
-            cursors: Mutex::new(cursors),
+            cursors,
             dead,
             states: Mutex::default(),
             refusals: AtomicU64::new(0),
@@ -222,12 +246,13 @@ impl Buffer {
             patient,
             _lock: lock,
         });
-        let queues = writer::Queues {
-            urgent: urgent_queue,
-            patient: patient_queue,
-        };
-        let writer =
-            Writer::start(Arc::clone(&shared), settings, queues, status, vanished).map_err(|e| unusable(e.into()))?;
+        let queues = gather::Queues::new(urgent_queue, patient_queue);
+        let mut notices = Vec::new();
+        if !epoch.vanished.is_empty() {
+            notices.push(notice::lanes_vanished(&epoch.vanished));
+        }
+        notices.extend(lost_letters.map(|aside| notice::letters_lost(&aside)));
+        let writer = Writer::start(Arc::clone(&shared), settings, queues, status, notices)?;
         Ok((Self(shared), writer))
     }
 
@@ -262,31 +287,18 @@ impl Buffer {
 
     /// Where an upstream stands; a new one starts at the oldest record that is still here.
     pub fn places(&self, upstream: &str) -> Places {
-        let oldest = Places {
-            epoch: self.0.epoch,
-            report: Place {
-                next: self.0.report.first(),
-                in_flight_end: 0,
-            },
-            telemetry: Place {
-                next: self.0.telemetry.first(),
-                in_flight_end: 0,
-            },
-        };
-        self.0.cursors().get(upstream).map_or(oldest, |(_, places)| *places)
+        let cursor = self.0.cursors.get(upstream);
+        cursor.map_or_else(|| self.0.oldest(), Cursor::places)
     }
 
-    /// Saves where an upstream stands, and after that the letters it refused are on disk too. Blocks on the disk.
+    /// Saves where an upstream of the settings stands, after the letters that it refused are on disk. Blocks on the disk.
     pub fn advance(&self, upstream: &str, places: Places, refused: &[DeadLetter]) -> Result<(), SegmentError> {
         if !refused.is_empty() {
             self.0.dead.put(refused)?;
         }
-        let mut cursors = self.0.cursors();
-        if let Some((file, known)) = cursors.get_mut(upstream) {
-            file.save(&places)?;
-            *known = places;
-        }
-        Ok(())
+        let cursor = self.0.cursors.get(upstream);
+        let cursor = cursor.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "an upstream without a cursor"))?;
+        Ok(cursor.save(places)?)
     }
 
     /// Reads what `wants` says yes to, from `from` on and below `end`, up to the limit. Blocks on the disk.
@@ -324,27 +336,29 @@ impl Buffer {
         self.0.log(lane).first()
     }
 
-    pub fn dead_letters(&self, id_prefix: &str, limit: usize) -> Vec<DeadLetter> {
+    /// Dead letters whose id starts with the given text, all for the empty one. Blocks on the disk.
+    pub fn dead_letters(&self, id_prefix: &str, limit: usize) -> Result<Vec<DeadLetter>, SegmentError> {
         self.0.dead.list(id_prefix, limit)
     }
 
     /// Lets go of what waits for an upstream that is no longer configured. Blocks on the disk.
     pub fn forget_upstream(&self, name: &str) -> io::Result<bool> {
-        if self.0.cursors().remove(name).is_none() {
+        let Some(cursor) = self.0.cursors.get(name) else {
             return Ok(false);
-        }
-        fs::remove_file(self.0.dir.join("cursors").join(name))?;
-        disk::sync_dir(&self.0.dir.join("cursors"))?;
+        };
+        let beyond_all = Place {
+            next: Seq::MAX,
+            in_flight_end: 0,
+        };
+        cursor.save(Places {
+            epoch: self.0.epoch,
+            report: beyond_all,
+            telemetry: beyond_all,
+        })?;
+        let cursor_dir = self.0.dir.join("cursors");
+        fs::remove_file(cursor_dir.join(name))?;
+        disk::sync_dir(&cursor_dir)?;
         Ok(true)
-    }
-
-    /// Upstreams that hold data here, configured or not.
-    pub fn upstreams(&self) -> Vec<(String, Places)> {
-        self.0
-            .cursors()
-            .iter()
-            .map(|(name, (_, places))| (name.clone(), *places))
-            .collect()
     }
 
     pub fn dir(&self) -> &Path {
@@ -371,39 +385,57 @@ fn hold(dir: &Path) -> Result<File, OpenError> {
     }
 }
 
-/// The epoch that the marker tells, or a new one. The marker stands outside of sled: when it is there and a lane is empty,
-/// data has vanished, and carrying on as if new would be a lie. Returns the epoch and whether that happened.
-fn epoch(dir: &Path, logs: &[&Log]) -> io::Result<(u64, bool)> {
-    let marker = dir.join("epoch");
-    let known = fs::read_to_string(&marker)
-        .ok()
-        .and_then(|text| text.trim().parse::<u64>().ok());
-    let is_empty = logs.iter().any(|log| log.newest().is_none());
-    // A marker is written after both lanes have their first segment, so without one nothing was ever answered.
-    if let Some(epoch) = known
-        && !is_empty
-    {
-        return Ok((epoch, false));
+struct Epoch {
+    number: u64,
+    /// Lanes that had been in use and are gone.
+    vanished: Vec<Lane>,
+}
+
+/// The epoch that the marker tells, or a new one. The marker stands outside of sled: when it is there and a lane is not,
+/// data has vanished, and carrying on as if new would be a lie.
+fn epoch(dir: &Path, logs: [&Log; 2]) -> io::Result<Epoch> {
+    let known = fs::read_to_string(dir.join("epoch")).ok();
+    let known = known.and_then(|text| text.trim().parse::<u64>().ok());
+    let mut missing = Vec::new();
+    for log in logs {
+        if !log::is_begun(&log.dir)? {
+            missing.push(log.lane);
+        }
     }
     let now = u64::try_from(chrono::Utc::now().timestamp()).unwrap_or(1);
-    Ok((now.max(known.map_or(1, |epoch| epoch + 1)), known.is_some()))
+    match known {
+        Some(number) if missing.is_empty() => Ok(Epoch {
+            number,
+            vanished: missing,
+        }),
+        Some(before) => {
+            // Marked before anything is written: sequences of the new epoch must never stand under the old one.
+            let number = now.max(before + 1);
+            mark_epoch(dir, number)?;
+            Ok(Epoch {
+                number,
+                vanished: missing,
+            })
+        }
+        // The marker is written after both lanes are begun, so without one nothing was ever answered.
+        None => Ok(Epoch {
+            number: now,
+            vanished: Vec::new(),
+        }),
+    }
 }
 
 fn mark_epoch(dir: &Path, epoch: u64) -> io::Result<()> {
     disk::replace_file(&dir.join("epoch"), format!("{epoch}\n").as_bytes())
 }
 
-fn open_cursors(dir: &Path, upstreams: &[String]) -> io::Result<BTreeMap<String, (CursorFile, Places)>> {
+fn open_cursors(dir: &Path, upstreams: &[String]) -> io::Result<BTreeMap<String, Cursor>> {
     let cursor_dir = dir.join("cursors");
     fs::create_dir_all(&cursor_dir)?;
-    let mut names: Vec<String> = upstreams.to_vec();
+    let mut names: BTreeSet<String> = upstreams.iter().cloned().collect();
     for entry in fs::read_dir(&cursor_dir)? {
         names.extend(entry?.file_name().into_string());
     }
-    let mut cursors = BTreeMap::new();
-    for name in names {
-        let (file, places) = CursorFile::open(&cursor_dir.join(&name))?;
-        cursors.insert(name, (file, places.unwrap_or_default()));
-    }
-    Ok(cursors)
+    let open = |name: String| Ok((name.clone(), Cursor::open(&cursor_dir.join(name))?));
+    names.into_iter().map(open).collect()
 }

@@ -110,6 +110,6 @@ impl Buffer {
         let letters = tokio::task::spawn_blocking(move || buffer.dead_letters(&id, 1))
             .await
             .ok()?;
-        letters.into_iter().find(|letter| letter.message_id == message_id)
+        letters.ok()?.into_iter().find(|letter| letter.message_id == message_id)
     }
 }

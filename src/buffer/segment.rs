@@ -1,54 +1,20 @@
-//! One segment of a lane: a small sled database of its own, in its own directory.
-//!
-//! sled 0.34 is used in the one way that survives power cuts: every commit is one batch, `flush`, and then our own
-//! `fdatasync` on sled's data file, because sled itself only calls `sync_file_range`. Segments are removed as directories,
-//! never emptied key by key: sled's files do not shrink.
-//!
-//! A directory named `seg-…` was complete and durable before it got that name. It therefore holds its header key for ever;
-//! one that opens without it was damaged, not new.
+//! One segment of a lane: a small database of its own. Segments are removed as directories, never emptied key by key:
+//! sled's files do not shrink.
 //!
 //! Keys: `h` header (lane, epoch, first sequence), `f` + sequence a frame, `s/` + name the latest state of that name.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 
+use super::db::{self, Batch, Db, SegmentError, WriteDb};
 use super::disk;
 use super::frame;
 use crate::record::{Lane, Record, Seq};
 use crate::wire::Entry;
-
-/// sled's page cache for a segment. Its default of 1 GiB is not for gateways.
-const CACHE_BYTES: u64 = 16 << 20;
-/// Values above this may leave sled's data file for files of their own, which then need a sync too.
-const INLINE_BYTES_MAX: usize = 48 << 10;
-
-#[derive(Debug, thiserror::Error)]
-pub enum SegmentError {
-    /// The disk has no room; the handle is spent and must be opened again.
-    #[error("the disk is full: {0}")]
-    Full(io::Error),
-    /// The content is damaged; the segment has to be set aside.
-    #[error("segment {path} is damaged: {cause}")]
-    Damaged { path: PathBuf, cause: String },
-    /// The disk failed; what it said about earlier writes can no longer be trusted.
-    #[error("the disk failed: {0}")]
-    Failed(io::Error),
-}
-
-impl From<io::Error> for SegmentError {
-    fn from(error: io::Error) -> Self {
-        if disk::is_full(&error) {
-            Self::Full(error)
-        } else {
-            Self::Failed(error)
-        }
-    }
-}
 
 /// Latest value of each named state, kept beside the records that it follows from.
 pub type States = BTreeMap<String, Bytes>;
@@ -57,34 +23,43 @@ pub type States = BTreeMap<String, Bytes>;
 #[derive(Debug, Clone)]
 pub struct Segment {
     pub first: Seq,
-    path: PathBuf,
-    db: sled::Db,
+    db: Db,
 }
 
 /// The newest segment of a lane, for the one who writes.
 #[derive(Debug)]
 pub struct OpenEnd {
     pub segment: Segment,
-    /// sled's data file, opened a second time for `fdatasync`.
-    data: File,
-    has_large_values: bool,
+    db: WriteDb,
 }
 
-fn path_of(lane_dir: &Path, first: Seq) -> PathBuf {
-    lane_dir.join(format!("seg-{first:016x}"))
+fn name(prefix: &str, first: Seq) -> String {
+    format!("{prefix}-{first:016x}")
+}
+
+pub fn path_of(lane_dir: &Path, first: Seq) -> PathBuf {
+    lane_dir.join(name("seg", first))
+}
+
+fn firsts(lane_dir: &Path, prefix: &str) -> io::Result<Vec<Seq>> {
+    let mut firsts = Vec::new();
+    for entry in fs::read_dir(lane_dir)? {
+        let name = entry?.file_name();
+        let hex = name.to_str().and_then(|n| n.strip_prefix(prefix));
+        firsts.extend(hex.and_then(|hex| Seq::from_str_radix(hex.split('-').next()?, 16).ok()));
+    }
+    firsts.sort_unstable();
+    Ok(firsts)
 }
 
 /// First sequences of the segments in a lane's directory, ascending.
 pub fn list(lane_dir: &Path) -> io::Result<Vec<Seq>> {
-    let mut firsts = Vec::new();
-    for entry in fs::read_dir(lane_dir)? {
-        let name = entry?.file_name();
-        if let Some(hex) = name.to_str().and_then(|n| n.strip_prefix("seg-")) {
-            firsts.extend(Seq::from_str_radix(hex, 16));
-        }
-    }
-    firsts.sort_unstable();
-    Ok(firsts)
+    firsts(lane_dir, "seg-")
+}
+
+/// First sequence of the latest segment that was set aside.
+pub fn latest_set_aside(lane_dir: &Path) -> io::Result<Option<Seq>> {
+    Ok(firsts(lane_dir, "bad-")?.pop())
 }
 
 /// Removes what a crash left half made (`new-…`) or half removed (`del-…`).
@@ -101,7 +76,7 @@ pub fn clean_up(lane_dir: &Path) -> io::Result<()> {
 
 /// Takes a segment out of the lane: renamed first, so that a crash cannot leave half of it behind under its own name.
 pub fn remove(lane_dir: &Path, first: Seq) -> io::Result<()> {
-    let doomed = lane_dir.join(format!("del-{first:016x}"));
+    let doomed = lane_dir.join(name("del", first));
     fs::rename(path_of(lane_dir, first), &doomed)?;
     disk::sync_dir(lane_dir)?;
     fs::remove_dir_all(doomed)
@@ -109,16 +84,7 @@ pub fn remove(lane_dir: &Path, first: Seq) -> io::Result<()> {
 
 /// Sets a damaged segment aside, for people to look at; its records are missing from here on.
 pub fn quarantine(lane_dir: &Path, first: Seq) -> io::Result<PathBuf> {
-    let mut aside = lane_dir.join(format!("bad-{first:016x}"));
-    for nth in 2.. {
-        if !aside.exists() {
-            break;
-        }
-        aside = lane_dir.join(format!("bad-{first:016x}-{nth}"));
-    }
-    fs::rename(path_of(lane_dir, first), &aside)?;
-    disk::sync_dir(lane_dir)?;
-    Ok(aside)
+    db::set_aside(&path_of(lane_dir, first), &name("bad", first))
 }
 
 pub fn allocated(lane_dir: &Path, first: Seq) -> u64 {
@@ -129,209 +95,155 @@ impl OpenEnd {
     /// Makes a segment durable under its name before anything is answered from it. It starts with all states, so that
     /// older segments can go.
     pub fn create(lane_dir: &Path, lane: Lane, epoch: u64, first: Seq, states: &States) -> Result<Self, SegmentError> {
-        let unfinished = lane_dir.join(format!("new-{first:016x}"));
-        if unfinished.exists() {
-            fs::remove_dir_all(&unfinished)?;
+        // Left behind when it was made but could not be opened; nothing was answered from it.
+        if path_of(lane_dir, first).exists() {
+            remove(lane_dir, first)?;
         }
-        {
-            let db = open_db(&unfinished)?;
-            let mut batch = sled::Batch::default();
-            batch.insert(b"h", format!("{lane} {epoch} {first}").as_bytes());
-            for (name, value) in states {
-                batch.insert(state_key(name), value.as_ref());
-            }
-            db.apply_batch(batch)
-                .and_then(|()| db.flush())
-                .map_err(|e| fault(&unfinished, e))?;
+        let mut content = Batch::default();
+        for (name, value) in states {
+            content.insert(&state_key(name), value);
         }
-        disk::sync_tree(&unfinished)?;
-        fs::rename(&unfinished, path_of(lane_dir, first))?;
-        disk::sync_dir(lane_dir)?;
+        Db::create(&path_of(lane_dir, first), &format!("{lane} {epoch} {first}"), content)?;
         Self::open(lane_dir, first)
     }
 
     pub fn open(lane_dir: &Path, first: Seq) -> Result<Self, SegmentError> {
-        let segment = Segment::open(lane_dir, first)?;
-        let data = File::open(segment.path.join("db"))?;
-        let has_large_values = fs::read_dir(segment.path.join("blobs")).is_ok_and(|mut d| d.next().is_some());
-        Ok(Self {
-            segment,
-            data,
-            has_large_values,
-        })
+        let db = WriteDb::open(&path_of(lane_dir, first))?;
+        let segment = Segment {
+            first,
+            db: db.db.clone(),
+        };
+        Ok(Self { segment, db })
     }
 
     /// Writes records from `next` on, and states, as one atomic and durable step.
-    pub fn commit(&mut self, next: Seq, records: &[&Record], states: &States) -> Result<(), SegmentError> {
-        let mut batch = sled::Batch::default();
+    pub fn commit(&self, next: Seq, records: &[&Record], states: &States) -> Result<(), SegmentError> {
+        let mut batch = Batch::default();
         for (first, bytes) in frame::pack(next, records.iter().copied()) {
-            self.has_large_values |= bytes.len() > INLINE_BYTES_MAX;
-            batch.insert(&frame::key(first), bytes);
+            batch.insert(&frame::key(first), &bytes);
         }
         for (name, value) in states {
-            self.has_large_values |= value.len() > INLINE_BYTES_MAX;
-            batch.insert(state_key(name), value.as_ref());
+            batch.insert(&state_key(name), value);
         }
-        self.apply(batch)
+        self.db.apply(batch)
     }
 
-    fn apply(&self, batch: sled::Batch) -> Result<(), SegmentError> {
-        let Segment { path, db, .. } = &self.segment;
-        guard(path, || db.apply_batch(batch).and_then(|()| db.flush()))?;
-        self.data.sync_data()?;
-        if self.has_large_values {
-            disk::sync_tree(&path.join("blobs"))?;
-        }
-        Ok(())
-    }
-
-    /// Takes back what a failed commit may have left behind, so that its records cannot come to life after a refusal.
-    pub fn cut_back(&self, next: Seq) -> Result<(), SegmentError> {
-        let mut batch = sled::Batch::default();
+    /// Takes back what a failed commit may have left behind, records and states, so that nothing that was refused can
+    /// come to life.
+    pub fn cut_back(&self, next: Seq, states: &States) -> Result<(), SegmentError> {
+        let mut batch = Batch::default();
         let mut is_needed = false;
-        for pair in self.segment.db.range(frame::key(next)..=frame::key(Seq::MAX)) {
-            batch.remove(guard(&self.segment.path, || pair)?.0);
+        self.segment.db.scan(frames_from(next), |key, value| {
+            batch.remove(key, &value);
+            is_needed = true;
+            Ok(true)
+        })?;
+        let found = self.segment.states()?;
+        for (name, value) in states.iter().filter(|(name, value)| found.get(*name) != Some(*value)) {
+            batch.insert(&state_key(name), value);
             is_needed = true;
         }
-        if is_needed { self.apply(batch) } else { Ok(()) }
+        for (name, value) in found.iter().filter(|(name, _)| !states.contains_key(*name)) {
+            batch.remove(&state_key(name), value);
+            is_needed = true;
+        }
+        if is_needed { self.db.apply(batch) } else { Ok(()) }
     }
 }
 
 impl Segment {
     pub fn open(lane_dir: &Path, first: Seq) -> Result<Self, SegmentError> {
-        let path = path_of(lane_dir, first);
-        let db = open_db(&path)?;
-        if guard(&path, || db.get(b"h"))?.is_none() {
-            return Err(SegmentError::Damaged {
-                path,
-                cause: "its header is missing".to_owned(),
-            });
-        }
-        Ok(Self { first, path, db })
+        let db = Db::open(&path_of(lane_dir, first))?;
+        Ok(Self { first, db })
     }
 
     /// The sequence after the last record.
     pub fn next(&self) -> Result<Seq, SegmentError> {
-        let last = guard(&self.path, || {
-            self.db
-                .range(frame::key(0)..=frame::key(Seq::MAX))
-                .next_back()
-                .transpose()
+        let mut next = self.first;
+        self.read(self.last_frame(Seq::MAX)?.unwrap_or(self.first), |entry| {
+            next = entry.seq + 1;
+            true
         })?;
-        let Some((key, value)) = last else {
-            return Ok(self.first);
-        };
-        match (frame::first_of_key(&key), frame::count(&value)) {
-            (Some(first), Some(count)) => Ok(first + count),
-            _ => Err(self.damaged("a frame is too short")),
-        }
+        Ok(next)
+    }
+
+    /// The first sequence of the last frame that starts at `seq` or before.
+    fn last_frame(&self, seq: Seq) -> Result<Option<Seq>, SegmentError> {
+        let key = self.db.last_key(frame::key(0).to_vec()..=frame::key(seq).to_vec())?;
+        Ok(key.and_then(|key| frame::first_of_key(&key)))
     }
 
     pub fn states(&self) -> Result<States, SegmentError> {
         let mut states = States::new();
-        for pair in self.db.scan_prefix(b"s/") {
-            let (key, value) = guard(&self.path, || pair)?;
-            if value.is_empty() {
-                continue;
+        self.db.scan(b"s/".to_vec()..=b"s0".to_vec(), |key, value| {
+            let name = String::from_utf8_lossy(key.get(2..).unwrap_or_default()).into_owned();
+            if !value.is_empty() {
+                // Copied, so that it does not keep a page of sled's alive.
+                states.insert(name, Bytes::copy_from_slice(&value));
             }
-            states.insert(
-                String::from_utf8_lossy(&key[2..]).into_owned(),
-                Bytes::copy_from_slice(&value),
-            );
-        }
+            Ok(true)
+        })?;
         Ok(states)
     }
 
     /// Gives the entries from `from` on to `take` until it says that it has enough. Ends at the last record.
     pub fn read(&self, from: Seq, mut take: impl FnMut(Entry) -> bool) -> Result<(), SegmentError> {
         // The frame that holds `from` may start before it.
-        let start = guard(&self.path, || {
-            self.db.range(..=frame::key(from)).next_back().transpose()
-        })?
-        .and_then(|(key, _)| frame::first_of_key(&key))
-        .unwrap_or(from);
-        for pair in self.db.range(frame::key(start)..=frame::key(Seq::MAX)) {
-            let (key, value) = guard(&self.path, || pair)?;
-            let first = frame::first_of_key(&key).ok_or_else(|| self.damaged("a key is too short"))?;
-            let entries = frame::unpack(first, &Bytes::from_owner(value)).map_err(|e| self.damaged(&e.to_string()))?;
-            for entry in entries.into_iter().filter(|e| e.seq >= from) {
-                if !take(entry) {
-                    return Ok(());
-                }
-            }
-        }
-        Ok(())
+        let start = self.last_frame(from)?.unwrap_or(from);
+        self.db.scan(frames_from(start), |key, value| {
+            let first = frame::first_of_key(key).ok_or_else(|| self.db.damaged(&"a key is too short"))?;
+            let entries = frame::unpack(first, &value).map_err(|e| self.db.damaged(&e))?;
+            Ok(entries.into_iter().filter(|e| e.seq >= from).all(&mut take))
+        })
     }
+}
 
-    fn damaged(&self, cause: &str) -> SegmentError {
-        SegmentError::Damaged {
-            path: self.path.clone(),
-            cause: cause.to_owned(),
-        }
-    }
+fn frames_from(first: Seq) -> std::ops::RangeInclusive<Vec<u8>> {
+    frame::key(first).to_vec()..=frame::key(Seq::MAX).to_vec()
 }
 
 fn state_key(name: &str) -> Vec<u8> {
     [b"s/", name.as_bytes()].concat()
 }
 
-/// Opens a sled database with what is known to make it safe: no half-written snapshot is left in its way, and a second
-/// try without any snapshot, since a damaged one hides undamaged data.
-pub fn open_db(path: &Path) -> Result<sled::Db, SegmentError> {
-    remove_snapshots(path, true)?;
-    let open = || {
-        sled::Config::new()
-            .path(path)
-            .cache_capacity(CACHE_BYTES)
-            .mode(sled::Mode::LowSpace)
-            .flush_every_ms(Some(500))
-            .open()
-    };
-    match guard(path, open) {
-        Err(SegmentError::Damaged { .. }) => {
-            remove_snapshots(path, false)?;
-            guard(path, open)
-        }
-        other => other,
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Kind;
 
-fn remove_snapshots(path: &Path, only_unfinished: bool) -> Result<(), SegmentError> {
-    let Ok(entries) = fs::read_dir(path) else { return Ok(()) };
-    for entry in entries.flatten() {
-        let name = entry.file_name();
-        let name = name.to_string_lossy();
-        if name.starts_with("snap.") && (!only_unfinished || name.ends_with(".generating")) {
-            fs::remove_file(entry.path())?;
+    fn record(text: &str) -> Record {
+        Record {
+            kind: Kind::WorkReport,
+            json: Bytes::copy_from_slice(text.as_bytes()),
         }
     }
-    Ok(())
-}
 
-/// sled reports some damage by panicking; here that is one more kind of error.
-fn guard<T>(path: &Path, call: impl FnOnce() -> sled::Result<T>) -> Result<T, SegmentError> {
-    match catch_unwind(AssertUnwindSafe(call)) {
-        Ok(result) => result.map_err(|error| fault(path, error)),
-        Err(panic) => {
-            let cause = panic
-                .downcast_ref::<String>()
-                .map(String::as_str)
-                .or_else(|| panic.downcast_ref::<&str>().copied());
-            let cause = cause.unwrap_or("sled gave up").to_owned();
-            Err(SegmentError::Damaged {
-                path: path.to_owned(),
-                cause,
-            })
-        }
+    fn states(pairs: &[(&str, &str)]) -> States {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), Bytes::copy_from_slice(value.as_bytes()));
+        pairs.iter().map(owned).collect()
     }
-}
 
-fn fault(path: &Path, error: sled::Error) -> SegmentError {
-    match error {
-        sled::Error::Io(error) => error.into(),
-        other => SegmentError::Damaged {
-            path: path.to_owned(),
-            cause: other.to_string(),
-        },
+    #[test]
+    fn what_is_cut_back_leaves_neither_records_nor_states() {
+        let dir = tempfile::tempdir().unwrap();
+        let before = states(&[("station/a", "1"), ("station/b", "1")]);
+        let end = OpenEnd::create(dir.path(), Lane::Report, 1, 10, &before).unwrap();
+        end.commit(10, &[&record("kept")], &States::new()).unwrap();
+        let refused = states(&[("station/a", "2"), ("station/c", "2")]);
+        end.commit(11, &[&record("refused"), &record("refused too")], &refused)
+            .unwrap();
+        end.cut_back(11, &before).unwrap();
+        drop(end);
+        let segment = Segment::open(dir.path(), 10).unwrap();
+        assert_eq!(segment.next().unwrap(), 11);
+        assert_eq!(segment.states().unwrap(), before);
+    }
+
+    #[test]
+    fn a_segment_left_behind_without_records_is_made_again() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(OpenEnd::create(dir.path(), Lane::Report, 1, 10, &States::new()).unwrap());
+        let end = OpenEnd::create(dir.path(), Lane::Report, 1, 10, &states(&[("a", "1")])).unwrap();
+        assert_eq!(end.segment.states().unwrap().len(), 1);
     }
 }

@@ -1,50 +1,39 @@
 //! The one thread that writes. It gathers what waits, commits one batch per lane, and answers receipts when the disk has
 //! it: the report lane first, since people wait for it. It also keeps the buffer within its bounds and heals it.
 //!
-//! On a full disk nothing is answered with success: what waits is refused, the reserve is released, sled is opened again
-//! (a failed handle stays failed) and cut back to what was acknowledged. On any other disk error the thread ends, for
-//! a sync that is tried again may lie; the gateway then ends too and its supervisor starts it anew.
+//! On a full disk nothing is answered with success: the reserve is released, sled is opened again (a failed handle stays
+//! failed) and cut back to what was acknowledged. Only then are the senders of the failed group told that nothing happened;
+//! until then the disk might still hold it, and a restart would bring it to life. On any other disk error the thread ends
+//! without an answer, for a sync that is tried again may lie; the gateway ends too and its supervisor starts it anew.
 
 use std::fmt;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use tokio::sync::mpsc;
-use tokio::time::{sleep_until, timeout_at};
-use uuid::Uuid;
+use tokio::sync::{oneshot, watch};
+use tokio::time::sleep_until;
 
-use super::end::{LaneEnd, open_end, start_cursors};
-use super::log::Log;
-use super::segment::{SegmentError, States};
-use super::{Commit, Settings, Shared, Tails, disk};
-use crate::record::{Alert, Kind, Lane, Receipt, Record, Seq, Severity, Timestamp};
-use crate::status::{LaneView, Status};
+use super::end::{LaneEnd, open_end};
+use super::gather::Queues;
+use super::notice::Notice;
+use super::segment::States;
+use super::{Commit, SegmentError, Settings, Shared, Tails, disk};
+use crate::record::{Lane, Record};
+use crate::status::Status;
 
-/// A group is committed when it has grown to this.
-const GROUP_RECORDS_MAX: usize = 1024;
-const GROUP_BYTES_MAX: usize = 256 << 10;
-/// Telemetry waits for company up to this many records, and only while the line is busy.
-const GROUP_RECORDS_WORTH_IT: usize = 64;
-const BUSY_WITHIN: Duration = Duration::from_millis(20);
 /// A new segment is begun at this size, unless it has its full number of records before.
 const SEGMENT_BYTES_MAX: u64 = 20 << 20;
 /// A small buffer has small segments, so that giving way takes little at a time.
 const SEGMENTS_PER_BUFFER_MIN: u64 = 16;
 const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(1);
 
-#[derive(Debug)]
-pub struct Queues {
-    pub urgent: mpsc::Receiver<Commit>,
-    pub patient: mpsc::Receiver<Commit>,
-}
-
-/// The running thread. It ends when told to and its queues are empty, or when the disk has failed.
+/// The running thread. It ends when it is told to or dropped, after its queues are empty, or when the disk has failed.
 pub struct Writer {
     thread: JoinHandle<()>,
-    stop: tokio::sync::watch::Sender<bool>,
-    failed: tokio::sync::watch::Receiver<Option<String>>,
+    stop: oneshot::Sender<()>,
+    failed: watch::Receiver<Option<String>>,
 }
 
 impl fmt::Debug for Writer {
@@ -59,18 +48,11 @@ impl Writer {
         settings: Settings,
         queues: Queues,
         status: Status,
-        vanished: bool,
+        notices: Vec<Notice>,
     ) -> Result<Self, SegmentError> {
-        let (failed_tx, failed) = tokio::sync::watch::channel(None);
-        let (stop, stopped) = tokio::sync::watch::channel(false);
-        let mut work = Work::open(shared, settings, status)?;
-        if vanished {
-            work.announce(
-                "BUFFER_LOST",
-                "The buffer was empty although it had been in use; a new epoch has begun.",
-                "vanished",
-            );
-        }
+        let (failed_tx, failed) = watch::channel(None);
+        let (stop, stopped) = oneshot::channel();
+        let mut work = Work::open(shared, settings, status, notices)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
         let thread = std::thread::Builder::new()
             .name("buffer-writer".to_owned())
@@ -98,39 +80,47 @@ impl Writer {
 
     /// Commits what is queued and ends. Blocks until done.
     pub fn finish(self) {
-        self.stop.send_replace(true);
+        drop(self.stop);
         if self.thread.join().is_err() {
             tracing::error!("the buffer's writer panicked");
         }
     }
 }
 
-struct Work {
-    shared: Arc<Shared>,
-    settings: Settings,
-    status: Status,
-    report: LaneEnd,
-    telemetry: LaneEnd,
-    reserve: disk::Reserve,
-    is_paused: bool,
+/// What the thread works with.
+pub(super) struct Work {
+    pub shared: Arc<Shared>,
+    pub settings: Settings,
+    pub status: Status,
+    pub report: LaneEnd,
+    pub telemetry: LaneEnd,
+    pub reserve: disk::Reserve,
+    /// What the buffer itself has to tell, until it is written.
+    pub notices: Vec<Notice>,
+    pub is_paused: bool,
     /// Room for reports is used up too.
-    is_full: bool,
+    pub is_full: bool,
     /// A commit failed and sled could not be opened again yet.
-    is_broken: bool,
+    pub is_broken: bool,
+    /// The groups that failed: refused once the disk has let go of them.
+    unanswered: Vec<Commit>,
     last_commit: Instant,
     commits: u64,
 }
 
 impl Work {
-    fn open(shared: Arc<Shared>, settings: Settings, status: Status) -> Result<Self, SegmentError> {
-        let mut lost = Vec::new();
-        let report = open_end(&shared, &shared.report, &mut lost)?;
-        let states = report.states()?;
-        let telemetry = open_end(&shared, &shared.telemetry, &mut lost)?;
-        super::mark_epoch(&settings.dir, shared.epoch)?;
-        *shared.states.lock().unwrap_or_else(PoisonError::into_inner) = states;
+    fn open(
+        shared: Arc<Shared>,
+        settings: Settings,
+        status: Status,
+        notices: Vec<Notice>,
+    ) -> Result<Self, SegmentError> {
+        let report = open_end(&shared, &shared.report)?;
+        let telemetry = open_end(&shared, &shared.telemetry)?;
+        super::mark_epoch(&shared.dir, shared.epoch)?;
+        *lock(&shared) = report.states()?;
         start_cursors(&shared)?;
-        let reserve = disk::Reserve::new(&settings.dir);
+        let reserve = disk::Reserve::new(&shared.dir);
         let mut work = Self {
             shared,
             settings,
@@ -138,184 +128,127 @@ impl Work {
             report,
             telemetry,
             reserve,
+            notices,
             is_paused: false,
             is_full: false,
             is_broken: false,
+            unanswered: Vec::new(),
             last_commit: Instant::now(),
             commits: 0,
         };
         work.publish_tails();
-        for (lane, first, end, cause) in lost {
-            work.announce_loss(lane, first, end, &cause);
-        }
         work.housekeeping()?;
         Ok(work)
     }
 
-    async fn run(
-        &mut self,
-        mut queues: Queues,
-        mut stopped: tokio::sync::watch::Receiver<bool>,
-    ) -> Result<(), SegmentError> {
-        let mut group = Vec::new();
+    async fn run(&mut self, mut queues: Queues, mut stopped: oneshot::Receiver<()>) -> Result<(), SegmentError> {
+        let mut is_stopping = false;
         let mut next_housekeeping = tokio::time::Instant::now() + HOUSEKEEPING_EVERY;
         loop {
-            let is_stopping = *stopped.borrow();
+            let with_telemetry = !self.is_paused && !self.is_broken;
             tokio::select! {
                 biased;
                 () = sleep_until(next_housekeeping) => {
-                    if self.is_broken {
-                        self.heal()?;
-                    }
-                    self.housekeeping()?;
+                    self.tend()?;
                     next_housekeeping = tokio::time::Instant::now() + HOUSEKEEPING_EVERY;
                 }
-                Some(commit) = queues.urgent.recv() => group.push(commit),
-                Some(commit) = queues.patient.recv(), if !self.holds_telemetry() => group.push(commit),
-                _ = stopped.changed(), if !is_stopping => {
-                    queues.urgent.close();
-                    queues.patient.close();
+                _ = &mut stopped, if !is_stopping => {
+                    is_stopping = true;
+                    queues.close();
                 }
-                else => return Ok(()),
-            }
-            if group.is_empty() {
-                // A paused lane must not hold up the end: what it holds was never answered.
-                if *stopped.borrow() && self.holds_telemetry() && queues.urgent.is_empty() {
-                    return Ok(());
+                // A paused lane does not hold up the end: what it holds was never answered.
+                commit = queues.next(with_telemetry) => {
+                    let Some(first) = commit else { return Ok(()) };
+                    let (last, wait) = (self.last_commit, self.settings.commit_wait);
+                    let group = queues.gather(first, with_telemetry, last, wait).await;
+                    self.commit(group)?;
                 }
-                continue;
             }
-            self.gather(&mut group, &mut queues).await;
-            self.commit(&mut group)?;
         }
     }
 
-    fn holds_telemetry(&self) -> bool {
-        self.is_paused || self.is_broken
-    }
-
-    /// Adds what waits. Telemetry alone may wait a little for more, when there is much of it.
-    async fn gather(&self, group: &mut Vec<Commit>, queues: &mut Queues) {
-        let mut size = GroupSize::of(group);
-        let is_busy = self.last_commit.elapsed() < BUSY_WITHIN;
-        let deadline = tokio::time::Instant::now() + self.settings.commit_wait;
-        loop {
-            while !size.is_full()
-                && let Ok(commit) = queues.urgent.try_recv()
-            {
-                size.add(&commit);
-                group.push(commit);
-            }
-            while !self.holds_telemetry()
-                && !size.is_full()
-                && let Ok(commit) = queues.patient.try_recv()
-            {
-                size.add(&commit);
-                group.push(commit);
-            }
-            if size.is_urgent || size.is_full() || size.records >= GROUP_RECORDS_WORTH_IT || !is_busy {
-                return;
-            }
-            let more = async {
-                tokio::select! {
-                    biased;
-                    Some(commit) = queues.urgent.recv() => commit,
-                    Some(commit) = queues.patient.recv() => commit,
-                    else => std::future::pending().await,
-                }
-            };
-            let Ok(commit) = timeout_at(deadline, more).await else {
-                return;
-            };
-            size.add(&commit);
-            group.push(commit);
+    fn tend(&mut self) -> Result<(), SegmentError> {
+        if self.is_broken {
+            self.heal()?;
         }
+        self.housekeeping().or_else(|error| self.survive(error))
     }
 
-    fn commit(&mut self, group: &mut Vec<Commit>) -> Result<(), SegmentError> {
+    fn commit(&mut self, mut group: Vec<Commit>) -> Result<(), SegmentError> {
         let generation = self.shared.refusals.load(Ordering::Acquire);
-        let takes_nothing = self.is_full || self.is_broken;
-        refuse_all(group.extract_if(.., |commit| {
-            commit.generation != generation || (takes_nothing && commit.is_urgent())
-        }));
+        refuse(group.extract_if(.., |commit| commit.generation != generation));
+        if self.is_full || self.is_broken {
+            let mut urgent = group.extract_if(.., |commit| commit.is_urgent()).peekable();
+            if urgent.peek().is_some() {
+                self.count_refusal();
+                refuse(urgent);
+            }
+        }
         if group.is_empty() {
             return Ok(());
         }
         let started = Instant::now();
-        match self.write(group) {
-            Ok(receipts) => {
-                answer(receipts);
+        match self.write(&mut group) {
+            Ok(()) => {
+                answer(group);
                 self.last_commit = Instant::now();
                 self.commits += 1;
                 let commit_ms = started.elapsed().as_secs_f64() * 1e3;
-                let commits = self.commits;
                 self.status.update_buffer(|view| {
-                    view.commits = commits;
+                    view.commits = self.commits;
                     view.commit_ms_last = commit_ms;
                 });
                 Ok(())
             }
-            Err(SegmentError::Failed(error)) => {
-                self.refuse(group.drain(..));
-                self.status.update_buffer(|view| {
-                    view.writable = false;
-                    view.problem = Some(format!("the disk failed: {error}"));
-                });
-                Err(SegmentError::Failed(error))
-            }
             Err(error) => {
-                tracing::error!(%error, "a commit failed; its senders were refused and will repeat");
-                self.refuse(group.drain(..));
-                self.is_broken = true;
-                self.status.update_buffer(|view| {
-                    view.writable = false;
-                    view.problem = Some(error.to_string());
-                });
-                self.reserve.release();
-                self.heal()
+                self.unanswered.append(&mut group);
+                self.survive(error)
             }
         }
     }
 
-    /// Writes the group, the report lane first; its receipts are answered at once, those behind telemetry are returned.
-    fn write(&mut self, group: &mut Vec<Commit>) -> Result<Vec<WaitingReceipt>, SegmentError> {
-        self.roll_if_due()?;
-        let of_lane = |lane: Lane| {
-            group
-                .iter()
-                .flat_map(|c| &c.records)
-                .filter(move |r| r.kind.lane() == lane)
-                .collect()
-        };
-        let reports: Vec<&Record> = of_lane(Lane::Report);
-        let telemetry: Vec<&Record> = of_lane(Lane::Telemetry);
+    /// Writes the group, the report lane first. Who waits for nothing else is answered, and leaves the group, before the
+    /// telemetry is written.
+    fn write(&mut self, group: &mut Vec<Commit>) -> Result<(), SegmentError> {
+        self.roll_what_has_grown()?;
         let mut states = States::new();
         for commit in group.iter() {
             states.extend(commit.states.iter().map(|(name, value)| (name.clone(), value.clone())));
         }
+        let reports = of_lane(group, Lane::Report);
         if !reports.is_empty() || !states.is_empty() {
             self.report.append(&self.shared, &reports, &states)?;
-            let mut durable = self.shared.states.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut durable = lock(&self.shared);
             durable.append(&mut states);
             durable.retain(|_, value| !value.is_empty());
             drop(durable);
-            if !telemetry.is_empty() {
-                let is_done = |c: &mut Commit| c.is_urgent() && c.records.iter().all(|r| r.kind.lane() == Lane::Report);
-                // The borrow of the telemetry records ends here, so they are collected anew below.
-                drop(telemetry);
-                answer(group.extract_if(.., is_done).flat_map(settle).collect());
-                let telemetry: Vec<&Record> = group
-                    .iter()
-                    .flat_map(|c| &c.records)
-                    .filter(|r| r.kind.lane() == Lane::Telemetry)
-                    .collect();
-                self.telemetry.append(&self.shared, &telemetry, &States::new())?;
-            }
-        } else if !telemetry.is_empty() {
-            self.telemetry.append(&self.shared, &telemetry, &States::new())?;
+            self.publish_tails();
+            let is_done = |c: &mut Commit| c.is_urgent() && c.records.iter().all(|r| r.kind.lane() == Lane::Report);
+            answer(group.extract_if(.., is_done));
         }
+        let telemetry = of_lane(group, Lane::Telemetry);
+        if !telemetry.is_empty() {
+            self.telemetry.append(&self.shared, &telemetry, &States::new())?;
+            self.publish_tails();
+        }
+        Ok(())
+    }
+
+    /// Writes what the buffer itself has to tell.
+    pub fn tell(&mut self) -> Result<(), SegmentError> {
+        if self.notices.is_empty() {
+            return Ok(());
+        }
+        let records: Vec<_> = self
+            .notices
+            .iter()
+            .map(|n| n.encode(self.shared.epoch, &self.settings))
+            .collect();
+        let records: Vec<_> = records.iter().collect();
+        self.report.append(&self.shared, &records, &States::new())?;
+        self.notices.clear();
         self.publish_tails();
-        Ok(group.drain(..).flat_map(settle).collect())
+        Ok(())
     }
 
     fn publish_tails(&self) {
@@ -325,28 +258,37 @@ impl Work {
         });
     }
 
-    fn refuse(&mut self, group: impl Iterator<Item = Commit>) {
-        // The count comes first: whoever learns of the refusal must find it changed.
+    /// The count comes before the answer: whoever learns of a refusal must find it changed.
+    fn count_refusal(&self) {
         self.shared.refusals.fetch_add(1, Ordering::AcqRel);
-        refuse_all(group);
     }
 
-    /// Opens the lanes again after a failure that need not be the end. While the disk is still full, nothing changes.
+    /// After an error that need not be the end: nothing more is accepted until the lanes are open again.
+    fn survive(&mut self, error: SegmentError) -> Result<(), SegmentError> {
+        self.status.update_buffer(|view| {
+            view.writable = false;
+            view.problem = Some(error.to_string());
+        });
+        if matches!(error, SegmentError::Failed(_)) {
+            return Err(error);
+        }
+        tracing::error!(%error, "a commit failed; its senders are refused and will repeat");
+        self.count_refusal();
+        self.is_broken = true;
+        self.reserve.release();
+        self.heal()
+    }
+
+    /// Opens the lanes again, without what was not acknowledged. While the disk is still full, nothing changes.
     fn heal(&mut self) -> Result<(), SegmentError> {
-        let states = self
-            .shared
-            .states
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        let reopened = self
-            .report
-            .reopen(&self.shared, &states)
-            .and_then(|()| self.telemetry.reopen(&self.shared, &States::new()));
+        let states = lock(&self.shared).clone();
+        let report = self.report.reopen(&self.shared, &states);
+        let reopened = report.and_then(|()| self.telemetry.reopen(&self.shared, &States::new()));
         match reopened {
             Ok(()) => {
                 tracing::info!("the buffer is open again");
                 self.is_broken = false;
+                refuse(self.unanswered.drain(..));
                 self.publish_tails();
                 Ok(())
             }
@@ -358,235 +300,66 @@ impl Work {
         }
     }
 
-    fn roll_if_due(&mut self) -> Result<(), SegmentError> {
+    fn roll_what_has_grown(&mut self) -> Result<(), SegmentError> {
         let bytes_max = SEGMENT_BYTES_MAX.min(self.settings.max_bytes / SEGMENTS_PER_BUFFER_MIN);
-        for lane in Lane::BOTH {
-            let states = match lane {
-                Lane::Report => self
-                    .shared
-                    .states
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .clone(),
-                Lane::Telemetry => States::new(),
-            };
-            if self.end_mut(lane).is_grown(bytes_max) {
-                let shared = Arc::clone(&self.shared);
-                self.end_mut(lane).roll(&shared, &states)?;
-            }
+        if self.report.is_grown(bytes_max) {
+            self.roll(Lane::Report)?;
+        }
+        if self.telemetry.is_grown(bytes_max) {
+            self.roll(Lane::Telemetry)?;
         }
         Ok(())
     }
 
-    fn end_mut(&mut self, lane: Lane) -> &mut LaneEnd {
+    pub fn roll(&mut self, lane: Lane) -> Result<(), SegmentError> {
         match lane {
-            Lane::Report => &mut self.report,
-            Lane::Telemetry => &mut self.telemetry,
-        }
-    }
-
-    /// Once a second: what was delivered everywhere goes, bounds are kept, damage that readers met is announced.
-    fn housekeeping(&mut self) -> Result<(), SegmentError> {
-        if self.is_broken {
-            return Ok(());
-        }
-        let shared = Arc::clone(&self.shared);
-        for lane in Lane::BOTH {
-            let log = shared.log(lane);
-            for (first, end, cause) in log.take_damaged() {
-                self.announce_loss(lane, first, end, &cause);
-                if log.newest() != Some(first) && log.oldest().is_some() {
-                    match log.quarantine(first) {
-                        Ok(aside) => {
-                            tracing::error!(%lane, first, aside = %aside.display(), cause, "a damaged segment was set aside")
-                        }
-                        Err(error) => tracing::error!(%lane, first, %error, "a damaged segment could not be set aside"),
-                    }
-                }
+            Lane::Report => {
+                let states = lock(&self.shared).clone();
+                self.report.roll(&self.shared, &states)
             }
-            let delivered = shared.delivered_before(lane);
-            while log
-                .remove_oldest_before(delivered)
-                .map_err(SegmentError::from)?
-                .is_some()
-            {}
+            Lane::Telemetry => self.telemetry.roll(&self.shared, &States::new()),
         }
-        let used = self.keep_within_bounds(&shared)?;
-        self.mind_free_space(used)?;
-        self.show(used);
-        Ok(())
-    }
-
-    fn keep_within_bounds(&mut self, shared: &Shared) -> Result<u64, SegmentError> {
-        let measure =
-            || shared.report.measure() + shared.telemetry.measure() + disk::allocated(&shared.dir.join("dead"));
-        let mut used = measure();
-        while used > self.settings.max_bytes {
-            let Some((first, end)) = shared.telemetry.oldest() else {
-                break;
-            };
-            // Announced before it goes: a crash between the two announces it twice, under the same id.
-            let undelivered = end.saturating_sub(shared.delivered_before(Lane::Telemetry).max(first));
-            if undelivered > 0 {
-                self.announce(
-                    "TELEMETRY_DROPPED",
-                    &format!(
-                        "The buffer reached its bound of {}: telemetry {first}..{} gave way.",
-                        crate::units::Size(self.settings.max_bytes),
-                        end - 1
-                    ),
-                    &format!("dropped/telemetry/{first}/{end}"),
-                );
-            }
-            if shared
-                .telemetry
-                .remove_oldest_before(end)
-                .map_err(SegmentError::from)?
-                .is_none()
-            {
-                break;
-            }
-            self.telemetry.dropped += undelivered;
-            used = measure();
-        }
-        let was_full = std::mem::replace(&mut self.is_full, used > self.settings.max_bytes);
-        if self.is_full && !was_full {
-            tracing::error!(used, "reports alone fill the buffer; stations are refused");
-        }
-        Ok(used)
-    }
-
-    fn mind_free_space(&mut self, used: u64) -> Result<(), SegmentError> {
-        let free = disk::free(&self.settings.dir)?;
-        let is_low = free < self.settings.min_free_bytes || used > self.settings.max_bytes;
-        let was_paused = std::mem::replace(&mut self.is_paused, is_low);
-        if is_low && !was_paused {
-            self.announce(
-                "DISK_NEARLY_FULL",
-                &format!(
-                    "Only {} are free on the disk of the buffer; telemetry is paused until there are {}.",
-                    crate::units::Size(free),
-                    crate::units::Size(self.settings.min_free_bytes)
-                ),
-                &format!("disk/{}", chrono::Utc::now().timestamp()),
-            );
-        }
-        if !is_low && let Err(error) = self.reserve.set_aside() {
-            tracing::warn!(%error, "no space could be set aside for a full disk");
-        }
-        self.status.update_buffer(|view| view.free_disk_bytes = free);
-        Ok(())
-    }
-
-    fn show(&self, used: u64) {
-        let lane_view = |end: &LaneEnd, log: &Log| LaneView {
-            first_sequence: log.first(),
-            next_sequence: end.next,
-            segments: log.segment_count(),
-            dropped: end.dropped,
-        };
-        let lanes = [
-            (Lane::Report, lane_view(&self.report, &self.shared.report)),
-            (Lane::Telemetry, lane_view(&self.telemetry, &self.shared.telemetry)),
-        ];
-        self.status.update_buffer(|view| {
-            view.writable = !self.is_full;
-            view.telemetry_paused = self.is_paused;
-            view.problem = match (self.is_full, self.is_paused) {
-                (true, _) => Some("reports alone fill the buffer: nothing is accepted".to_owned()),
-                (false, true) => Some("the disk is nearly full: telemetry is paused".to_owned()),
-                (false, false) => None,
-            };
-            view.epoch = self.shared.epoch;
-            view.disk_bytes = used;
-            view.max_bytes = self.settings.max_bytes;
-            view.lanes = lanes.into();
-            view.dead_letters = self.shared.dead.count();
-        });
-    }
-
-    fn announce_loss(&mut self, lane: Lane, first: Seq, end: Seq, cause: &str) {
-        let message = format!(
-            "Records {first}..{} of lane {lane} could not be read back: {cause}.",
-            end.saturating_sub(1)
-        );
-        self.announce("BUFFER_DAMAGED", &message, &format!("damaged/{lane}/{first}/{end}"));
-    }
-
-    /// Writes an alert of the buffer's own. Its id follows from its cause, so that a repeat is recognised.
-    fn announce(&mut self, alert_type: &str, message: &str, cause: &str) {
-        tracing::error!(alert_type, message);
-        let cause = format!("{}/{}/buffer/{cause}", self.settings.gateway_id, self.shared.epoch);
-        let id = Uuid::new_v5(&Uuid::NAMESPACE_URL, cause.as_bytes());
-        let alert = Alert {
-            alert_id: id.to_string(),
-            alert_type: alert_type.to_owned(),
-            severity: Severity::High,
-            message: message.to_owned(),
-            order_no: None,
-            equipment: None,
-            point: None,
-            value: None,
-            limits: None,
-        };
-        let now: Timestamp = chrono::Utc::now();
-        let record = Record::encode(Kind::Alert, id, now, self.settings.zone, "buffer", &alert);
-        let shared = Arc::clone(&self.shared);
-        if let Err(error) = self.report.append(&shared, &[&record], &States::new()) {
-            tracing::error!(%error, "an alert of the buffer could not be written");
-        }
-        self.publish_tails();
     }
 }
 
-type WaitingReceipt = (Receipt, Option<crate::record::Feedback>);
-
-/// The disk has the commit: what may be shown now is shown, and its receipts are due.
-fn settle(commit: Commit) -> Vec<WaitingReceipt> {
-    for then in commit.afterwards {
-        then();
+/// Upstreams without a place, or with one of another epoch, start at the oldest record. Reports never give way, so all that
+/// an upstream still wants of them must be here.
+fn start_cursors(shared: &Shared) -> Result<(), SegmentError> {
+    for cursor in shared.cursors.values() {
+        if cursor.places().epoch != shared.epoch {
+            cursor.save(shared.oldest())?;
+        }
     }
-    commit.receipts
+    let (unread, first) = (shared.delivered_before(Lane::Report), shared.report.first());
+    if !shared.cursors.is_empty() && unread < first {
+        shared.report.note_loss(unread, first, "their segment is gone");
+    }
+    Ok(())
 }
 
-fn answer(receipts: Vec<WaitingReceipt>) {
-    for (receipt, feedback) in receipts {
-        receipt.keep(feedback);
+fn lock(shared: &Shared) -> MutexGuard<'_, States> {
+    shared.states.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn of_lane(group: &[Commit], lane: Lane) -> Vec<&Record> {
+    let records = group.iter().flat_map(|commit| &commit.records);
+    records.filter(|record| record.kind.lane() == lane).collect()
+}
+
+/// The disk has the commits: what may be shown now is shown, then who waits is told.
+fn answer(commits: impl IntoIterator<Item = Commit>) {
+    for commit in commits {
+        for then in commit.afterwards {
+            then();
+        }
+        for (receipt, feedback) in commit.receipts {
+            receipt.keep(feedback);
+        }
     }
 }
 
-fn refuse_all(commits: impl Iterator<Item = Commit>) {
-    for (receipt, _) in commits.flat_map(|commit| commit.receipts) {
+fn refuse(commits: impl IntoIterator<Item = Commit>) {
+    for (receipt, _) in commits.into_iter().flat_map(|commit| commit.receipts) {
         receipt.refuse();
-    }
-}
-
-struct GroupSize {
-    records: usize,
-    bytes: usize,
-    is_urgent: bool,
-}
-
-impl GroupSize {
-    fn of(group: &[Commit]) -> Self {
-        let mut size = Self {
-            records: 0,
-            bytes: 0,
-            is_urgent: false,
-        };
-        for commit in group {
-            size.add(commit);
-        }
-        size
-    }
-
-    fn add(&mut self, commit: &Commit) {
-        self.records += commit.records.len();
-        self.bytes += commit.records.iter().map(|r| r.json.len()).sum::<usize>();
-        self.is_urgent |= commit.is_urgent();
-    }
-
-    fn is_full(&self) -> bool {
-        self.records >= GROUP_RECORDS_MAX || self.bytes >= GROUP_BYTES_MAX
     }
 }

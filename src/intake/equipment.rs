@@ -101,11 +101,17 @@ impl Tracker {
                 tracked.set_state(None, now);
             }
         }
-        let mut due = Vec::with_capacity(points.len());
-        for point in points {
-            due.extend(tracked.take(point, source_time));
-        }
-        tracked.show(&self.status, equipment, Some(source));
+        let taken = points
+            .into_iter()
+            .map(|point| (Arc::clone(&point.def), tracked.take(point, source_time)));
+        let taken: Vec<(Arc<PointDef>, bool)> = taken.collect();
+        let names = taken.iter().map(|(def, _)| def.name.as_str());
+        tracked.show(&self.status, equipment, Some(source), names);
+        let due: Vec<&str> = taken
+            .iter()
+            .filter(|(_, is_due)| *is_due)
+            .map(|(def, _)| def.name.as_str())
+            .collect();
         if due.is_empty() {
             return None;
         }
@@ -140,8 +146,8 @@ impl Tracker {
                 last.reason = Some("silent".to_owned());
                 last.told = Some((last.value.clone(), Quality::Stale));
             }
-            let names: Vec<String> = tracked.points.keys().cloned().collect();
-            tracked.show(&self.status, code, None);
+            let names: Vec<&str> = tracked.points.keys().map(String::as_str).collect();
+            tracked.show(&self.status, code, None, names.iter().copied());
             told.push(record(&tracked.status_of(code, &names, self.zone, now)));
         }
         told
@@ -156,8 +162,8 @@ impl Tracked {
         }
     }
 
-    /// Keeps what was read; gives the point's name if it is to be recorded.
-    fn take(&mut self, point: PointReading, at: Timestamp) -> Option<String> {
+    /// Keeps what was read; says whether it is to be recorded.
+    fn take(&mut self, point: PointReading, at: Timestamp) -> bool {
         let def = point.def;
         if !self.points.contains_key(&def.name) {
             let nothing = Last {
@@ -170,7 +176,9 @@ impl Tracked {
             };
             self.points.insert(def.name.clone(), nothing);
         }
-        let last = self.points.get_mut(&def.name)?;
+        let Some(last) = self.points.get_mut(&def.name) else {
+            return false;
+        };
         match point.value {
             Ok(value) => {
                 let state = (def.role == Some(Role::State)).then(|| state_name(&def, &value));
@@ -192,22 +200,25 @@ impl Tracked {
                 (last.value, last.quality, last.reason) = (None, Quality::Bad, Some(reason));
             }
         }
-        let last = self.points.get_mut(&def.name)?;
-        last.is_due().then(|| {
+        let Some(last) = self.points.get_mut(&def.name) else {
+            return false;
+        };
+        let is_due = last.is_due();
+        if is_due && def.deadband.is_some() {
             last.told = Some((last.value.clone(), last.quality));
-            def.name.clone()
-        })
+        }
+        is_due
     }
 
     fn status_of<'a>(
         &'a self,
         equipment: &'a str,
-        names: &'a [String],
+        names: &'a [&'a str],
         zone: Zone,
         source_time: Timestamp,
     ) -> EquipmentStatus<'a> {
         let points = names.iter().filter_map(|name| {
-            let last = self.points.get(name)?;
+            let last = self.points.get(*name)?;
             let is_stale = last.quality == Quality::Stale;
             let status = PointStatus {
                 value: last.value.as_ref(),
@@ -216,7 +227,7 @@ impl Tracked {
                 reason: last.reason.as_deref(),
                 source_time: last.read_at.filter(|_| is_stale).map(|at| zone.rfc3339(at)),
             };
-            Some((name.as_str(), status))
+            Some((*name, status))
         });
         EquipmentStatus {
             equipment,
@@ -226,7 +237,14 @@ impl Tracked {
         }
     }
 
-    fn show(&self, status: &Status, equipment: &Arc<str>, source: Option<&Arc<str>>) {
+    /// Brings the live view up to date with the named points.
+    fn show<'a>(
+        &'a self,
+        status: &Status,
+        equipment: &Arc<str>,
+        source: Option<&Arc<str>>,
+        names: impl Iterator<Item = &'a str>,
+    ) {
         status.update_equipment(equipment, |view: &mut EquipmentView| {
             if view.state != self.state {
                 view.state.clone_from(&self.state);
@@ -236,18 +254,15 @@ impl Tracked {
             if let Some(source) = source {
                 view.source = Some(Arc::clone(source));
             }
-            for (name, last) in &self.points {
-                let point = PointView {
-                    value: last.value.clone(),
-                    quality: last.quality,
-                    unit: last.def.unit.clone(),
-                    reason: last.reason.clone(),
-                    source_time: last.read_at,
-                };
-                if let Some(known) = view.points.get_mut(name) {
-                    *known = point;
+            for name in names {
+                let Some(last) = self.points.get(name) else { continue };
+                if let Some(point) = view.points.get_mut(name) {
+                    point.value.clone_from(&last.value);
+                    point.quality = last.quality;
+                    point.reason.clone_from(&last.reason);
+                    point.source_time = last.read_at;
                 } else {
-                    view.points.insert(name.clone(), point);
+                    view.points.insert(name.to_owned(), last.view());
                 }
             }
         });
@@ -255,6 +270,16 @@ impl Tracked {
 }
 
 impl Last {
+    fn view(&self) -> PointView {
+        PointView {
+            value: self.value.clone(),
+            quality: self.quality,
+            unit: self.def.unit.clone(),
+            reason: self.reason.clone(),
+            source_time: self.read_at,
+        }
+    }
+
     /// Whether a record has to tell of it: without a deadband always, otherwise when it left it.
     fn is_due(&self) -> bool {
         let (Some(deadband), Some((told_value, told_quality))) = (self.def.deadband, &self.told) else {

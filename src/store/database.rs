@@ -13,7 +13,7 @@ use sqlx::mysql::{MySqlConnectOptions, MySqlPool, MySqlPoolOptions, MySqlSslMode
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, Executor, SqlSafeStr};
 
-use super::statement::{DbError, Transaction, args};
+use super::statement::{DbError, STATEMENTS_KEPT, Transaction, args};
 use super::{OpenError, reference};
 use crate::secret::Secret;
 
@@ -154,7 +154,8 @@ async fn open_sqlite(url: &str) -> Result<Database, OpenError> {
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(SQLITE_BUSY_WAIT)
-        .foreign_keys(true);
+        .foreign_keys(true)
+        .statement_cache_capacity(STATEMENTS_KEPT);
     let writer = SqlitePoolOptions::new()
         .max_connections(1)
         .acquire_timeout(WRITER_WAIT)
@@ -183,7 +184,10 @@ fn mysql_options(url: &str, password: Option<&Secret>) -> Result<MySqlConnectOpt
     if !is_local && !url.contains("ssl-mode=") && !url.contains("sslmode=") {
         options = options.ssl_mode(MySqlSslMode::VerifyIdentity);
     }
-    Ok(options.charset("utf8mb4").timezone("+00:00".to_owned()))
+    Ok(options
+        .charset("utf8mb4")
+        .timezone("+00:00".to_owned())
+        .statement_cache_capacity(STATEMENTS_KEPT))
 }
 
 /// `mysql://user:${NAME}@host/db`: the URL without its password, and the password from the environment.

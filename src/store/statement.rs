@@ -2,6 +2,10 @@
 //!
 //! Only three things differ between the dialects here: how to upsert, how to lock the rows one reads, and how decimals
 //! are kept (see `schema/`).
+//!
+//! Statements of many rows come in powers of two, so that there are few of them and each connection keeps them all
+//! prepared. That is worth more than it seems: the client leaves Nagle's algorithm on, and the message that closes a
+//! statement has no answer, so what follows it would wait 40 ms for the server's delayed acknowledgement.
 
 use std::str::FromStr;
 
@@ -129,7 +133,7 @@ pub(super) use args;
 /// Binds and runs on either connection; the two arms are the same text for two types.
 macro_rules! bound {
     ($db:ident, $sql:expr, $args:expr) => {{
-        let mut query = sqlx::query::<$db>(AssertSqlSafe($sql)).persistent($args.len() <= PERSISTENT_BINDS_MAX);
+        let mut query = sqlx::query::<$db>(AssertSqlSafe($sql));
         for arg in $args {
             query = match arg {
                 Arg::Null => query.bind(None::<String>),
@@ -152,11 +156,14 @@ macro_rules! bind_decimal {
     };
 }
 
-/// Statements with more arguments are built for one occasion; keeping them prepared would only push out the others.
-const PERSISTENT_BINDS_MAX: usize = 40;
-
 /// Arguments of one statement: `SQLite` takes 32 766, `MySQL` 65 535.
 const BINDS_MAX: usize = 30_000;
+
+/// Keys of one `IN (…)`, a power of two.
+const IN_LIST_MAX: usize = 1024;
+
+/// Prepared statements that a connection keeps; there are about twenty kinds, most in up to eleven sizes.
+pub const STATEMENTS_KEPT: usize = 300;
 
 /// A type that both databases can give.
 pub trait Field: for<'r> Decode<'r, MySql> + Type<MySql> + for<'r> Decode<'r, Sqlite> + Type<Sqlite> {}
@@ -247,9 +254,15 @@ impl Transaction {
     ) -> Result<Vec<Row>, DbError> {
         let keys: Vec<Arg> = keys.into_iter().map(Into::into).collect();
         let mut found = Vec::new();
-        for keys in keys.chunks(BINDS_MAX) {
+        for keys in keys.chunks(IN_LIST_MAX) {
+            // The last key again and again finds nothing more.
+            let mut keys = keys.to_vec();
+            keys.resize(
+                keys.len().next_power_of_two(),
+                keys.last().cloned().unwrap_or(Arg::Null),
+            );
             let list = marks(keys.len());
-            found.extend(self.rows(format!("{sql} IN {list}{tail}"), keys.to_vec()).await?);
+            found.extend(self.rows(format!("{sql} IN {list}{tail}"), keys).await?);
         }
         Ok(found)
     }
@@ -278,9 +291,10 @@ impl Transaction {
     async fn write(&mut self, table: &str, columns: &str, rows: Vec<Vec<Arg>>, tail: &str) -> Result<(), DbError> {
         let width = columns.split(',').count();
         let tuple = marks(width);
-        let mut rows = rows.into_iter().peekable();
-        while rows.peek().is_some() {
-            let chunk: Vec<Vec<Arg>> = rows.by_ref().take(BINDS_MAX / width).collect();
+        let mut rows = rows.into_iter();
+        while rows.len() > 0 {
+            let portion = portion(rows.len(), BINDS_MAX / width);
+            let chunk: Vec<Vec<Arg>> = rows.by_ref().take(portion).collect();
             let values = vec![tuple.as_str(); chunk.len()].join(", ");
             let sql = format!("INSERT INTO {table} ({columns}) VALUES {values}{tail}");
             self.execute(sql, chunk.into_iter().flatten().collect()).await?;
@@ -289,7 +303,32 @@ impl Transaction {
     }
 }
 
+/// How many of `left` rows go into the next statement.
+fn portion(left: usize, most: usize) -> usize {
+    1 << left.min(most).ilog2()
+}
+
 /// `(?, ?, ?)`
 fn marks(count: usize) -> String {
     format!("({})", vec!["?"; count].join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_cut_into_powers_of_two_that_fit() {
+        let cut = |mut left: usize, most| {
+            let mut portions = Vec::new();
+            while left > 0 {
+                portions.push(portion(left, most));
+                left -= portion(left, most);
+            }
+            portions
+        };
+        assert_eq!(cut(500, 4000), [256, 128, 64, 32, 16, 4]);
+        assert_eq!(cut(1000, 300), [256, 256, 256, 128, 64, 32, 8]);
+        assert_eq!(cut(1, 4000), [1]);
+    }
 }

@@ -153,11 +153,13 @@ async fn records(State(window): State<Window>, Query(query): Query<RecordsQuery>
 
 async fn dead_letters(State(window): State<Window>) -> Result<Json<Value>, Problem> {
     let buffer = window.buffer.clone();
+    let failed = |cause: String| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, cause);
     let letters = tokio::task::spawn_blocking(move || buffer.dead_letters("", PAGE_MAX)).await;
-    let letters = letters.map_err(|e| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, e.to_string()))?;
-    Ok(Json(
-        json!({"count": window.status.buffer().dead_letters, "dead_letters": letters}),
-    ))
+    let letters = letters
+        .map_err(|e| failed(e.to_string()))?
+        .map_err(|e| failed(e.to_string()))?;
+    let count = window.status.buffer().dead_letters;
+    Ok(Json(json!({"count": count, "dead_letters": letters})))
 }
 
 /// Writes are for who can read the control token in the gateway's data folder.
