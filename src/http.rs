@@ -2,20 +2,24 @@
 //! RFC 9457 problems, and headers that are safe by default.
 //!
 //! Every wait has an end: for a request's head, for its answer, for what is still running when we stop. Running out of
-//! file descriptors pauses accepting; it never ends it.
+//! file descriptors pauses accepting; it never ends it. An early answer (401, 413) is heard: what the sender still has in
+//! its pipe is taken in first, for closing on a sender that writes would reset the connection and lose the answer.
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, Request};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
-use hyper::body::Incoming;
+use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -56,6 +60,10 @@ const HEAD_BYTES_MAX: usize = 32 << 10;
 
 /// How long to wait after `accept` failed, so that a full descriptor table does not become a busy loop.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// The rest of a refused body that is still taken in; a longer one is cut off.
+const REST_BYTES_MAX: u64 = 64 << 20;
+const REST_WAIT: Duration = Duration::from_secs(5);
 
 /// For an API that never answers with a page.
 pub const POLICY_NO_PAGE: &str = "default-src 'none'; frame-ancestors 'none'";
@@ -146,8 +154,14 @@ async fn answer_in_time(
     wait: Duration,
     content_security_policy: &'static str,
 ) -> Response {
+    let (request, body) = lend_body(request);
     let mut response = match tokio::time::timeout(wait, next.run(request)).await {
-        Ok(response) => response,
+        Ok(response) => {
+            if let Some(mut body) = body {
+                tokio::time::timeout(REST_WAIT, body.take_in_rest()).await.ok();
+            }
+            response
+        }
         Err(_) => Problem::new(StatusCode::REQUEST_TIMEOUT, "the request took too long").into_response(),
     };
     for (name, value) in [
@@ -161,6 +175,52 @@ async fn answer_in_time(
             .or_insert(HeaderValue::from_static(value));
     }
     response
+}
+
+/// A body that whoever answers may leave unread: we still have it then.
+struct LentBody(Arc<Mutex<Body>>);
+
+/// Keeps a hand on the body, unless the sender waits with it until it is asked for.
+fn lend_body(request: Request) -> (Request, Option<LentBody>) {
+    if request.body().is_end_stream() || request.headers().contains_key(header::EXPECT) {
+        return (request, None);
+    }
+    let (head, body) = request.into_parts();
+    let body = Arc::new(Mutex::new(body));
+    let lent = Body::new(LentBody(Arc::clone(&body)));
+    (Request::from_parts(head, lent), Some(LentBody(body)))
+}
+
+impl LentBody {
+    async fn take_in_rest(&mut self) {
+        let mut left = REST_BYTES_MAX;
+        while !self.is_end_stream() && self.size_hint().lower() <= left {
+            let frame = std::future::poll_fn(|cx| Pin::new(&mut *self).poll_frame(cx)).await;
+            let Some(Ok(frame)) = frame else { return };
+            let length = frame.data_ref().map_or(0, Bytes::len);
+            left = left.saturating_sub(length as u64);
+            if left == 0 {
+                return;
+            }
+        }
+    }
+}
+
+impl HttpBody for LentBody {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner)).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).size_hint()
+    }
 }
 
 /// An error as RFC 9457 says it: `{"type","title","status","detail",…}`.

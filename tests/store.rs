@@ -937,6 +937,12 @@ async fn nothing_is_told_or_taken_without_the_token(bench: Bench) {
             assert_eq!(response.headers()["content-type"], "application/problem+json");
         }
     }
+    // The answer is heard also by a sender that is still writing.
+    let long = bench
+        .client
+        .post(format!("{}/api/v1/batches", bench.address))
+        .body(vec![b' '; 6 << 20]);
+    assert_eq!(answer(long).await.0, StatusCode::UNAUTHORIZED);
     let health = bench
         .client
         .get(format!("{}/healthz", bench.address))

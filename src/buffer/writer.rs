@@ -74,7 +74,7 @@ impl Writer {
         let reason = failed.wait_for(Option::is_some).await.map(|reason| reason.clone());
         match reason {
             Ok(reason) => reason.unwrap_or_default(),
-            Err(_) => std::future::pending().await,
+            Err(_) => "the buffer's writer ended unexpectedly".to_owned(),
         }
     }
 

@@ -36,16 +36,14 @@ impl MariaDb {
 
     pub fn start() -> Self {
         let dir = tempfile::tempdir().expect("a temporary folder");
-        output(
-            "mariadb-install-db",
-            &[
-                "--no-defaults",
-                "--auth-root-authentication-method=normal",
-                "--skip-test-db",
-                &user(),
-                &data(&dir),
-            ],
-        );
+        let mut install = Command::new("mariadb-install-db");
+        install.args([
+            "--no-defaults",
+            "--auth-root-authentication-method=normal",
+            "--skip-test-db",
+        ]);
+        // Each server sweeps its folder for temporary tables at start, so it must not be another's too.
+        output(install.args([user(), data(&dir)]).env("TMPDIR", dir.path()));
         let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = free.local_addr().expect("its number").port();
         drop(free);
@@ -93,7 +91,7 @@ impl Drop for MariaDb {
 }
 
 fn user() -> String {
-    format!("--user={}", output("id", &["-un"]).trim())
+    format!("--user={}", output(Command::new("id").arg("-un")).trim())
 }
 
 fn data(dir: &TempDir) -> String {
@@ -117,25 +115,23 @@ fn spawn(dir: &TempDir, port: u16) -> Child {
         .arg(format!("--port={port}"))
         .arg(format!("--socket={}", dir.path().join("socket").display()))
         .arg(format!("--pid-file={}", dir.path().join("pid").display()))
+        .env("TMPDIR", dir.path())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
-        .unwrap_or_else(|e| missing("mariadbd", &e))
+        .unwrap_or_else(|e| missing(&e))
 }
 
-fn output(program: &str, args: &[&str]) -> String {
-    let done = Command::new(program)
-        .args(args)
-        .output()
-        .unwrap_or_else(|e| missing(program, &e));
+fn output(command: &mut Command) -> String {
+    let done = command.output().unwrap_or_else(|e| missing(&e));
     assert!(
         done.status.success(),
-        "{program} failed: {}",
+        "{command:?}: {}",
         String::from_utf8_lossy(&done.stderr)
     );
     String::from_utf8_lossy(&done.stdout).into_owned()
 }
 
-fn missing(program: &str, error: &std::io::Error) -> ! {
-    panic!("cannot run {program} ({error}): these tests need MariaDB, install the package mariadb-server")
+fn missing(error: &std::io::Error) -> ! {
+    panic!("cannot run MariaDB ({error}): these tests need mariadbd, install the package mariadb-server")
 }

@@ -10,6 +10,7 @@ use super::{KEEP_ALIVE, PACKET_BYTES_MAX, Protocol, Qos, RECEIVE_MAX, Settings};
 
 /// SUBSCRIBE is the one request of ours that has an answer.
 const SUBSCRIBE_ID: u16 = 1;
+const SMALL_BYTES_MAX: usize = 16 << 10;
 
 #[derive(Debug)]
 pub enum Heard {
@@ -152,7 +153,7 @@ fn heard_v311(packet: v4::Packet) -> Result<Heard, String> {
         v4::Packet::Publish(publish) => Heard::Message {
             packet_id: (publish.qos != mqttbytes::QoS::AtMostOnce).then_some(publish.pkid),
             topic: publish.topic.into_bytes().into(),
-            body: publish.payload,
+            body: own(publish.payload),
             retained: publish.retain,
         },
         v4::Packet::ConnAck(answer) if answer.code == v4::ConnectReturnCode::Success => Heard::Connected,
@@ -167,8 +168,8 @@ fn heard_v5(packet: v5::Packet) -> Result<Heard, String> {
     Ok(match packet {
         v5::Packet::Publish(publish) => Heard::Message {
             packet_id: (publish.qos != mqttbytes5::QoS::AtMostOnce).then_some(publish.pkid),
-            topic: publish.topic,
-            body: publish.payload,
+            topic: own(publish.topic),
+            body: own(publish.payload),
             retained: publish.retain,
         },
         v5::Packet::ConnAck(answer) if answer.code == v5::ConnectReturnCode::Success => Heard::Connected,
@@ -183,6 +184,15 @@ fn heard_v5(packet: v5::Packet) -> Result<Heard, String> {
         v5::Packet::PingResp(_) => Heard::Pong,
         _ => Heard::Other,
     })
+}
+
+/// A copy of what is small: a slice would keep the whole receive buffer alive, and a new one would be made for each read.
+fn own(slice: Bytes) -> Bytes {
+    if slice.len() <= SMALL_BYTES_MAX {
+        Bytes::copy_from_slice(&slice)
+    } else {
+        slice
+    }
 }
 
 fn subscribed(is_granted: bool) -> Result<Heard, String> {

@@ -93,7 +93,7 @@ fn read_processes(order: &mut Fields, list: Vec<Value>) -> Vec<Process> {
             .unwrap_or_default();
         let name = fields.text("process_name", 100).unwrap_or_else(|| code.clone());
         let place = i64::try_from(index + 1).unwrap_or(i64::MAX);
-        let sequence = fields.int("sequence", 0, i64::MAX).unwrap_or(place);
+        let sequence = fields.int("sequence", 0, i64::from(u32::MAX)).unwrap_or(place);
         if !code.is_empty() && !codes.insert(code.clone()) {
             fields.find("process_code", "stands twice");
         }
