@@ -238,6 +238,7 @@ on_both![
     a_refused_message_can_come_again_corrected,
     a_void_takes_back_what_its_report_did,
     an_order_is_finished_by_its_last_process,
+    a_finished_order_takes_hours_but_no_more_pieces,
     sums_that_leave_the_column_are_refused,
     gaps_open_and_close,
     telemetry_is_kept_and_shows_the_latest_state,
@@ -582,6 +583,19 @@ async fn an_order_is_finished_by_its_last_process(bench: Bench) {
         bench.send(&[work_report(n, &format!("R-{n}"), 3, &free)]).await;
         assert_eq!(bench.order_state("FREE").await, (done.to_owned(), status));
     }
+}
+
+/// Who has reported the last piece scans DONE after that, and signs off.
+async fn a_finished_order_takes_hours_but_no_more_pieces(bench: Bench) {
+    let bench = bench.with_order().await;
+    bench.send(&[work_report(1, "R-1", 100, &json!({}))]).await;
+    assert_eq!(bench.order_state("WO-1").await, ("100.0000".to_owned(), 4));
+    let after = [
+        work_report(2, "R-2", 0, &json!({"final": true, "work_hours": "0.05"})),
+        work_report(3, "R-3", 1, &json!({})),
+    ];
+    assert_eq!(codes(&bench.send(&after).await), ["rejected order_not_reportable"]);
+    assert_eq!(bench.order_state("WO-1").await, ("100.0000".to_owned(), 4));
 }
 
 async fn sums_that_leave_the_column_are_refused(bench: Bench) {

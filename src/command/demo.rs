@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use crate::demo::plant::{config_file, database_file};
 use crate::demo::{Outcome, Plant, Pulse, Settings};
@@ -94,7 +94,8 @@ fn introduce(plant: &Plant, settings: &Settings) {
 /// Shows how the plant is doing until its time is over, it is told to stop, or it has failed.
 async fn watch(plant: &Plant, time: Option<Period>, told_to_stop: impl Future<Output = ()>) {
     let is_terminal = std::io::stdout().is_terminal();
-    let mut lines = interval(if is_terminal { LINE_EVERY } else { PLAIN_LINE_EVERY });
+    let every = if is_terminal { LINE_EVERY } else { PLAIN_LINE_EVERY };
+    let mut lines = interval_at(Instant::now() + every, every);
     lines.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let time_over = async {
         match time {
@@ -111,7 +112,7 @@ async fn watch(plant: &Plant, time: Option<Period>, told_to_stop: impl Future<Ou
     if is_terminal && time.is_none() {
         println!("Ctrl-C ends it and counts.");
     }
-    let mut before: Option<(Instant, u64)> = None;
+    let mut before = (Instant::now(), 0);
     loop {
         tokio::select! {
             () = &mut ends => break,
@@ -122,10 +123,8 @@ async fn watch(plant: &Plant, time: Option<Period>, told_to_stop: impl Future<Ou
         }
         let line = match plant.pulse().await {
             Ok(pulse) => {
-                let per_second = before.map_or(0.0, |(at, readings)| {
-                    rate(pulse.readings - readings.min(pulse.readings), at.elapsed())
-                });
-                before = Some((Instant::now(), pulse.readings));
+                let (at, readings) = std::mem::replace(&mut before, (Instant::now(), pulse.readings));
+                let per_second = rate(pulse.readings.saturating_sub(readings), at.elapsed());
                 line(&pulse, per_second)
             }
             Err(error) => format!("the gateway's window does not answer: {error}"),

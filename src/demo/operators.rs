@@ -340,6 +340,7 @@ impl Station {
     async fn scan(&mut self, code: &str) -> std::io::Result<Answer> {
         self.tally.scans += 1;
         let answer = self.scanner.scan(code).await;
+        tracing::trace!(code, ?answer, "scanned");
         match &answer {
             Ok(answer) if answer.kind == "ERR" => self.tally.errors += 1,
             Ok(answer) if answer.kind == "DUP" => self.tally.repeats += 1,

@@ -138,6 +138,8 @@ impl Plant {
         let started = chrono::Utc::now();
         let gateway = tokio::spawn(gateway.run(gateway_stop.clone().cancelled_owned()));
 
+        wait_for_reference(&client, web).await?;
+
         let shift = CancellationToken::new();
         let zone = Zone(config::TIME_ZONE.parse().expect("the demo's time zone is one"));
         let machines = (1..).zip(MQTT_MACHINES).map(|(nth, (code, _))| {
@@ -199,7 +201,8 @@ impl Plant {
 
     /// Looks at the plant through the gateway's window.
     pub async fn pulse(&self) -> anyhow::Result<Pulse> {
-        let (status, equipment) = (self.look("status").await?, self.look("equipment").await?);
+        let status = look(&self.client, self.web, "status").await?;
+        let equipment = look(&self.client, self.web, "equipment").await?;
         let number = |value: &Value, path: &str| value.pointer(path).and_then(Value::as_u64).unwrap_or(0);
         let all = |value: Option<&Value>| -> Vec<Value> {
             value
@@ -224,12 +227,6 @@ impl Plant {
                 .sum(),
             upstream_reachable: upstreams.iter().all(|upstream| upstream["reachable"] == true),
         })
-    }
-
-    async fn look(&self, at: &str) -> anyhow::Result<Value> {
-        let url = format!("http://{}/api/v1/{at}", self.web);
-        let answer = self.client.get(url).timeout(Duration::from_secs(2)).send().await?;
-        Ok(serde_json::from_slice(&answer.error_for_status()?.bytes().await?)?)
     }
 
     /// Ends the shift, lets everything reach its end, stops the gateway, and counts.
@@ -266,6 +263,29 @@ impl Plant {
             tokio::time::sleep(LOOK_EVERY).await;
         }
     }
+}
+
+/// The shift begins when the gateway knows the orders.
+async fn wait_for_reference(client: &reqwest::Client, web: SocketAddr) -> anyhow::Result<()> {
+    let known = async {
+        loop {
+            if let Ok(status) = look(client, web, "status").await
+                && status.pointer("/reference/fresh") == Some(&Value::Bool(true))
+            {
+                return;
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    };
+    tokio::time::timeout(DRAIN_WITHIN, known)
+        .await
+        .context("the gateway does not hear of the orders")
+}
+
+async fn look(client: &reqwest::Client, web: SocketAddr, at: &str) -> anyhow::Result<Value> {
+    let url = format!("http://{web}/api/v1/{at}");
+    let answer = client.get(url).timeout(Duration::from_secs(2)).send().await?;
+    Ok(serde_json::from_slice(&answer.error_for_status()?.bytes().await?)?)
 }
 
 pub fn config_file(dir: &Path) -> PathBuf {

@@ -4,7 +4,7 @@ use chrono::Duration;
 use rust_decimal::Decimal;
 
 use crate::record::{DefectKind, Timestamp, WorkReport};
-use crate::reference::Reference;
+use crate::reference::{OrderStatus, Reference};
 
 /// Texts of the report's columns.
 const CODE_CHARS_MAX: usize = 50;
@@ -158,7 +158,9 @@ fn state(report: &WorkReport, reference: &Reference, now: Timestamp, findings: &
         })
     };
     if let Some(order) = reference.order(&report.order_no) {
-        let is_open = order.status.is_reportable();
+        // Who has reported the last piece still completes the job and signs off: hours and `final`, no pieces.
+        let has_pieces = !report.output_quantity.is_zero() || !report.to_inspect.is_zero();
+        let is_open = order.status.is_reportable() || (order.status == OrderStatus::Finished && !has_pieces);
         if !is_open && report.voids.is_none() {
             add("ORDER_CLOSED", "order_no", order.order_no.clone());
         }

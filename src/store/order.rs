@@ -4,6 +4,8 @@
 //! * The first report takes an order from released (2) to in production (3). It is finished (4) when its last process
 //!   reported `final`, or when the ordered quantity is complete.
 //! * A void takes back what its report did, and may take a finished order back to 3. A closed order (5) takes nothing.
+//! * A finished order takes no more pieces, but still hours and `final`: who has just reported the last piece scans DONE
+//!   and signs off after that.
 
 use std::collections::HashMap;
 
@@ -95,7 +97,7 @@ impl Order {
         at: NaiveDateTime,
         voided: Option<&Reported>,
     ) -> Result<(), Rejection> {
-        self.check_reportable(voided.is_some())?;
+        self.check_reportable(report)?;
         self.process(&report.process_code)?;
         if let Some(voided) = voided {
             check_void(report, voided)?;
@@ -127,7 +129,8 @@ impl Order {
         }
         self.completed = completed;
         self.progress.insert(report.process_code.clone(), progress);
-        self.status = if self.is_finished() {
+        let stays_finished = self.status == status::FINISHED && voided.is_none();
+        self.status = if stays_finished || self.is_finished() {
             status::FINISHED
         } else {
             status::IN_PRODUCTION
@@ -157,10 +160,11 @@ impl Order {
         self.routing.last().is_none_or(|last| last.code == process_code)
     }
 
-    fn check_reportable(&self, is_void: bool) -> Result<(), Rejection> {
+    fn check_reportable(&self, report: &WorkReport) -> Result<(), Rejection> {
+        let has_pieces = !report.output_quantity.is_zero() || !report.to_inspect.is_zero();
         let why = match self.status {
             status::RELEASED | status::IN_PRODUCTION => return Ok(()),
-            status::FINISHED if is_void => return Ok(()),
+            status::FINISHED if report.voids.is_some() || !has_pieces => return Ok(()),
             status::FINISHED => "finished",
             status::CLOSED => "closed",
             _ => "not released",

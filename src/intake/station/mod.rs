@@ -304,12 +304,33 @@ impl Dialogue {
             raw: scanned.text.clone(),
             at: context.zone.rfc3339(context.now),
         });
+        self.verify_job(context);
         let mut step = table::act(self, meaning, context);
         if step.feedback.kind == FeedbackKind::Err || step.feedback.kind == FeedbackKind::Dup {
             self.trace.pop();
         }
         step.is_change |= !step.reports.is_empty();
         step
+    }
+
+    /// A job that was taken in while nothing was known of its order is the real one as soon as the order is known: until
+    /// then a traveler's process has no code but its sequence.
+    fn verify_job(&mut self, context: &Context) {
+        let Some(job) = self.job.as_mut().filter(|job| job.unverified) else {
+            return;
+        };
+        let order = context.reference.order(&job.order_no);
+        let process = order.and_then(|order| {
+            order.processes.iter().find(|process| {
+                process.process_code == job.process_code || process.sequence.to_string() == job.process_code
+            })
+        });
+        if let Some(process) = process {
+            job.process_code.clone_from(&process.process_code);
+            job.process_id = process.process_id;
+            job.process_name = Some(process.process_name.clone()).filter(|name| !name.is_empty());
+            job.unverified = false;
+        }
     }
 
     /// Lets time pass: what was begun and not finished is dropped, who has gone is signed off.
