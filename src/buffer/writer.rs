@@ -23,8 +23,9 @@ use super::{Commit, SegmentError, Settings, Shared, Tails, disk};
 use crate::record::{Lane, Record};
 use crate::status::Status;
 
-/// A new segment is begun at this size, unless it has its full number of records before.
-const SEGMENT_BYTES_MAX: u64 = 20 << 20;
+/// A new segment is begun at this size, unless it has its full number of records before. sled keeps what it has open in
+/// memory, whatever its cache is told, so this bounds the memory; a new segment costs a few syncs.
+const SEGMENT_BYTES_MAX: u64 = 4 << 20;
 /// A small buffer has small segments, so that giving way takes little at a time.
 const SEGMENTS_PER_BUFFER_MIN: u64 = 16;
 const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(1);

@@ -38,7 +38,13 @@ fn order(order_no: &str, status: OrderStatus, processes: &[(&str, u32)]) -> Orde
 }
 
 fn worker(worker_no: &str, active: bool) -> Worker {
-    Worker { worker_no: worker_no.to_owned(), name: "李明".to_owned(), skills: Vec::new(), active, worker_id: Some(1) }
+    Worker {
+        worker_no: worker_no.to_owned(),
+        name: "李明".to_owned(),
+        skills: Vec::new(),
+        active,
+        worker_id: Some(1),
+    }
 }
 
 impl Bed {
@@ -54,8 +60,16 @@ impl Bed {
             workers: vec![worker("7", true), worker("8", true), worker("9", false)],
             equipment: Vec::new(),
             reasons: vec![
-                Reason { code: "D03".to_owned(), name: String::new(), kind: "scrap".to_owned() },
-                Reason { code: "R01".to_owned(), name: String::new(), kind: "rework".to_owned() },
+                Reason {
+                    code: "D03".to_owned(),
+                    name: String::new(),
+                    kind: "scrap".to_owned(),
+                },
+                Reason {
+                    code: "R01".to_owned(),
+                    name: String::new(),
+                    kind: "rework".to_owned(),
+                },
             ],
         };
         let bench = Bench {
@@ -71,7 +85,14 @@ impl Bed {
             language: Language::En,
         };
         let reference = Reference::new(snapshot, now, Duration::from_hours(1));
-        Self { dialogue: Dialogue::default(), bench, reference, now, tally: Decimal::ZERO, last: None }
+        Self {
+            dialogue: Dialogue::default(),
+            bench,
+            reference,
+            now,
+            tally: Decimal::ZERO,
+            last: None,
+        }
     }
 
     fn with<T>(&mut self, act: impl FnOnce(&mut Dialogue, &Context) -> T) -> T {
@@ -139,7 +160,12 @@ fn running() -> Bed {
 #[test]
 fn rows_1_to_4_badges_open_the_station() {
     let mut bed = Bed::new();
-    for (code, answer) in [("WO-1", "NOT_SIGNED_ON"), ("LSN-START", "NOT_SIGNED_ON"), ("EMP-5", "UNKNOWN_BADGE"), ("EMP-9", "UNKNOWN_BADGE")] {
+    for (code, answer) in [
+        ("WO-1", "NOT_SIGNED_ON"),
+        ("LSN-START", "NOT_SIGNED_ON"),
+        ("EMP-5", "UNKNOWN_BADGE"),
+        ("EMP-9", "UNKNOWN_BADGE"),
+    ] {
         assert_eq!(bed.scan(code), answer);
         assert_eq!((bed.kind(), bed.state()), (FeedbackKind::Err, State::Idle));
     }
@@ -157,7 +183,10 @@ fn row_7_another_worker_takes_over_and_hours_stay_with_the_first() {
     bed.now += TimeDelta::hours(1);
     assert_eq!(bed.scan("EMP-8"), "OPERATOR_SWITCHED");
     assert_eq!(bed.state(), State::SignedOn);
-    assert_eq!((bed.report().worker_no.as_str(), bed.report().work_hours), ("7", Decimal::new(100, 2)));
+    assert_eq!(
+        (bed.report().worker_no.as_str(), bed.report().work_hours),
+        ("7", Decimal::new(100, 2))
+    );
     assert_eq!(bed.scan("EMP-8"), "ALREADY_SIGNED_ON");
     assert_eq!(bed.kind(), FeedbackKind::Dup);
 }
@@ -176,7 +205,11 @@ fn rows_8_to_14_orders_and_travelers_load_jobs() {
     assert_eq!(bed.scan("OP-0099"), "WRONG_OPERATION");
     assert_eq!(bed.scan("OP-0010"), "JOB_LOADED");
     assert_eq!(bed.state(), State::JobLoaded);
-    assert_eq!(bed.scan("WO-2"), "JOB_LOADED", "an order with one process needs no operation");
+    assert_eq!(
+        bed.scan("WO-2"),
+        "JOB_LOADED",
+        "an order with one process needs no operation"
+    );
     bed.bench.process = Some("0010".to_owned());
     assert_eq!(bed.scan("TRV-1.20"), "WRONG_STATION");
     assert_eq!(bed.scan("WO-1"), "JOB_LOADED", "the station's own operation is meant");
@@ -190,14 +223,22 @@ fn row_14_production_is_not_lost_for_want_of_a_network() {
     assert_eq!(bed.scan("TRV-404.10"), "JOB_LOADED_UNVERIFIED");
     bed.all(&["LSN-START", "QTY-3"]);
     assert_eq!(bed.report().flags, ["unverified"]);
-    assert_eq!(bed.scan("WO-9"), "ORDER_CLOSED", "what is known to be closed stays closed");
+    assert_eq!(
+        bed.scan("WO-9"),
+        "ORDER_CLOSED",
+        "what is known to be closed stays closed"
+    );
 }
 
 #[test]
 fn rows_15_to_20_jobs_start_pause_and_give_way() {
     let mut bed = Bed::new();
     bed.all(&["EMP-7", "TRV-1.20"]);
-    for (code, answer) in [("LSN-PAUSE", "NOT_STARTED"), ("LSN-RESUME", "NOT_STARTED"), ("LSN-START", "STARTED")] {
+    for (code, answer) in [
+        ("LSN-PAUSE", "NOT_STARTED"),
+        ("LSN-RESUME", "NOT_STARTED"),
+        ("LSN-START", "STARTED"),
+    ] {
         assert_eq!(bed.scan(code), answer);
     }
     assert_eq!(bed.scan("LSN-STATUS"), "STATUS");
@@ -226,9 +267,15 @@ fn row_22_good_pieces_are_reported_with_the_time_since_the_last_report() {
     let report = bed.report().clone();
     assert_eq!(report.order_no, "WO-1");
     assert_eq!(report.process_code, "0020");
-    assert_eq!((report.output_quantity, report.qualified_quantity), (Decimal::new(125, 1), Decimal::new(125, 1)));
+    assert_eq!(
+        (report.output_quantity, report.qualified_quantity),
+        (Decimal::new(125, 1), Decimal::new(125, 1))
+    );
     assert_eq!(report.work_hours, Decimal::new(50, 2));
-    assert_eq!((report.equipment.as_deref(), report.equipment_id), (Some("PRESS-7"), Some(7)));
+    assert_eq!(
+        (report.equipment.as_deref(), report.equipment_id),
+        (Some("PRESS-7"), Some(7))
+    );
     assert_eq!(report.work_date.to_string(), "2026-11-21");
     assert_eq!(report.scans.last().map(|scan| scan.raw.as_str()), Some("QTY-12.5"));
     assert!(!report.is_final);
@@ -262,10 +309,17 @@ fn rows_23_to_30_defects_need_a_quantity_and_a_fitting_reason() {
     assert_eq!(bed.scan("QTY-2"), "WHICH_REASON");
     assert_eq!(bed.state(), State::ReasonPending);
     assert_eq!(bed.scan("RSN-X"), "REASON_UNKNOWN");
-    assert_eq!(bed.scan("RSN-R01"), "REASON_UNKNOWN", "a reason for rework does not explain scrap");
+    assert_eq!(
+        bed.scan("RSN-R01"),
+        "REASON_UNKNOWN",
+        "a reason for rework does not explain scrap"
+    );
     assert_eq!(bed.scan("RSN-D03"), "REPORTED_DEFECT");
     let report = bed.report();
-    assert_eq!((report.output_quantity, report.unqualified_quantity), (Decimal::TWO, Decimal::TWO));
+    assert_eq!(
+        (report.output_quantity, report.unqualified_quantity),
+        (Decimal::TWO, Decimal::TWO)
+    );
     assert_eq!(report.defects[0].reason, "D03");
     assert_eq!(bed.state(), State::Running);
     bed.all(&["LSN-REWORK", "QTY-1"]);
@@ -273,7 +327,10 @@ fn rows_23_to_30_defects_need_a_quantity_and_a_fitting_reason() {
     assert_eq!(bed.state(), State::Running);
     bed.all(&["LSN-INSPECT"]);
     assert_eq!(bed.scan("QTY-4"), "REPORTED_TO_INSPECT");
-    assert_eq!((bed.report().to_inspect, bed.report().output_quantity), (Decimal::from(4), Decimal::ZERO));
+    assert_eq!(
+        (bed.report().to_inspect, bed.report().output_quantity),
+        (Decimal::from(4), Decimal::ZERO)
+    );
 }
 
 #[test]
@@ -297,7 +354,10 @@ fn row_35_more_than_planned_is_asked_about() {
     assert_eq!(bed.scan("QTY-6"), "OVER_QUANTITY");
     assert_eq!(bed.scan("QTY-7"), "FINISH_INPUT_FIRST");
     assert_eq!(bed.scan("LSN-OK"), "REPORTED");
-    assert_eq!((bed.report().qualified_quantity, bed.report().flags.clone()), (Decimal::from(6), vec!["over_quantity".to_owned()]));
+    assert_eq!(
+        (bed.report().qualified_quantity, bed.report().flags.clone()),
+        (Decimal::from(6), vec!["over_quantity".to_owned()])
+    );
 }
 
 #[test]
@@ -313,7 +373,13 @@ fn rows_36_and_37_done_completes_or_asks() {
     assert_eq!(short.state(), State::Paused);
     short.scan("LSN-DONE");
     assert_eq!(short.scan("LSN-OK"), "COMPLETED");
-    assert_eq!((short.report().is_final, short.report().flags.contains(&"short_close".to_owned())), (true, true));
+    assert_eq!(
+        (
+            short.report().is_final,
+            short.report().flags.contains(&"short_close".to_owned())
+        ),
+        (true, true)
+    );
 }
 
 #[test]
@@ -327,10 +393,17 @@ fn rows_38_and_39_undo_reverses_ones_own_last_report_within_the_time() {
     assert_eq!(bed.scan("LSN-OK"), "UNDONE");
     let void = bed.report().clone();
     assert_eq!(void.voids.as_deref(), Some(undone.report_no.as_str()));
-    assert_eq!((void.output_quantity, void.work_hours), (Decimal::from(-5), -undone.work_hours));
+    assert_eq!(
+        (void.output_quantity, void.work_hours),
+        (Decimal::from(-5), -undone.work_hours)
+    );
     assert_eq!(bed.dialogue.job().map(|job| job.qualified), Some(Decimal::ZERO));
     bed.scan("QTY-4");
-    assert_eq!(bed.report().work_hours, undone.work_hours, "the time that was taken back is reported again");
+    assert_eq!(
+        bed.report().work_hours,
+        undone.work_hours,
+        "the time that was taken back is reported again"
+    );
     assert_eq!(bed.after(601_000, "LSN-UNDO"), "UNDO_NOT_POSSIBLE", "too late");
     bed.scan("QTY-4.0");
     bed.all(&["EMP-8"]);
@@ -343,7 +416,11 @@ fn row_41_a_double_read_counts_once() {
     bed.scan("QTY-5");
     assert_eq!(bed.after(300, "QTY-5"), "DUPLICATE_SCAN");
     assert_eq!(bed.kind(), FeedbackKind::Dup);
-    assert_eq!(bed.after(1_400, "QTY-5"), "DUPLICATE_SCAN", "a scanner that keeps reading stays within the window");
+    assert_eq!(
+        bed.after(1_400, "QTY-5"),
+        "DUPLICATE_SCAN",
+        "a scanner that keeps reading stays within the window"
+    );
     assert_eq!(bed.after(1_600, "QTY-5"), "REPORTED");
 }
 
@@ -356,7 +433,10 @@ fn rows_42_to_45_what_does_not_fit_is_told_and_who_goes_is_signed_off() {
     bed.now += TimeDelta::hours(2);
     assert!(bed.with(Dialogue::tick).is_none(), "a running job keeps its worker");
     assert_eq!(bed.scan("LSN-LOGOUT"), "SIGNED_OFF");
-    assert_eq!((bed.report().work_hours, bed.report().output_quantity), (Decimal::new(200, 2), Decimal::ZERO));
+    assert_eq!(
+        (bed.report().work_hours, bed.report().output_quantity),
+        (Decimal::new(200, 2), Decimal::ZERO)
+    );
     assert_eq!(bed.state(), State::Idle);
     bed.all(&["EMP-7"]);
     bed.now += TimeDelta::minutes(31);
@@ -373,7 +453,11 @@ fn row_48_a_restart_keeps_the_job_and_drops_what_was_begun() {
     bed.dialogue = serde_json::from_slice::<Dialogue>(&kept).expect("decodes").restored();
     assert_eq!(bed.state(), State::Running);
     assert_eq!(bed.dialogue.job().map(|job| job.qualified), Some(Decimal::from(5)));
-    assert_eq!(bed.after(100, "LSN-SCRAP"), "DUPLICATE_SCAN", "the double read is known over the restart");
+    assert_eq!(
+        bed.after(100, "LSN-SCRAP"),
+        "DUPLICATE_SCAN",
+        "the double read is known over the restart"
+    );
 }
 
 #[test]
@@ -391,14 +475,22 @@ fn rows_49_to_51_quantities_need_a_started_job_except_where_only_reports_are_tak
     only.all(&["EMP-7", "TRV-1.20"]);
     assert_eq!(only.scan("LSN-START"), "NO_TIME_TRACKING");
     assert_eq!(only.scan("QTY-3"), "REPORTED");
-    assert_eq!((only.report().work_hours, only.report().flags.len()), (Decimal::ZERO, 0));
+    assert_eq!(
+        (only.report().work_hours, only.report().flags.len()),
+        (Decimal::ZERO, 0)
+    );
 }
 
 #[test]
 fn an_order_closed_meanwhile_is_refused_at_the_next_quantity() {
     let mut bed = running();
     let orders = vec![order("WO-1", OrderStatus::Closed, &[("0020", 20)])];
-    let snapshot = Snapshot { version: "2".to_owned(), orders, workers: vec![worker("7", true)], ..Snapshot::default() };
+    let snapshot = Snapshot {
+        version: "2".to_owned(),
+        orders,
+        workers: vec![worker("7", true)],
+        ..Snapshot::default()
+    };
     bed.reference = Reference::new(snapshot, bed.now, Duration::from_hours(1));
     assert_eq!(bed.scan("QTY-5"), "ORDER_CLOSED");
     assert!(bed.last.as_ref().is_some_and(|step| step.reports.is_empty()));
