@@ -7,6 +7,7 @@ pub mod demo;
 pub mod files;
 pub mod forward;
 pub mod gateway;
+pub mod heap;
 pub mod http;
 pub mod intake;
 pub mod record;

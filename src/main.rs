@@ -10,6 +10,9 @@ use tracing_subscriber::EnvFilter;
 fn main() -> ExitCode {
     lineside::tls::install_provider();
     let cli = Cli::parse();
+    if cli.runs_long() {
+        lineside::heap::keep_small();
+    }
     let filter = EnvFilter::try_from_env("LINESIDE_LOG").unwrap_or_else(|_| EnvFilter::new(cli.log_filter()));
     let has_live_line = cli.has_live_line();
     tracing_subscriber::fmt()
