@@ -134,10 +134,7 @@ impl Gateway {
             Some(ended) = upstreams.join_next() => Err(anyhow!("an upstream's task ended early: {ended:?}")),
             Some(ended) = others.join_next() => Err(anyhow!("a task ended early: {ended:?}")),
         };
-        if let Err(error) = ended {
-            // What is in memory was not answered yet; ending at once is what keeps it true.
-            return Err(error);
-        }
+        ended?;
         let mut late = "the sources";
         let orderly = async {
             stops.sources.cancel();

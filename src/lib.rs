@@ -1,3 +1,5 @@
+#![doc = include_str!("ARCHITECTURE.md")]
+
 pub mod backoff;
 pub mod buffer;
 pub mod clock;

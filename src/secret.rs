@@ -1,7 +1,7 @@
 //! A token or password: read once from a file, compared in constant time, never shown.
 
 use std::fmt;
-use std::io;
+use std::io::{self, Read};
 use std::path::Path;
 
 use subtle::ConstantTimeEq;
@@ -14,6 +14,15 @@ pub struct Secret(String);
 impl Secret {
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
+    }
+
+    /// A new one, of 256 random bits.
+    pub fn random() -> io::Result<Self> {
+        let mut bits = [0; 32];
+        std::fs::File::open("/dev/urandom")?.read_exact(&mut bits)?;
+        let (high, low) = bits.split_at(16);
+        let number = |half: &[u8]| u128::from_be_bytes(half.try_into().expect("half of 32 bytes"));
+        Ok(Self(format!("{:032x}{:032x}", number(high), number(low))))
     }
 
     /// The file's text without the line end that editors add. An empty file is no secret, and neither is a long one.

@@ -207,7 +207,7 @@ fn remove_path(value: &mut DeValue, path: &[String]) {
             }
         }
         DeValue::Array(items) => {
-            if let Some(inner) = first.parse().ok().and_then(|nth: usize| items.iter_mut().nth(nth)) {
+            if let Some(inner) = first.parse().ok().and_then(|nth: usize| items.get_mut(nth)) {
                 remove_path(inner.get_mut(), rest);
             }
         }

@@ -108,7 +108,7 @@ impl Check<'_, '_> {
     }
 }
 
-pub fn lower(config: Config, file: &Path, tree: &Tree, findings: &mut Findings) -> Plan {
+pub fn lower(config: &Config, file: &Path, tree: &Tree, findings: &mut Findings) -> Plan {
     let folder = file
         .parent()
         .filter(|p| !p.as_os_str().is_empty())
@@ -140,17 +140,17 @@ pub fn lower(config: Config, file: &Path, tree: &Tree, findings: &mut Findings) 
             ),
         );
     }
-    check_addresses(&config, &mut check);
-    let modbus = lower_modbus(&config, &mut check);
+    check_addresses(config, &mut check);
+    let modbus = lower_modbus(config, &mut check);
     let topics: HashMap<_, _> = config
         .mqtt
         .iter()
         .map(|(name, broker)| (format!("mqtt/{name}"), lower_topics(name, broker, &mut check)))
         .collect();
     let mqtt = lower_brokers(&config.mqtt, &gateway_id, &mut check);
-    check_equipment(&config, &mut check);
-    let (stations, benches) = lower_stations(&config, &mut check);
-    let upstreams = lower_upstreams(&config, &gateway_id, zone, &mut check);
+    check_equipment(config, &mut check);
+    let (stations, benches) = lower_stations(config, &mut check);
+    let upstreams = lower_upstreams(config, &gateway_id, zone, &mut check);
     let every = config
         .reference
         .as_ref()
@@ -655,16 +655,17 @@ fn lower_reference(
     };
     let url = match &section.url {
         Some(url) => url.0.clone(),
-        None => match upstream.http.url.rsplit_once('/') {
-            Some((folder, "batches")) => format!("{folder}/reference"),
-            _ => {
+        None => {
+            if let Some((folder, "batches")) = upstream.http.url.rsplit_once('/') {
+                format!("{folder}/reference")
+            } else {
                 check.find(
                     &["reference", "from"],
                     "the upstream's URL does not end with /batches; say where the reference call is with url",
                 );
                 return None;
             }
-        },
+        }
     };
     Some(reference::Settings {
         url,

@@ -575,21 +575,21 @@ fn serial(rest: &str) -> Result<Port, String> {
                     .parse()
                     .ok()
                     .filter(|b| (300..=4_000_000).contains(b))
-                    .ok_or_else(|| wrong("a rate such as 9600"))?
+                    .ok_or_else(|| wrong("a rate such as 9600"))?;
             }
             "data" => {
                 line.data_bits = value
                     .parse()
                     .ok()
                     .filter(|b| [7, 8].contains(b))
-                    .ok_or_else(|| wrong("7 or 8"))?
+                    .ok_or_else(|| wrong("7 or 8"))?;
             }
             "stop" => {
                 line.stop_bits = value
                     .parse()
                     .ok()
                     .filter(|b| [1, 2].contains(b))
-                    .ok_or_else(|| wrong("1 or 2"))?
+                    .ok_or_else(|| wrong("1 or 2"))?;
             }
             "parity" => {
                 line.parity = match value {

@@ -176,7 +176,7 @@ impl Hub {
     }
 
     /// Lays a message into every session that wants it, or into none.
-    fn route(&self, message: Message) -> Result<(), String> {
+    fn route(&self, message: &Message) -> Result<(), String> {
         let mut sessions = self.sessions();
         let mut wanted: Vec<(&mut Session, bool)> = sessions
             .values_mut()
@@ -324,7 +324,7 @@ impl Client<'_> {
                 self.writer.subscribed(packet_id, &granted);
             }
             Said::Publish { message, packet_id } => {
-                self.hub.route(message)?;
+                self.hub.route(&message)?;
                 if let Some(packet_id) = packet_id {
                     self.writer.acknowledge(packet_id);
                 }

@@ -187,8 +187,8 @@ fn compare(tally: &Tally, rows: &[Row]) -> ReportCount {
 }
 
 fn wrong(order: &OrderState) -> Option<WrongOrder> {
-    let reported = order.processes.iter().filter(|process| process.sequence.is_some());
-    let reported = reported.last().map(|process| process.qualified_quantity)?;
+    let mut reported = order.processes.iter().filter(|process| process.sequence.is_some());
+    let reported = reported.next_back().map(|process| process.qualified_quantity)?;
     (reported != order.completed_quantity).then(|| WrongOrder {
         order_no: order.order_no.clone(),
         completed: order.completed_quantity,

@@ -3,7 +3,7 @@
 //! Everything lies in one folder. A plant started there again goes on with its data.
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -315,15 +315,12 @@ async fn open_store(
 fn store_token(dir: &Path) -> anyhow::Result<Secret> {
     let file = dir.join("store.token");
     if !file.exists() {
-        let mut random = [0; 32];
-        fs::File::open("/dev/urandom")?.read_exact(&mut random)?;
-        let token: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
         let mut made = fs::OpenOptions::new()
             .write(true)
             .create_new(true)
             .mode(0o600)
             .open(&file)?;
-        writeln!(made, "{token}")?;
+        writeln!(made, "{}", Secret::random()?.reveal())?;
     }
     Secret::from_file(&file).with_context(|| format!("cannot use {}", file.display()))
 }

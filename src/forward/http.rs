@@ -16,7 +16,7 @@ use crate::wire::Answer;
 /// An answer longer than this is not one of a batch.
 const ANSWER_BYTES_MAX: usize = 8 << 20;
 /// However long an upstream asks us to wait.
-const RETRY_AFTER_MAX: Duration = Duration::from_secs(300);
+const RETRY_AFTER_MAX: Duration = Duration::from_mins(5);
 /// Of an error's text, for people to read.
 const DETAIL_CHARS_MAX: usize = 300;
 
@@ -75,7 +75,7 @@ pub fn client() -> Result<Client, reqwest::Error> {
     Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(Duration::from_secs(5))
-        .pool_idle_timeout(Duration::from_secs(60))
+        .pool_idle_timeout(Duration::from_mins(1))
         .tcp_keepalive(Duration::from_secs(30))
         .user_agent(concat!("lineside/", env!("CARGO_PKG_VERSION")))
         .build()
@@ -251,7 +251,7 @@ mod tests {
             other => panic!("{other:?}"),
         };
         assert_eq!(wait("7"), Some(Duration::from_secs(7)));
-        assert_eq!(wait("Sat, 21 Nov 2026 08:01:00 GMT"), Some(Duration::from_secs(60)));
+        assert_eq!(wait("Sat, 21 Nov 2026 08:01:00 GMT"), Some(Duration::from_mins(1)));
         assert_eq!(wait("Sat, 21 Nov 2026 07:00:00 GMT"), Some(Duration::ZERO));
         assert_eq!(wait("99999"), Some(RETRY_AFTER_MAX));
         assert_eq!(wait("soon"), None);

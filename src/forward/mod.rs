@@ -23,7 +23,7 @@ use flight::{Flight, Part};
 use http::{Failure, HttpUpstream};
 
 const BACKOFF_FIRST: Duration = Duration::from_millis(500);
-const BACKOFF_LONGEST: Duration = Duration::from_secs(60);
+const BACKOFF_LONGEST: Duration = Duration::from_mins(1);
 /// A wrong setting is tried this slowly: it takes a person to mend it.
 const SETTINGS_RETRY: Duration = Duration::from_secs(30);
 /// A message that is still to be tried again after so many answers is set aside, or it would hold up its lane for ever.
@@ -337,7 +337,7 @@ impl Forwarder {
         self.is_unsaved = was_unsaved && !is_saved;
         let oldest = flight.oldest();
         self.status.update_upstream(&self.settings.name, |view| {
-            view.oldest_waiting = oldest.or(view.oldest_waiting)
+            view.oldest_waiting = oldest.or(view.oldest_waiting);
         });
         Ok(flight)
     }

@@ -116,7 +116,9 @@ impl Unreadable {
 /// Reads one frame. Labels of the site come first: they are what the plant printed.
 pub fn read(frame: &[u8], labels: &[Label]) -> Scanned {
     let Ok(text) = std::str::from_utf8(frame) else {
-        let text = frame.iter().map(|b| format!("{b:02x}")).collect();
+        let text = frame
+            .iter()
+            .fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
         return Scanned {
             text,
             aim: None,

@@ -49,7 +49,7 @@ fn format(report: &WorkReport, findings: &mut Vec<Finding>) {
             code,
             field,
             message,
-        })
+        });
     };
     let texts = [
         ("order_no", &report.order_no, true),
@@ -99,7 +99,7 @@ fn business(report: &WorkReport, now: Timestamp, findings: &mut Vec<Finding>) {
             code,
             field,
             message,
-        })
+        });
     };
     let is_void = report.voids.is_some();
     if report.output_quantity != report.qualified_quantity + report.unqualified_quantity {
@@ -155,7 +155,7 @@ fn state(report: &WorkReport, reference: &Reference, now: Timestamp, findings: &
             code,
             field,
             message,
-        })
+        });
     };
     if let Some(order) = reference.order(&report.order_no) {
         // Who has reported the last piece still completes the job and signs off: hours and `final`, no pieces.

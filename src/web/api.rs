@@ -196,7 +196,7 @@ async fn resubmit(
         .buffer
         .resubmit(&id, corrected, window.zone)
         .await
-        .map_err(problem)?;
+        .map_err(|e| problem(&e))?;
     tracing::info!(
         message_id = id,
         corrected = corrected.is_some(),
@@ -211,7 +211,7 @@ async fn discard(
     headers: HeaderMap,
 ) -> Result<Json<Value>, Problem> {
     may_write(&window, &headers)?;
-    window.buffer.discard(&id).await.map_err(problem)?;
+    window.buffer.discard(&id).await.map_err(|e| problem(&e))?;
     tracing::info!(message_id = id, "a dead letter was discarded");
     Ok(Json(json!({"discarded": id})))
 }
@@ -241,7 +241,7 @@ async fn forget(
     }
 }
 
-fn problem(error: ResubmitError) -> Problem {
+fn problem(error: &ResubmitError) -> Problem {
     let status = match error {
         ResubmitError::Unknown(_) => StatusCode::NOT_FOUND,
         ResubmitError::Unreadable(_) => StatusCode::UNPROCESSABLE_ENTITY,

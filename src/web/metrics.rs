@@ -30,6 +30,9 @@ fn escaped(label: &str) -> String {
     label.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
 
+/// One number of an upstream.
+type Count = fn(&UpstreamView) -> u64;
+
 #[expect(clippy::cast_precision_loss, reason = "Prometheus values are floats")]
 pub fn render(status: &Status) -> String {
     let mut page = Page(String::new());
@@ -142,7 +145,6 @@ pub fn render(status: &Status) -> String {
             );
         }
     }
-    type Count = fn(&UpstreamView) -> u64;
     let counters: [(&str, &str, Count); 3] = [
         ("upstream_sent_total", "Records that the upstream stored.", |view| {
             view.sent

@@ -115,9 +115,7 @@ pub fn control_token_file(data_dir: &Path) -> PathBuf {
 
 /// Makes a new control token, readable by the gateway's own user only.
 pub fn control_token(data_dir: &Path) -> io::Result<Secret> {
-    let mut random = [0; 32];
-    fs::File::open("/dev/urandom").and_then(|mut source| io::Read::read_exact(&mut source, &mut random))?;
-    let token: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+    let token = Secret::random()?;
     let path = control_token_file(data_dir);
     let _ = fs::remove_file(&path);
     let mut file = fs::OpenOptions::new()
@@ -125,6 +123,6 @@ pub fn control_token(data_dir: &Path) -> io::Result<Secret> {
         .create_new(true)
         .mode(0o600)
         .open(&path)?;
-    file.write_all(token.as_bytes())?;
-    Ok(Secret::new(token))
+    file.write_all(token.reveal().as_bytes())?;
+    Ok(token)
 }

@@ -167,7 +167,7 @@ pub struct Writer {
 }
 
 impl Writer {
-    fn write(&mut self, packet_v311: v4::Packet, packet_v5: impl FnOnce() -> v5::Packet) {
+    fn write(&mut self, packet_v311: &v4::Packet, packet_v5: impl FnOnce() -> v5::Packet) {
         match self.protocol {
             Protocol::V311 => packet_v311
                 .write(&mut self.out, usize::MAX)
@@ -182,7 +182,7 @@ impl Writer {
 
     pub fn connected(&mut self, session_present: bool) {
         let answer = v4::ConnAck::new(v4::ConnectReturnCode::Success, session_present);
-        self.write(v4::Packet::ConnAck(answer), || {
+        self.write(&v4::Packet::ConnAck(answer), || {
             v5::Packet::ConnAck(v5::ConnAck {
                 session_present,
                 code: v5::ConnectReturnCode::Success,
@@ -200,7 +200,7 @@ impl Writer {
             })
         });
         let answer = v4::SubAck::new(packet_id, codes.collect());
-        self.write(v4::Packet::SubAck(answer), || {
+        self.write(&v4::Packet::SubAck(answer), || {
             let codes = granted.iter().map(|at_least_once| {
                 v5::SubscribeReasonCode::Success(if *at_least_once {
                     mqttbytes5::QoS::AtLeastOnce
@@ -217,13 +217,13 @@ impl Writer {
     }
 
     pub fn acknowledge(&mut self, packet_id: u16) {
-        self.write(v4::Packet::PubAck(v4::PubAck::new(packet_id)), || {
+        self.write(&v4::Packet::PubAck(v4::PubAck::new(packet_id)), || {
             v5::Packet::PubAck(v5::PubAck::new(packet_id, None))
         });
     }
 
     pub fn pong(&mut self) {
-        self.write(v4::Packet::PingResp, || v5::Packet::PingResp(v5::PingResp));
+        self.write(&v4::Packet::PingResp, || v5::Packet::PingResp(v5::PingResp));
     }
 
     /// With a packet id it is to be acknowledged; `again` when it was sent before.
@@ -239,7 +239,7 @@ impl Writer {
         );
         publish.pkid = packet_id.unwrap_or(0);
         publish.dup = again;
-        self.write(v4::Packet::Publish(publish), || {
+        self.write(&v4::Packet::Publish(publish), || {
             let qos = if packet_id.is_some() {
                 mqttbytes5::QoS::AtLeastOnce
             } else {

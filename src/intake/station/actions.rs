@@ -435,7 +435,7 @@ pub fn pending_quantity(dialogue: &mut Dialogue, meaning: &Meaning, context: &Co
             report_good(dialogue, *quantity, context)
         }
         QuantityKind::ToInspect => {
-            let draft = dialogue.draft(context).to_inspect(*quantity);
+            let draft = dialogue.draft(context).inspect(*quantity);
             submit(dialogue, draft, "REPORTED_TO_INSPECT", &quantity.to_string(), context)
         }
         QuantityKind::Defect(kind) => {

@@ -357,6 +357,7 @@ impl Dialogue {
     }
 
     /// After a restart: what was pending is gone, and the operator is told so.
+    #[must_use]
     pub fn restored(mut self) -> Self {
         self.pending = None;
         self.held_order = None;

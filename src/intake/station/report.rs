@@ -80,7 +80,7 @@ impl Draft {
         self
     }
 
-    pub fn to_inspect(mut self, quantity: Decimal) -> Self {
+    pub fn inspect(mut self, quantity: Decimal) -> Self {
         self.0.to_inspect = quantity;
         self
     }

@@ -26,7 +26,7 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 /// keep-alive can't be served meanwhile. Nothing is lost: what is not acknowledged comes again.
 const INTAKE_WITHIN: Duration = Duration::from_secs(20);
 const BACKOFF_FIRST: Duration = Duration::from_millis(500);
-const BACKOFF_LONGEST: Duration = Duration::from_secs(60);
+const BACKOFF_LONGEST: Duration = Duration::from_mins(1);
 /// The largest packet that is read at all; what is larger than a rule allows is refused there, one by one.
 const PACKET_BYTES_MAX: u32 = 4 << 20;
 /// Unacknowledged messages that we ask a broker (MQTT 5) to keep under way: enough for a slow sync.

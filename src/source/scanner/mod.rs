@@ -187,7 +187,7 @@ impl Station {
                     Ok(feedback) => feedback,
                     Err(ended) => return ended,
                 };
-                if let Err(error) = self.reply(&mut link, &feedback).await {
+                if let Err(error) = self.reply(&mut link, feedback.as_ref()).await {
                     return Ended::Lost(format!("the answer could not be sent: {error}"));
                 }
             }
@@ -237,12 +237,12 @@ impl Station {
         }
     }
 
-    async fn reply(&self, link: &mut (impl AsyncWrite + Unpin), feedback: &Option<Feedback>) -> std::io::Result<()> {
-        let is_refused = feedback.as_ref().is_some_and(|f| f.code == "STORAGE_FULL");
+    async fn reply(&self, link: &mut (impl AsyncWrite + Unpin), feedback: Option<&Feedback>) -> std::io::Result<()> {
+        let is_refused = feedback.is_some_and(|f| f.code == "STORAGE_FULL");
         let answer: Vec<u8> = match self.settings.reply {
             Reply::None => return Ok(()),
             Reply::Ack => if is_refused { NAK } else { ACK }.to_vec(),
-            Reply::Text => feedback.as_ref().map_or_else(|| b"OK\r\n".to_vec(), line),
+            Reply::Text => feedback.map_or_else(|| b"OK\r\n".to_vec(), line),
         };
         let write = async {
             link.write_all(&answer).await?;
