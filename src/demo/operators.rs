@@ -62,12 +62,12 @@ impl Scanner {
                 None => BufReader::new(TcpStream::connect(self.address).await?),
             };
             link.get_mut().write_all(format!("{code}\r").as_bytes()).await?;
-            let mut line = String::new();
-            if link.read_line(&mut line).await? == 0 {
+            let mut answer = String::new();
+            if link.read_line(&mut answer).await? == 0 {
                 return Err(std::io::ErrorKind::UnexpectedEof.into());
             }
             self.link = Some(link);
-            Ok(Answer::parse(&line))
+            Ok(Answer::parse(&answer))
         };
         tokio::time::timeout(ANSWER_WITHIN, talk)
             .await
