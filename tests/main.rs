@@ -4,5 +4,7 @@
 mod park;
 
 mod buffer;
+mod config;
+mod demo;
 mod modbus;
 mod store;

@@ -54,8 +54,8 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let told_to_stop = super::told_to_stop()?;
     let plant = Plant::start(&settings).await?;
     introduce(&plant, &settings);
-    watch(&plant, args.time, told_to_stop).await;
-    println!("ending: machines and people stop, what was heard is delivered …");
+    let why = watch(&plant, args.time, told_to_stop).await;
+    println!("{why}: machines and people stop, what was heard is delivered …");
     let outcome = plant.finish().await?;
     show(&outcome, &settings.dir);
     Ok(if outcome.is_exact() {
@@ -91,8 +91,8 @@ fn introduce(plant: &Plant, settings: &Settings) {
     println!("  its database    {}", database_file(&settings.dir).display());
 }
 
-/// Shows how the plant is doing until its time is over, it is told to stop, or it has failed.
-async fn watch(plant: &Plant, time: Option<Period>, told_to_stop: impl Future<Output = ()>) {
+/// Shows how the plant is doing until its time is over, it is told to stop, or it has failed; tells which.
+async fn watch(plant: &Plant, time: Option<Period>, told_to_stop: impl Future<Output = ()>) -> &'static str {
     let is_terminal = std::io::stdout().is_terminal();
     let every = if is_terminal { LINE_EVERY } else { PLAIN_LINE_EVERY };
     let mut lines = interval_at(Instant::now() + every, every);
@@ -105,21 +105,21 @@ async fn watch(plant: &Plant, time: Option<Period>, told_to_stop: impl Future<Ou
     };
     let mut ends = std::pin::pin!(async {
         tokio::select! {
-            () = told_to_stop => {}
-            () = time_over => {}
+            () = told_to_stop => "told to stop",
+            () = time_over => "the time is over",
         }
     });
     if is_terminal && time.is_none() {
         println!("Ctrl-C ends it and counts.");
     }
     let mut before = (Instant::now(), 0);
-    loop {
+    let why = loop {
         tokio::select! {
-            () = &mut ends => break,
+            why = &mut ends => break why,
             _ = lines.tick() => {}
         }
         if plant.has_failed() {
-            break;
+            break "a part of the plant has failed";
         }
         let line = match plant.pulse().await {
             Ok(pulse) => {
@@ -136,10 +136,11 @@ async fn watch(plant: &Plant, time: Option<Period>, told_to_stop: impl Future<Ou
         } else {
             println!("{line}");
         }
-    }
+    };
     if is_terminal {
         print!("{CLEAR_LINE}");
     }
+    why
 }
 
 #[expect(clippy::cast_precision_loss, reason = "shown without decimals")]

@@ -157,6 +157,16 @@ mod tests {
     }
 
     #[test]
+    fn the_shipped_configuration_is_whole() {
+        let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/store.toml");
+        let plan = Plan::make(Args {
+            config: Some(config),
+            ..Args::default()
+        });
+        assert_eq!(plan.expect("it is whole").database, "sqlite://store.db");
+    }
+
+    #[test]
     fn flags_win_over_the_file_and_the_file_knows_no_other_names() {
         let dir = tempfile::tempdir().expect("a folder");
         let config = dir.path().join("store.toml");

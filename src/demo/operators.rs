@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use fastrand::Rng;
@@ -16,6 +17,8 @@ use super::office::{Job, Office};
 const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 /// Between a lost connection, or an answer that cannot be worked with, and the next attempt.
 const PAUSE_AFTER_TROUBLE: Duration = Duration::from_millis(500);
+/// Between a job that is done and the next.
+const HAND_OVER: Duration = Duration::from_secs(2);
 /// UNDO goes back over so many reports at a station.
 const UNDOABLE_MAX: usize = 5;
 
@@ -59,12 +62,12 @@ impl Scanner {
                 None => BufReader::new(TcpStream::connect(self.address).await?),
             };
             link.get_mut().write_all(format!("{code}\r").as_bytes()).await?;
-            let mut line = String::new();
-            if link.read_line(&mut line).await? == 0 {
+            let mut answer = String::new();
+            if link.read_line(&mut answer).await? == 0 {
                 return Err(std::io::ErrorKind::UnexpectedEof.into());
             }
             self.link = Some(link);
-            Ok(Answer::parse(&line))
+            Ok(Answer::parse(&answer))
         };
         tokio::time::timeout(ANSWER_WITHIN, talk)
             .await
@@ -209,7 +212,10 @@ impl Station {
         while remaining > 0 && !self.stop.is_cancelled() {
             let pause = self.pace.mul_f64(0.5 + self.rng.f64());
             self.wait(pause).await;
-            remaining -= self.run_errand(job, remaining).await?;
+            match self.run_errand(job, remaining).await? {
+                ControlFlow::Continue(done) => remaining -= done,
+                ControlFlow::Break(()) => return Ok(()),
+            }
         }
         if remaining <= 0 {
             let done = self.scan("LSN-DONE").await?;
@@ -221,32 +227,38 @@ impl Station {
             if done.code == "COMPLETED" {
                 self.tally.reports += 1;
             }
+            // Carries the pieces away and fetches the next traveler; meanwhile the office hears of them.
+            self.wait(HAND_OVER).await;
         }
         Ok(())
     }
 
-    /// Returns by how many pieces the job has come nearer to its end.
-    async fn run_errand(&mut self, job: &Job, remaining: i64) -> std::io::Result<i64> {
-        match self.next_errand() {
-            Errand::Good => self.report_good(job, remaining).await,
-            Errand::Scrap => self.report_scrap(job).await.map(|()| 0),
-            Errand::Undo => self.undo(job).await,
+    /// Returns by how many pieces the job has come nearer to its end, or that it takes no more.
+    async fn run_errand(&mut self, job: &Job, remaining: i64) -> std::io::Result<ControlFlow<(), i64>> {
+        let done = match self.next_errand() {
+            Errand::Good => return self.report_good(job, remaining).await,
+            Errand::Scrap => {
+                self.report_scrap(job).await?;
+                0
+            }
+            Errand::Undo => self.undo(job).await?,
             Errand::Break => {
                 self.scan("LSN-PAUSE").await?;
                 self.wait(self.pace).await;
                 self.scan("LSN-RESUME").await?;
-                Ok(0)
+                0
             }
             Errand::WrongCode => {
                 self.scan("6901234567892").await?;
-                Ok(0)
+                0
             }
             Errand::TwiceRead => {
                 self.scan("LSN-STATUS").await?;
                 self.scan("LSN-STATUS").await?;
-                Ok(0)
+                0
             }
-        }
+        };
+        Ok(ControlFlow::Continue(done))
     }
 
     fn next_errand(&mut self) -> Errand {
@@ -260,14 +272,17 @@ impl Station {
         }
     }
 
-    async fn report_good(&mut self, job: &Job, remaining: i64) -> std::io::Result<i64> {
+    async fn report_good(&mut self, job: &Job, remaining: i64) -> std::io::Result<ControlFlow<(), i64>> {
         let quantity = self.rng.i64(1..=remaining.min(12));
         let mut answer = self.scan(&format!("QTY-{quantity}")).await?;
         if answer.code == "OVER_QUANTITY" {
             answer = self.scan("LSN-OK").await?;
         }
+        if answer.code == "ORDER_CLOSED" {
+            return Ok(ControlFlow::Break(()));
+        }
         if !answer.is_ok() {
-            return Ok(0);
+            return Ok(ControlFlow::Continue(0));
         }
         self.count(
             job,
@@ -276,7 +291,7 @@ impl Station {
                 ..Pieces::default()
             },
         );
-        Ok(quantity)
+        Ok(ControlFlow::Continue(quantity))
     }
 
     async fn report_scrap(&mut self, job: &Job) -> std::io::Result<()> {

@@ -211,10 +211,10 @@ impl Plant {
                 .unwrap_or_default()
         };
         let upstreams = all(status.get("upstreams"));
-        let states = all(Some(&equipment));
+        let machines = all(Some(&equipment));
         Ok(Pulse {
-            machines: states.len(),
-            running: states.iter().filter(|view| view["state"] == "running").count(),
+            machines: machines.len(),
+            running: machines.iter().filter(|view| view["state"] == "running").count(),
             readings: all(status.get("sources"))
                 .iter()
                 .map(|source| number(source, "/readings"))

@@ -200,7 +200,6 @@ impl Outlet {
             receipt: Receipt::nobody(),
         };
         self.readings.send(reading).await.map_err(|_| Closed)?;
-        self.status.count_reading();
         Ok(())
     }
 
