@@ -4,5 +4,9 @@
 mod park;
 
 mod buffer;
+mod check;
+mod forward;
+mod kill;
+mod line;
 mod modbus;
 mod store;
