@@ -4,7 +4,11 @@
 mod park;
 
 mod buffer;
+mod check;
 mod config;
 mod demo;
+mod forward;
+mod kill;
+mod line;
 mod modbus;
 mod store;

@@ -18,11 +18,11 @@ use uuid::Uuid;
 
 use crate::park::mariadb::MariaDb;
 
-const TOKEN: &str = "a-token-for-the-test";
+pub const TOKEN: &str = "a-token-for-the-test";
 
 /// A store that serves, and a way to look into its database behind its back.
-struct Bench {
-    address: String,
+pub struct Bench {
+    pub address: String,
     client: reqwest::Client,
     database: String,
     _stop: DropGuard,
@@ -31,13 +31,13 @@ struct Bench {
 }
 
 impl Bench {
-    async fn sqlite() -> Self {
+    pub async fn sqlite() -> Self {
         let dir = tempfile::tempdir().expect("a folder");
         let database = format!("sqlite://{}", dir.path().join("store.db").display());
         Self::start(database, dir, None).await
     }
 
-    async fn mariadb() -> Self {
+    pub async fn mariadb() -> Self {
         let server = MariaDb::shared();
         let database = server.new_database().await;
         Self::start(database, tempfile::tempdir().expect("a folder"), Some(server)).await
@@ -69,13 +69,13 @@ impl Bench {
             .bearer_auth(TOKEN)
     }
 
-    async fn get(&self, path: &str) -> Value {
+    pub async fn get(&self, path: &str) -> Value {
         let (status, body) = answer(self.request(Method::GET, path)).await;
         assert_eq!(status, StatusCode::OK, "{path}: {body}");
         body
     }
 
-    async fn put(&self, path: &str, body: Value) -> Value {
+    pub async fn put(&self, path: &str, body: Value) -> Value {
         let (status, body) = answer(self.request(Method::PUT, path).body(body.to_string())).await;
         assert!(status.is_success(), "{path}: {status} {body}");
         body
@@ -85,7 +85,7 @@ impl Bench {
         self.send_from("press-shop-1", messages).await
     }
 
-    async fn send_from(&self, gateway: &str, messages: &[Value]) -> Value {
+    pub async fn send_from(&self, gateway: &str, messages: &[Value]) -> Value {
         let body = batch(gateway, messages).to_string();
         let (status, body) = answer(self.request(Method::POST, "/api/v1/batches").body(body)).await;
         assert_eq!(status, StatusCode::OK, "{body}");
@@ -93,7 +93,7 @@ impl Bench {
     }
 
     /// One value out of the database, as text.
-    async fn scalar(&self, select: &str) -> String {
+    pub async fn scalar(&self, select: &str) -> String {
         let sql = AssertSqlSafe(format!("SELECT CAST(({select}) AS CHAR) AS value"));
         if self.database.starts_with("sqlite") {
             let mut db = SqliteConnection::connect(&self.database).await.expect("a connection");
@@ -116,14 +116,14 @@ impl Bench {
     }
 
     /// An order over 100 with two processes, and a worker.
-    async fn with_order(self) -> Self {
+    pub async fn with_order(self) -> Self {
         self.put("/api/v1/orders/WO-1", order()).await;
         self.put("/api/v1/workers/W1", json!({"name": "王师傅", "skills": ["press"]}))
             .await;
         self
     }
 
-    async fn order_state(&self, order_no: &str) -> (String, i64) {
+    pub async fn order_state(&self, order_no: &str) -> (String, i64) {
         let order = self.get(&format!("/api/v1/orders/{order_no}")).await;
         (
             text(&order["completed_quantity"]),
@@ -193,7 +193,7 @@ fn work_report(sequence: u64, report_no: &str, qualified: i64, changes: &Value) 
     )
 }
 
-fn counts(answer: &Value) -> (u64, u64, usize) {
+pub fn counts(answer: &Value) -> (u64, u64, usize) {
     let count = |name: &str| answer[name].as_u64().expect("a count");
     (
         count("accepted"),

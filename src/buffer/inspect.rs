@@ -18,7 +18,7 @@ use crate::wire::Entry;
 pub enum InspectError {
     #[error("{0} holds no buffer; give the gateway's data_dir, or its `buffer` folder")]
     NoBuffer(PathBuf),
-    #[error("a gateway holds the buffer in {0}; stop it first, or use its API")]
+    #[error("a gateway runs on {0}; use --config, so that it is asked, or stop it first")]
     Held(PathBuf),
     #[error("cannot read {path}: {cause}")]
     Unreadable { path: PathBuf, cause: String },

@@ -341,6 +341,10 @@ impl Buffer {
         self.0.dead.list(id_prefix, limit)
     }
 
+    pub fn dead_letter_count(&self) -> u64 {
+        self.0.dead.count()
+    }
+
     /// Lets go of what waits for an upstream that is no longer configured. Blocks on the disk.
     pub fn forget_upstream(&self, name: &str) -> io::Result<bool> {
         let Some(cursor) = self.0.cursors.get(name) else {

@@ -69,7 +69,9 @@ impl Document {
                 Ok(read) => return (Some(read), tree),
                 Err(error) => {
                     let span = error.span().unwrap_or(0..0);
-                    findings.add(Finding::at(span.clone(), error.message()));
+                    if !tree.is_written_at(&span, error.message()) {
+                        findings.add(Finding::at(span.clone(), error.message()));
+                    }
                     match remove_at(rest.get_mut(), &span) {
                         Some(name) => tree.removed.insert(name),
                         None => return (None, tree),
@@ -115,6 +117,14 @@ impl NotYet {
 }
 
 impl Tree<'_> {
+    /// Whether what is said to be missing from the table at this place only is so because it was wrong, which is told.
+    fn is_written_at(&self, span: &Range<usize>, message: &str) -> bool {
+        let name = message
+            .strip_prefix("missing field `")
+            .and_then(|rest| rest.split('`').next());
+        name.is_some_and(|name| has_key(&self.root, span, name))
+    }
+
     /// The place of a value, or of the nearest table around it that is written down.
     pub fn span_of(&self, path: &[&str]) -> Range<usize> {
         let mut at = &self.root;
@@ -142,6 +152,12 @@ impl Tree<'_> {
         }
         at.get_ref().as_str()
     }
+}
+
+fn has_key(value: &Spanned<DeValue>, table: &Range<usize>, name: &str) -> bool {
+    let inner = children(value.get_ref());
+    let is_here = value.span() == *table && inner.iter().any(|(key, ..)| key == name);
+    is_here || inner.iter().any(|(.., value)| has_key(value, table, name))
 }
 
 fn children<'v, 't>(value: &'v DeValue<'t>) -> Vec<(String, Range<usize>, &'v Spanned<DeValue<'t>>)> {

@@ -158,7 +158,8 @@ async fn dead_letters(State(window): State<Window>) -> Result<Json<Value>, Probl
     let letters = letters
         .map_err(|e| failed(e.to_string()))?
         .map_err(|e| failed(e.to_string()))?;
-    let count = window.status.buffer().dead_letters;
+    // The status is a second behind; beside the letters themselves it would contradict them.
+    let count = window.buffer.dead_letter_count();
     Ok(Json(json!({"count": count, "dead_letters": letters})))
 }
 

@@ -1,0 +1,208 @@
+//! `lineside check`: every mistake of a file at once, at its place, with what would be right.
+
+use crate::park::gateway::Site;
+
+const GOOD: &str = r#"
+[equipment.PRESS-7]
+name = "Press 7"
+
+[mqtt.plant]
+url = "mqtt://127.0.0.1:1883"
+[[mqtt.plant.topic]]
+filter = "plant/+/status"
+equipment = "{1}"
+points = { temperature = { at = "/temp", unit = "°C" } }
+
+[station.ST-01]
+scanner = "tcp-listen://127.0.0.1:0"
+equipment = "PRESS-7"
+
+[upstream.central]
+url = "http://127.0.0.1:1/api/v1/batches"
+
+[reference]
+from = "central"
+"#;
+
+/// A mistake in the good file: what is replaced by what, the text that the caret stands under, and what has to be said.
+struct Mistake {
+    good: &'static str,
+    bad: &'static str,
+    at: &'static str,
+    said: &'static [&'static str],
+}
+
+const MISTAKES: &[Mistake] = &[
+    Mistake {
+        good: "filter = ",
+        bad: "fliter = \"x\"\nfilter = ",
+        at: "fliter",
+        said: &["`fliter` is not a setting here", "did you mean `filter`?"],
+    },
+    Mistake {
+        good: "[station.ST-01]",
+        bad: "[statoin.ST-01]",
+        at: "statoin",
+        said: &["did you mean `station`?"],
+    },
+    Mistake {
+        good: "mqtt://127.0.0.1:1883",
+        bad: "http://127.0.0.1:1883",
+        at: "\"http://127.0.0.1:1883\"",
+        said: &["`http://` is not a way to a broker", "mqtt://broker:1883"],
+    },
+    Mistake {
+        good: "url = \"mqtt",
+        bad: "username = \"u\"\npassword = \"hunter2\"\nurl = \"mqtt",
+        at: "\"hunter2\"",
+        said: &["secrets never stand in this file", "password_file"],
+    },
+    Mistake {
+        good: "[reference]",
+        bad: "token = \"abc\"\n[reference]",
+        at: "\"abc\"",
+        said: &["secrets never stand in this file", "token_file"],
+    },
+    Mistake {
+        good: "from = \"central\"",
+        bad: "from = \"centrum\"",
+        at: "\"centrum\"",
+        said: &["there is no [upstream.centrum]", "known: central"],
+    },
+    Mistake {
+        good: "equipment = \"PRESS-7\"",
+        bad: "equipment = \"PRES-7\"",
+        at: "\"PRES-7\"",
+        said: &["no source and no section speaks of `PRES-7`"],
+    },
+    Mistake {
+        good: "equipment = \"{1}\"",
+        bad: "equipment = \"{7}\"",
+        at: "\"{7}\"",
+        said: &["the filter has 3 levels", "no level 7"],
+    },
+    Mistake {
+        good: "tcp-listen://127.0.0.1:0",
+        bad: "evdev:///dev/input/event3",
+        at: "\"evdev:///dev/input/event3\"",
+        said: &["not in this version", "tcp-listen://"],
+    },
+    Mistake {
+        good: "url = \"http://127.0.0.1:1/api/v1/batches\"",
+        bad: "url = \"amqp://127.0.0.1\"",
+        at: "\"amqp://127.0.0.1\"",
+        said: &["not in this version"],
+    },
+    Mistake {
+        good: "[reference]",
+        bad: "[spc.diameter]\nchart = \"xbar-r\"\n[reference]",
+        at: "spc",
+        said: &["`spc` is not in this version", "leave the section out"],
+    },
+    Mistake {
+        good: "[reference]",
+        bad: "max_wait = \"soon\"\n[reference]",
+        at: "\"soon\"",
+        said: &["`soon` is not a length of time", "\"500ms\""],
+    },
+    Mistake {
+        good: "[reference]",
+        bad: "token = \"${LINESIDE_TEST_NEVER_SET}\"\n[reference]",
+        at: "\"${LINESIDE_TEST_NEVER_SET}\"",
+        said: &["the environment has no variable LINESIDE_TEST_NEVER_SET"],
+    },
+    Mistake {
+        good: "name = \"Press 7\"",
+        bad: "name = nonsense",
+        at: "nonsense",
+        said: &["invalid"],
+    },
+];
+
+impl Mistake {
+    /// The finding must show its own place, counted here from the text.
+    fn expected_place(&self, text: &str) -> String {
+        let at = text.find(self.at).expect("the bad text is there");
+        let line_start = text[..at].rfind('\n').map_or(0, |end| end + 1);
+        let line = text[..at].matches('\n').count() + 1;
+        format!("lineside.toml:{line}:{}: ", text[line_start..at].chars().count() + 1)
+    }
+}
+
+fn check(site: &Site) -> (Option<i32>, String) {
+    let output = site.run(&["check", "--config", "lineside.toml"]);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    (output.status.code(), said)
+}
+
+fn text_of(site: &Site) -> String {
+    std::fs::read_to_string(site.config()).unwrap()
+}
+
+#[test]
+fn a_good_file_passes() {
+    let site = Site::new(GOOD);
+    let (code, said) = check(&site);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("lineside.toml is fine"), "{said}");
+}
+
+#[test]
+fn each_mistake_is_told_at_its_place_with_what_would_be_right() {
+    let site = Site::new(GOOD);
+    for mistake in MISTAKES {
+        assert!(GOOD.contains(mistake.good), "{}", mistake.good);
+        site.configure(&GOOD.replacen(mistake.good, mistake.bad, 1));
+        let (code, said) = check(&site);
+        assert_eq!(code, Some(2), "{}: {said}", mistake.bad);
+        let place = mistake.expected_place(&text_of(&site));
+        assert!(said.contains(&place), "{} should be at {place}: {said}", mistake.bad);
+        assert!(said.contains('^'), "{said}");
+        assert!(said.contains("1 finding in"), "one mistake is told once: {said}");
+        for part in mistake.said {
+            assert!(said.contains(part), "{part:?} is not said of {}: {said}", mistake.bad);
+        }
+    }
+}
+
+#[test]
+fn all_mistakes_of_a_file_are_told_at_once_in_its_order() {
+    let independent = [0, 2, 6, 11].map(|nth| &MISTAKES[nth]);
+    let bad = independent.iter().fold(GOOD.to_owned(), |text, mistake| {
+        text.replacen(mistake.good, mistake.bad, 1)
+    });
+    let site = Site::new(&bad);
+    let (code, said) = check(&site);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("4 findings"), "{said}");
+    let text = text_of(&site);
+    let mut places: Vec<(usize, String)> = independent
+        .iter()
+        .map(|mistake| (text.find(mistake.at).unwrap(), mistake.expected_place(&text)))
+        .collect();
+    places.sort();
+    let shown: Vec<usize> = places
+        .iter()
+        .map(|(_, place)| {
+            said.find(place.as_str())
+                .unwrap_or_else(|| panic!("no finding at {place}: {said}"))
+        })
+        .collect();
+    assert!(shown.is_sorted(), "{said}");
+}
+
+#[test]
+fn a_file_that_is_not_there_is_the_users_mistake() {
+    let site = Site::new(GOOD);
+    let output = site.run(&["check", "--config", "elsewhere.toml"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("elsewhere.toml"));
+}
+
+#[test]
+fn a_gateway_does_not_start_on_a_wrong_file() {
+    let site = Site::new(&GOOD.replace("mqtt://", "http://"));
+    let output = site.run(&["run", "--config", "lineside.toml"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("is not a way to a broker"));
+}
