@@ -123,7 +123,7 @@ const grouped = (number) => Number(number).toLocaleString("en-US").replace(/,/g,
 // What has a unit is measured, and keeps its decimals also when it happens to be whole; the rest is counted.
 function figure(value, unit) {
   if (typeof value !== "number") return String(value);
-  return Number.isInteger(value) && !unit ? grouped(value) : value.toFixed(Math.abs(value) < 10 ? 2 : 1);
+  return Number.isInteger(value) && !unit ? grouped(value) : value.toFixed(value !== 0 && Math.abs(value) < 10 ? 2 : 1);
 }
 
 function span(ms) {
@@ -261,8 +261,10 @@ function pointView(status, name, point) {
   value.append(point.value === null ? "—" : figure(point.value, point.unit));
   if (point.unit) value.append(element("small", "", point.unit));
   if (point.quality !== "good") {
-    const when = point.source_time ? ` · ${say("at", plantClock(status, point.source_time, true))}` : "";
-    value.append(element("span", "quality", `▲ ${say(point.quality)}${when}`));
+    // An old value is told with its time, a missing one with its reason.
+    const isOld = point.quality === "stale";
+    const more = isOld ? point.source_time && say("at", plantClock(status, point.source_time, true)) : point.reason;
+    value.append(element("span", "quality", `▲ ${say(point.quality)}${more ? ` · ${more}` : ""}`));
   }
   return element("div", "", element("dt", "", say(name)), value);
 }
@@ -279,7 +281,7 @@ function showSources(status) {
 function sourceRow(status, name, source) {
   const silent = Object.entries(source.devices).filter(([, device]) => !device.answers).map(([device]) => device);
   const level = source.connected && silent.length === 0 ? "" : "warn";
-  const state = [source.connected ? `● ${say("connected")}` : `✖ ${say("lost")}`];
+  const state = [source.connected ? `${level ? "▲" : "●"} ${say("connected")}` : `✖ ${say("lost")}`];
   if (source.since) state.push(say("since", plantClock(status, source.since, false)));
   const problems = [];
   if (silent.length > 0) problems.push(say("silentDevices", silent.join(", ")));
