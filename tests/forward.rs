@@ -66,7 +66,7 @@ async fn an_answer_that_is_no_success_has_the_same_bytes_sent_again() {
     assert_eq!(north.requests().len(), 2 * count, "what was stored is not sent again");
     for ((pair, id), first_answer) in requests.chunks(2).zip(&ids).zip(&table) {
         let [first, again] = pair else { panic!("pairs") };
-        assert_eq!(first.ids(), [id.clone()], "in order, {first_answer:?}");
+        assert_eq!(first.ids(), std::slice::from_ref(id), "in order, {first_answer:?}");
         assert_eq!(first.key, again.key, "{first_answer:?}");
         assert_eq!(first.bytes, again.bytes, "{first_answer:?}");
         assert_eq!(first.key.trim_matches('"'), first.body["batch_id"].as_str().unwrap());
