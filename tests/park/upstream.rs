@@ -24,7 +24,7 @@ pub struct Request {
     pub key: String,
     pub encoding: Option<String>,
     pub bytes: Bytes,
-    pub body: Value,
+    pub body: Arc<Value>,
     pub at: Instant,
 }
 
@@ -129,7 +129,7 @@ async fn take(State(desk): State<Desk>, headers: HeaderMap, bytes: Bytes) -> Res
     let encoding = text("content-encoding");
     let request = Request {
         key: text("idempotency-key").expect("every batch has a key"),
-        body: serde_json::from_slice(&decoded(encoding.as_deref(), &bytes)).expect("a batch is JSON"),
+        body: Arc::new(serde_json::from_slice(&decoded(encoding.as_deref(), &bytes)).expect("a batch is JSON")),
         encoding,
         bytes,
         at: Instant::now(),
