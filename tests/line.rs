@@ -1,5 +1,6 @@
 //! The line from end to end: what a machine or a person says in the south arrives in the north, whatever dies between.
 
+use std::collections::BTreeSet;
 use std::process::{Child, Command, Stdio};
 
 use axum::http::StatusCode;
@@ -283,11 +284,9 @@ async fn a_message_that_comes_again_under_its_id_is_one_record() {
     let requests = north
         .heard("the third", |requests| numbers(requests).contains(&3))
         .await;
-    // A batch whose answer was on its way when the gateway was killed is sent again, the same as before.
-    let mut arrived: Vec<u64> = numbers(&requests);
-    arrived.sort_unstable();
-    arrived.dedup();
-    assert_eq!(arrived, [1, 2, 3]);
+    // A batch under way at the kill may come twice, but then under the same ids.
+    let ids: BTreeSet<String> = requests.iter().flat_map(Request::ids).collect();
+    assert_eq!(ids.len(), 3);
     assert_eq!(site.get("status").await["sources"]["mqtt/plant"]["duplicates"], 2);
     assert_eq!(site.records("telemetry").await.len(), 3);
 }

@@ -194,7 +194,7 @@ impl Site {
         self.shows("status", &format!("{source} to be connected"), is_up).await;
     }
 
-    /// Payloads of all records of a lane.
+    /// The records of a lane, as they travel.
     pub async fn records(&self, lane: &str) -> Vec<Value> {
         let page = self.get(&format!("buffer/records?lane={lane}")).await;
         page["messages"].as_array().expect("messages").clone()

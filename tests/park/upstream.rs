@@ -24,7 +24,7 @@ pub struct Request {
     pub key: String,
     pub encoding: Option<String>,
     pub bytes: Bytes,
-    pub body: Value,
+    pub body: Arc<Value>,
     pub at: Instant,
 }
 
@@ -118,14 +118,10 @@ impl Upstream {
         let mut heard = self.heard.clone();
         let enough = heard.wait_for(|requests| is_enough(requests));
         let Ok(requests) = tokio::time::timeout(PATIENCE, enough).await else {
-            panic!("waited in vain for {what}; so far: {:#?}", brief(&self.requests()));
+            panic!("waited in vain for {what} in {} requests", self.requests().len());
         };
         requests.expect("the sender lives as long as the server").clone()
     }
-}
-
-fn brief(requests: &[Request]) -> Vec<(&str, Vec<String>)> {
-    requests.iter().map(|request| (request.lane(), request.ids())).collect()
 }
 
 async fn take(State(desk): State<Desk>, headers: HeaderMap, bytes: Bytes) -> Response {
@@ -133,7 +129,7 @@ async fn take(State(desk): State<Desk>, headers: HeaderMap, bytes: Bytes) -> Res
     let encoding = text("content-encoding");
     let request = Request {
         key: text("idempotency-key").expect("every batch has a key"),
-        body: serde_json::from_slice(&decoded(encoding.as_deref(), &bytes)).expect("a batch is JSON"),
+        body: Arc::new(serde_json::from_slice(&decoded(encoding.as_deref(), &bytes)).expect("a batch is JSON")),
         encoding,
         bytes,
         at: Instant::now(),
