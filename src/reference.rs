@@ -278,7 +278,8 @@ pub async fn keep_fresh(settings: Settings, reference: watch::Sender<Arc<Referen
     let mut backoff = Backoff::new(Duration::from_secs(1), settings.every.max(Duration::from_secs(1)));
     let mut snapshot: Option<Snapshot> = None;
     loop {
-        let version = reference.borrow().version.clone();
+        // The first pull is whole: what is on disk may be of another workshop.
+        let version = snapshot.as_ref().map(|s| s.version.clone()).unwrap_or_default();
         let pulled = tokio::select! {
             () = stop.cancelled() => return,
             pulled = pull(&settings, &version) => pulled,

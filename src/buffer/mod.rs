@@ -111,6 +111,10 @@ impl std::fmt::Debug for Commit {
 }
 
 impl Commit {
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty() && self.states.is_empty() && self.receipts.is_empty()
+    }
+
     /// Whether someone stands and waits for the answer.
     fn is_urgent(&self) -> bool {
         !self.states.is_empty() || self.records.iter().any(|r| r.kind.lane() == Lane::Report)
@@ -264,6 +268,23 @@ impl Buffer {
             &self.0.patient
         };
         queue.send(commit).await.map_err(|_| Closed)
+    }
+
+    /// Like [`Buffer::submit`], but gives the commit back if there is no room for it within `wait`.
+    pub async fn submit_within(&self, commit: Commit, wait: Duration) -> Result<Option<Commit>, Closed> {
+        let queue = if commit.is_urgent() {
+            &self.0.urgent
+        } else {
+            &self.0.patient
+        };
+        match tokio::time::timeout(wait, queue.reserve()).await {
+            Ok(Ok(room)) => {
+                room.send(commit);
+                Ok(None)
+            }
+            Ok(Err(_)) => Err(Closed),
+            Err(_) => Ok(Some(commit)),
+        }
     }
 
     /// Counts the times that the disk refused. Who keeps state derived from what was submitted returns to

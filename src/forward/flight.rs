@@ -100,7 +100,8 @@ impl Flight {
             return Outcome::default();
         };
         let total = part.entries.len() as u64;
-        let are_used_up = part.retries_are_used_up();
+        // A report is tried for as long as it takes.
+        let are_used_up = self.lane == Lane::Telemetry && part.retries_are_used_up();
         let named: HashMap<String, &wire::Outcome> = answer
             .results
             .iter()

@@ -26,7 +26,7 @@ const BACKOFF_FIRST: Duration = Duration::from_millis(500);
 const BACKOFF_LONGEST: Duration = Duration::from_mins(1);
 /// A wrong setting is tried this slowly: it takes a person to mend it.
 const SETTINGS_RETRY: Duration = Duration::from_secs(30);
-/// A message that is still to be tried again after so many answers is set aside, or it would hold up its lane for ever.
+/// Telemetry that is still to be tried again after so many answers is set aside, or it would hold up its lane for ever.
 const RETRY_ANSWERS_MAX: u32 = 20;
 /// What waits while a gateway stops is sent for this long.
 const DRAIN_WITHIN: Duration = Duration::from_secs(3);
@@ -120,7 +120,7 @@ impl Forwarder {
             self.note_waiting();
             let next_try = match self.due_lane(is_draining) {
                 Due::Now(nth) => {
-                    self.work_on(nth).await?;
+                    self.work_on(nth, &stop).await?;
                     if drain_until.is_some_and(|until| Instant::now() >= until || self.backoff.failures() > 0) {
                         break;
                     }
@@ -196,7 +196,7 @@ impl Forwarder {
     }
 
     /// Makes a batch if there is none under way, and sends its next part.
-    async fn work_on(&mut self, nth: usize) -> Result<(), SegmentError> {
+    async fn work_on(&mut self, nth: usize, stop: &CancellationToken) -> Result<(), SegmentError> {
         if self.lanes[nth].flight.is_none() {
             let lane = self.lanes[nth].lane;
             let flight = self.compose(lane).await?;
@@ -205,7 +205,12 @@ impl Forwarder {
         let Some(part) = self.lanes[nth].flight.as_mut().and_then(Flight::next_part) else {
             return self.land(nth).await;
         };
-        let sent = self.upstream.deliver(part.batch_id, part.body.clone()).await;
+        let attempt = self.upstream.deliver(part.batch_id, part.body.clone());
+        let sent = tokio::select! {
+            sent = attempt => sent,
+            // A silent upstream must not keep the gateway from ending; the same batch is sent after the next start.
+            () = ended(stop) => return Ok(()),
+        };
         self.note_answer(&sent);
         match sent {
             Ok(answer) => self.take_answer(nth, &answer),
@@ -375,10 +380,12 @@ impl Forwarder {
 
     /// Told once per fault: data waits until a person has mended the setting.
     async fn alert_settings(&mut self, cause: &str) {
-        if self.settings_fault.as_deref() == Some(cause) {
+        // The status alone: a body may differ with each answer.
+        let status = cause.split(' ').next().unwrap_or_default();
+        if self.settings_fault.as_deref() == Some(status) {
             return;
         }
-        self.settings_fault = Some(cause.to_owned());
+        self.settings_fault = Some(status.to_owned());
         let id = Uuid::now_v7();
         let alert = Alert {
             alert_id: id.to_string(),
@@ -411,6 +418,12 @@ enum Due {
     Now(usize),
     At(Instant),
     WhenMore,
+}
+
+/// Resolves when the time to send what is left is over too.
+async fn ended(stop: &CancellationToken) {
+    stop.cancelled().await;
+    tokio::time::sleep(DRAIN_WITHIN).await;
 }
 
 async fn sleep_until(at: Option<Instant>) {

@@ -91,6 +91,8 @@ pub struct Intake {
     is_clock_synced: bool,
 }
 
+/// How long telemetry may keep the intake from the next scan when the disk is slow.
+const TELEMETRY_WAIT: Duration = Duration::from_secs(1);
 /// Topics remembered with their rule.
 const ROUTES_MAX: usize = 10_000;
 
@@ -465,12 +467,36 @@ impl Intake {
                 let (verdict, receipt) = self.judge(reading);
                 self.sort(verdict, receipt, &mut urgent, &mut patient);
             }
-            for commit in [urgent, patient] {
-                if !commit.records.is_empty() || !commit.states.is_empty() || !commit.receipts.is_empty() {
-                    buffer.submit(commit).await?;
-                }
+            if !urgent.is_empty() {
+                buffer.submit(urgent).await?;
+            }
+            if !patient.is_empty() {
+                self.submit_patient(patient, &buffer).await?;
             }
         }
+    }
+
+    /// Telemetry must not hold up scans: while the disk has no room for it, it is refused, and its senders repeat.
+    async fn submit_patient(&mut self, patient: Commit, buffer: &Buffer) -> Result<(), Closed> {
+        let view = self.status.buffer();
+        let wait = if view.telemetry_paused {
+            Duration::ZERO
+        } else {
+            TELEMETRY_WAIT
+        };
+        let Some(refused) = buffer.submit_within(patient, wait).await? else {
+            return Ok(());
+        };
+        for record in &refused.records {
+            if let Some(Ok(id)) = Record::message_id(&record.json).map(str::parse) {
+                self.repeats.forget(&id);
+            }
+        }
+        self.tracker.tell_anew();
+        for (receipt, _) in refused.receipts {
+            receipt.refuse();
+        }
+        Ok(())
     }
 
     /// Puts what was judged where it belongs: someone stands in front of a scan, nobody in front of telemetry.

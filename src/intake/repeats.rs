@@ -32,6 +32,11 @@ impl Repeats {
         true
     }
 
+    /// What was refused may come again.
+    pub fn forget(&mut self, id: &Uuid) {
+        self.known.remove(id);
+    }
+
     /// The ids of the latest telemetry on disk.
     pub async fn load(buffer: &Buffer) -> Self {
         let buffer = buffer.clone();

@@ -325,7 +325,9 @@ impl Dialogue {
                 process.process_code == job.process_code || process.sequence.to_string() == job.process_code
             })
         });
-        if let Some(process) = process {
+        if let (Some(order), Some(process)) = (order, process) {
+            // The label may have left out a prefix that is part of the number.
+            job.order_no.clone_from(&order.order_no);
             job.process_code.clone_from(&process.process_code);
             job.process_id = process.process_id;
             job.process_name = Some(process.process_name.clone()).filter(|name| !name.is_empty());

@@ -171,7 +171,8 @@ impl Dialogue {
         job.unreported_ms = if was_cut { 0 } else { job.unreported_ms - reported_ms };
         job.qualified += report.qualified_quantity;
         job.unqualified += report.unqualified_quantity;
-        if !report.output_quantity.is_zero() && report.voids.is_none() {
+        let has_pieces = !report.output_quantity.is_zero() || !report.to_inspect.is_zero();
+        if has_pieces && report.voids.is_none() {
             self.undoable.push_back(Undoable {
                 at: context.now,
                 report: report.clone(),

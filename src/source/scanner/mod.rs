@@ -176,6 +176,17 @@ fn refusal() -> Feedback {
     }
 }
 
+/// Success is not claimed, and neither is failure: scanning again could count twice.
+fn unknown_outcome() -> Feedback {
+    Feedback {
+        kind: FeedbackKind::Err,
+        code: "NOT_CONFIRMED".to_owned(),
+        message:
+            "Not known whether it was stored; scan STATUS before scanning again. 未确认是否保存，请先扫描 STATUS。"
+                .to_owned(),
+    }
+}
+
 impl Station {
     /// Reads frames and answers them until the link ends.
     async fn converse(&self, mut link: impl AsyncRead + AsyncWrite + Unpin, gap: Duration) -> Ended {
@@ -233,13 +244,15 @@ impl Station {
         match tokio::time::timeout_at(deadline, told).await {
             Ok(Ok(feedback)) => Ok(feedback),
             // Too late, or dropped with the gateway's end: whether it was kept is not known, so success is not claimed.
-            Ok(Err(_)) | Err(_) => Ok(Some(refusal())),
+            Ok(Err(_)) | Err(_) => Ok(Some(unknown_outcome())),
         }
     }
 
     async fn reply(&self, link: &mut (impl AsyncWrite + Unpin), feedback: Option<&Feedback>) -> std::io::Result<()> {
         let is_refused = feedback.is_some_and(|f| f.code == "STORAGE_FULL");
         let answer: Vec<u8> = match self.settings.reply {
+            // NAK would have it sent again, ACK would claim success: what is not known is left unanswered.
+            Reply::Ack if feedback.is_some_and(|f| f.code == "NOT_CONFIRMED") => return Ok(()),
             Reply::None => return Ok(()),
             Reply::Ack => if is_refused { NAK } else { ACK }.to_vec(),
             Reply::Text => feedback.map_or_else(|| b"OK\r\n".to_vec(), line),
