@@ -134,10 +134,10 @@ pub fn load(dialogue: &mut Dialogue, meaning: &Meaning, context: &Context) -> St
             if dialogue.job.as_ref().is_some_and(|job| job.phase == Phase::Running) {
                 return Step::err("FINISH_JOB_FIRST", &[], context);
             }
-            dialogue.set_job_aside();
+            let report = dialogue.leave_job(context, &[]);
             let step = Step::ask("WHICH_OPERATION", &[&order_no], context);
             dialogue.held_order = Some((order_no, context.now));
-            return step;
+            return step.with(report);
         }
         Found::Refused(step) => return step,
     };
@@ -151,8 +151,8 @@ pub fn load(dialogue: &mut Dialogue, meaning: &Meaning, context: &Context) -> St
             step
         }
         _ => {
-            dialogue.set_job_aside();
-            dialogue.take_up(job, context)
+            let report = dialogue.leave_job(context, &[]);
+            dialogue.take_up(job, context).with(report)
         }
     }
 }
@@ -585,11 +585,8 @@ pub fn confirm(dialogue: &mut Dialogue, meaning: &Meaning, context: &Context) ->
     };
     match question {
         Question::Switch(job) => {
-            if let Some(running) = &mut dialogue.job {
-                running.halt(context.now);
-            }
-            dialogue.set_job_aside();
-            dialogue.take_up(job, context)
+            let report = dialogue.leave_job(context, &[]);
+            dialogue.take_up(job, context).with(report)
         }
         Question::Over(quantity) => {
             let draft = dialogue.draft(context).good(quantity).flagged(&["over_quantity"]);

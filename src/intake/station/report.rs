@@ -225,8 +225,9 @@ impl Dialogue {
         }
     }
 
-    /// Closes all intervals. Time that no report has carried yet becomes one, without quantities.
-    pub(super) fn sign_off(&mut self, context: &Context, flags: &[&str]) -> Option<WorkReport> {
+    /// Closes the interval of the job at hand and lays it among those left behind. Time that no report has carried yet
+    /// becomes one, without quantities, so that it stays with the worker whose time it was.
+    pub(super) fn leave_job(&mut self, context: &Context, flags: &[&str]) -> Option<WorkReport> {
         let mut report = None;
         if let Some(job) = &mut self.job {
             job.halt(context.now);
@@ -241,9 +242,15 @@ impl Dialogue {
                 report = Some(draft);
             }
         }
+        self.set_job_aside();
+        report
+    }
+
+    /// Closes all intervals, and nobody is signed on.
+    pub(super) fn sign_off(&mut self, context: &Context, flags: &[&str]) -> Option<WorkReport> {
+        let report = self.leave_job(context, flags);
         self.pending = None;
         self.held_order = None;
-        self.set_job_aside();
         self.operator = None;
         self.trace.clear();
         report

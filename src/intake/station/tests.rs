@@ -260,6 +260,25 @@ fn rows_15_to_20_jobs_start_pause_and_give_way() {
 }
 
 #[test]
+fn hours_of_a_job_that_is_left_are_reported_by_the_one_who_worked_them() {
+    let mut bed = running();
+    bed.now += TimeDelta::hours(3);
+    bed.scan("WO-2");
+    assert_eq!(bed.scan("LSN-OK"), "JOB_LOADED");
+    let report = bed.report();
+    assert_eq!(
+        (report.order_no.as_str(), report.work_hours),
+        ("WO-1", Decimal::new(300, 2))
+    );
+    bed.all(&["LSN-LOGOUT", "EMP-8", "TRV-1.20", "LSN-START"]);
+    bed.scan("QTY-1");
+    assert!(
+        bed.report().work_hours < Decimal::new(2, 2),
+        "the next worker starts anew"
+    );
+}
+
+#[test]
 fn row_22_good_pieces_are_reported_with_the_time_since_the_last_report() {
     let mut bed = running();
     bed.now += TimeDelta::minutes(30);
