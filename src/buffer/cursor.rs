@@ -10,7 +10,6 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use super::disk;
 use crate::record::{Lane, Seq};
 
 const SLOT_LEN: usize = 64;
@@ -146,7 +145,7 @@ impl CursorFile {
         if file.metadata()?.len() < FILE_LEN as u64 {
             file.write_all_at(&[0; FILE_LEN], 0)?;
             file.sync_all()?;
-            disk::sync_dir(path.parent().unwrap_or(Path::new(".")))?;
+            crate::files::sync_dir(path.parent().unwrap_or(Path::new(".")))?;
         }
         let best = read(&file);
         let version = best.map_or(0, |(version, _)| version);

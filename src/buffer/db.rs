@@ -119,7 +119,7 @@ impl Db {
         drop(sled);
         disk::sync_tree(&unfinished)?;
         fs::rename(&unfinished, path)?;
-        disk::sync_dir(path.parent().unwrap_or(Path::new(".")))?;
+        crate::files::sync_dir(path.parent().unwrap_or(Path::new(".")))?;
         Ok(())
     }
 
@@ -223,7 +223,7 @@ pub fn set_aside(path: &Path, name: &str) -> io::Result<PathBuf> {
         .find(|aside| !aside.exists());
     let aside = aside.expect("names with a counter do not run out");
     fs::rename(path, &aside)?;
-    disk::sync_dir(path.parent().unwrap_or(Path::new(".")))?;
+    crate::files::sync_dir(path.parent().unwrap_or(Path::new(".")))?;
     Ok(aside)
 }
 

@@ -9,11 +9,6 @@ use std::path::{Path, PathBuf};
 /// Really written, so that deleting it really gives room: enough for sled to open again and for scans to go on.
 const RESERVE_BYTES: usize = 16 << 20;
 
-/// Makes the names in a directory durable.
-pub fn sync_dir(dir: &Path) -> io::Result<()> {
-    File::open(dir)?.sync_all()
-}
-
 /// Makes a whole tree durable: every file, then every directory. For trees that were just made.
 pub fn sync_tree(dir: &Path) -> io::Result<()> {
     for entry in fs::read_dir(dir)? {
@@ -24,17 +19,7 @@ pub fn sync_tree(dir: &Path) -> io::Result<()> {
             File::open(&path)?.sync_all()?;
         }
     }
-    sync_dir(dir)
-}
-
-/// Replaces a small file durably: the old or the new content survives a power cut, never a mixture.
-pub fn replace_file(path: &Path, content: &[u8]) -> io::Result<()> {
-    let fresh = path.with_extension("new");
-    let mut file = File::create(&fresh)?;
-    file.write_all(content)?;
-    file.sync_all()?;
-    fs::rename(&fresh, path)?;
-    sync_dir(path.parent().unwrap_or(Path::new(".")))
+    crate::files::sync_dir(dir)
 }
 
 /// Bytes that a tree takes on the disk.

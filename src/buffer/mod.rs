@@ -230,9 +230,9 @@ impl Buffer {
         let epoch = epoch(&dir, [&report, &telemetry])?;
         let (dead, lost_letters) = DeadLetters::open(dir.join("dead"))?;
         let cursors = open_cursors(&dir, &settings.upstreams)?;
-        disk::sync_dir(&dir)?;
+        crate::files::sync_dir(&dir)?;
         if let Some(parent) = dir.parent() {
-            disk::sync_dir(parent)?;
+            crate::files::sync_dir(parent)?;
         }
         let (urgent, urgent_queue) = mpsc::channel(QUEUED_COMMITS_MAX);
         let (patient, patient_queue) = mpsc::channel(QUEUED_COMMITS_MAX);
@@ -382,7 +382,7 @@ impl Buffer {
         })?;
         let cursor_dir = self.0.dir.join("cursors");
         fs::remove_file(cursor_dir.join(name))?;
-        disk::sync_dir(&cursor_dir)?;
+        crate::files::sync_dir(&cursor_dir)?;
         Ok(true)
     }
 
@@ -451,7 +451,7 @@ fn epoch(dir: &Path, logs: [&Log; 2]) -> io::Result<Epoch> {
 }
 
 fn mark_epoch(dir: &Path, epoch: u64) -> io::Result<()> {
-    disk::replace_file(&dir.join("epoch"), format!("{epoch}\n").as_bytes())
+    crate::files::replace(&dir.join("epoch"), format!("{epoch}\n").as_bytes())
 }
 
 fn open_cursors(dir: &Path, upstreams: &[String]) -> io::Result<BTreeMap<String, Cursor>> {

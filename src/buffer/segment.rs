@@ -78,7 +78,7 @@ pub fn clean_up(lane_dir: &Path) -> io::Result<()> {
 pub fn remove(lane_dir: &Path, first: Seq) -> io::Result<()> {
     let doomed = lane_dir.join(name("del", first));
     fs::rename(path_of(lane_dir, first), &doomed)?;
-    disk::sync_dir(lane_dir)?;
+    crate::files::sync_dir(lane_dir)?;
     fs::remove_dir_all(doomed)
 }
 

@@ -579,6 +579,6 @@ fn to_state(value: &impl serde::Serialize) -> Bytes {
 
 /// Whether the kernel believes that the clock follows a time source.
 fn is_clock_synced() -> bool {
-    // systemd-timesyncd and chrony both leave this mark; without either, nothing is claimed.
+    // Only systemd-timesyncd leaves this mark. With another time service nothing is claimed.
     std::path::Path::new("/run/systemd/timesync/synchronized").exists()
 }
