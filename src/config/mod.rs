@@ -3,8 +3,11 @@
 
 mod document;
 mod explain;
+mod mqtt;
 mod plan;
 mod sections;
+mod station;
+mod upstream;
 
 use std::path::Path;
 

@@ -1,0 +1,431 @@
+//! `[mqtt.NAME]`: a broker and its topics, as written and as the source and the intake take them.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use super::plan::Check;
+use crate::buffer;
+use crate::intake::decode::{EquipmentAt, Format, Part, TopicRule};
+use crate::record::{PointDef, Role};
+use crate::secret::Secret;
+use crate::source::mqtt;
+use crate::tls;
+use crate::units::Size;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mqtt {
+    pub url: MqttUrl,
+    #[serde(default)]
+    pub protocol: MqttProtocol,
+    pub client_id: Option<String>,
+    pub username: Option<String>,
+    pub password: Option<String>,
+    pub password_file: Option<PathBuf>,
+    pub ca_file: Option<PathBuf>,
+    pub client_cert_file: Option<PathBuf>,
+    pub client_key_file: Option<PathBuf>,
+    pub topic: Vec<Topic>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MqttScheme {
+    Mqtt,
+    Mqtts,
+    Ws,
+    Wss,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "String")]
+pub struct MqttUrl {
+    pub scheme: MqttScheme,
+    pub host: String,
+    pub port: u16,
+    pub text: String,
+}
+
+impl TryFrom<String> for MqttUrl {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let wrong = |why: &str| format!("{why}; write a URL such as \"mqtt://broker:1883\" (mqtts://, ws://, wss://)");
+        let url = reqwest::Url::parse(&text).map_err(|e| wrong(&e.to_string()))?;
+        let (scheme, port) = match url.scheme() {
+            "mqtt" | "tcp" => (MqttScheme::Mqtt, 1883),
+            "mqtts" | "ssl" => (MqttScheme::Mqtts, 8883),
+            "ws" => (MqttScheme::Ws, 80),
+            "wss" => (MqttScheme::Wss, 443),
+            other => return Err(wrong(&format!("`{other}://` is not a way to a broker"))),
+        };
+        if url.password().is_some() || !url.username().is_empty() {
+            return Err("credentials do not belong into a URL; use `username` and `password_file`".to_owned());
+        }
+        let host = url
+            .host_str()
+            .filter(|host| !host.is_empty())
+            .ok_or_else(|| wrong("the URL has no host"))?;
+        let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        Ok(Self {
+            scheme,
+            host,
+            port: url.port().unwrap_or(port),
+            text,
+        })
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(try_from = "u8")]
+pub enum MqttProtocol {
+    V311,
+    #[default]
+    V5,
+}
+
+impl TryFrom<u8> for MqttProtocol {
+    type Error = String;
+
+    fn try_from(level: u8) -> Result<Self, String> {
+        match level {
+            4 => Ok(Self::V311),
+            5 => Ok(Self::V5),
+            _ => Err(format!(
+                "{level} is not a protocol level; write 5 for MQTT 5 or 4 for MQTT 3.1.1"
+            )),
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Topic {
+    pub filter: TopicFilter,
+    #[serde(default)]
+    pub qos: TopicQos,
+    #[serde(default)]
+    pub format: TopicFormat,
+    pub equipment: TopicEquipment,
+    pub time: Option<Pointer>,
+    pub id: Option<Pointer>,
+    #[serde(default = "payload_max")]
+    pub max_payload: Size,
+    pub points: BTreeMap<String, TopicPoint>,
+}
+
+fn payload_max() -> Size {
+    Size(64 << 10)
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "String")]
+pub struct TopicFilter(pub String);
+
+impl TryFrom<String> for TopicFilter {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let levels: Vec<&str> = text.split('/').collect();
+        let is_fine = !text.is_empty()
+            && text.len() <= 65_535
+            && !text.contains('\0')
+            && levels
+                .iter()
+                .all(|level| !level.contains(['+', '#']) || level.len() == 1)
+            && levels.iter().rev().skip(1).all(|level| *level != "#");
+        if is_fine {
+            Ok(Self(text))
+        } else {
+            Err(format!(
+                "`{text}` is not a topic filter; `+` stands for one whole level, `#` only at the end"
+            ))
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "u8")]
+pub struct TopicQos(pub u8);
+
+impl Default for TopicQos {
+    fn default() -> Self {
+        Self(1)
+    }
+}
+
+impl TryFrom<u8> for TopicQos {
+    type Error = String;
+
+    fn try_from(qos: u8) -> Result<Self, String> {
+        match qos {
+            0 | 1 => Ok(Self(qos)),
+            _ => Err(format!(
+                "qos {qos} is not offered; write 1 (kept on disk before it is acknowledged) or 0"
+            )),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(try_from = "String")]
+pub enum TopicFormat {
+    #[default]
+    Json,
+    Value,
+}
+
+impl TryFrom<String> for TopicFormat {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        match text.as_str() {
+            "json" => Ok(Self::Json),
+            "value" => Ok(Self::Value),
+            "sparkplug-b" => Err("`sparkplug-b` is not in this version; write \"json\" or \"value\"".to_owned()),
+            other => Err(format!("`{other}` is not a format; write \"json\" or \"value\"")),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "String")]
+pub struct TopicEquipment(pub EquipmentAt);
+
+impl TryFrom<String> for TopicEquipment {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        EquipmentAt::parse(&text).map(Self)
+    }
+}
+
+/// A JSON pointer (RFC 6901).
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Pointer(pub String);
+
+impl TryFrom<String> for Pointer {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        if text.starts_with('/') {
+            Ok(Self(text))
+        } else {
+            Err(format!("`{text}` is not a JSON pointer; write one such as \"/ts\""))
+        }
+    }
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TopicPoint {
+    pub at: Option<Pointer>,
+    pub role: Option<Role>,
+    #[serde(default)]
+    pub map: BTreeMap<String, String>,
+    pub unit: Option<String>,
+    pub deadband: Option<f64>,
+}
+
+pub(super) fn lower_topics(broker: &str, section: &Mqtt, check: &mut Check) -> Vec<TopicRule> {
+    let mut rules = Vec::new();
+    if section.topic.is_empty() {
+        check.find(&["mqtt", broker], "hears nothing; add a [[mqtt.….topic]]");
+    }
+    for (nth, topic) in section.topic.iter().enumerate() {
+        let nth = nth.to_string();
+        let path = ["mqtt", broker, "topic", &nth];
+        check_topic(&path, topic, check);
+        let points = topic.points.iter().map(|(name, point)| {
+            let def = PointDef {
+                name: name.clone(),
+                unit: point.unit.clone(),
+                role: point.role,
+                map: point.map.clone().into_iter().collect(),
+                deadband: point.deadband,
+            };
+            (
+                point.at.as_ref().map(|at| at.0.clone()).unwrap_or_default(),
+                Arc::new(def),
+            )
+        });
+        rules.push(TopicRule {
+            filter: topic.filter.0.clone(),
+            format: match topic.format {
+                TopicFormat::Json => Format::Json,
+                TopicFormat::Value => Format::Value,
+            },
+            equipment: topic.equipment.0.clone(),
+            time: topic.time.as_ref().map(|pointer| pointer.0.clone()),
+            id: topic.id.as_ref().map(|pointer| pointer.0.clone()),
+            points: points.collect(),
+            payload_bytes_max: usize::try_from(topic.max_payload.0).unwrap_or(usize::MAX),
+        });
+    }
+    rules
+}
+
+fn check_topic(path: &[&str], topic: &Topic, check: &mut Check) {
+    let deeper = |name| [path, &[name]].concat();
+    if topic.points.is_empty() {
+        check.find(path, "says nothing; add points");
+    }
+    if topic.max_payload.0 > buffer::RECORD_BYTES_MAX as u64 {
+        check.find(
+            &deeper("max_payload"),
+            "a record holds at most 96 KiB; write no more than that",
+        );
+    }
+    let is_value = topic.format == TopicFormat::Value;
+    if is_value && topic.points.len() != 1 {
+        check.find(
+            &deeper("points"),
+            "a bare value is one point; write exactly one, or format = \"json\"",
+        );
+    }
+    match &topic.equipment.0 {
+        EquipmentAt::Pointer(_) if is_value => {
+            check.find(
+                &deeper("equipment"),
+                "a bare value has no JSON to point into; take a topic level such as \"{1}\"",
+            );
+        }
+        EquipmentAt::Topic(parts) => {
+            let levels = topic.filter.0.split('/').count();
+            let is_open = topic.filter.0.ends_with('#');
+            let beyond = parts.iter().find_map(|part| match part {
+                Part::Level(level) if *level >= levels && !is_open => Some(*level),
+                _ => None,
+            });
+            if let Some(level) = beyond {
+                check.find(
+                    &deeper("equipment"),
+                    format!("the filter has {levels} levels, counted from 0: there is no level {level}"),
+                );
+            }
+        }
+        EquipmentAt::Pointer(_) => {}
+    }
+    if is_value && (topic.time.is_some() || topic.id.is_some()) {
+        let name = if topic.time.is_some() { "time" } else { "id" };
+        check.find(&deeper(name), "a bare value has no JSON to point into; leave it out");
+    }
+    for (name, point) in &topic.points {
+        let point_path = [path, &["points", name]].concat();
+        if point.at.is_none() && !is_value {
+            check.find(&point_path, format!("`{name}` has no place; add at = \"/{name}\""));
+        }
+        check_point(&point_path, point.role, !point.map.is_empty(), point.deadband, check);
+    }
+}
+
+fn check_point(path: &[&str], role: Option<Role>, has_map: bool, deadband: Option<f64>, check: &mut Check) {
+    if has_map && role != Some(Role::State) {
+        check.find(
+            &[path, &["map"]].concat(),
+            "a map gives names to states; add role = \"state\"",
+        );
+    }
+    if deadband.is_some_and(|band| !band.is_finite() || band < 0.0) {
+        check.find(&[path, &["deadband"]].concat(), "a deadband is 0 or more");
+    }
+}
+
+pub(super) fn lower_brokers(
+    brokers: &BTreeMap<String, Mqtt>,
+    gateway_id: &str,
+    check: &mut Check,
+) -> Vec<(String, mqtt::Settings)> {
+    let mut lowered = Vec::new();
+    for (name, broker) in brokers {
+        let section = ["mqtt", name.as_str()];
+        let password = check.secret(
+            &section,
+            "password",
+            broker.password.as_ref(),
+            broker.password_file.as_ref(),
+        );
+        if broker.username.is_none() && (broker.password.is_some() || broker.password_file.is_some()) {
+            check.find(&section, "a password without a username; add username");
+        }
+        let credentials = broker
+            .username
+            .clone()
+            .map(|user| (user, password.unwrap_or_else(|| Secret::new(String::new()))));
+        let Some(transport) = lower_transport(&section, broker, check) else {
+            continue;
+        };
+        let qos = |topic: &Topic| {
+            if topic.qos.0 == 0 {
+                mqtt::Qos::AtMostOnce
+            } else {
+                mqtt::Qos::AtLeastOnce
+            }
+        };
+        let settings = mqtt::Settings {
+            protocol: match broker.protocol {
+                MqttProtocol::V311 => mqtt::Protocol::V311,
+                MqttProtocol::V5 => mqtt::Protocol::V5,
+            },
+            transport,
+            host: broker.url.host.clone(),
+            port: broker.url.port,
+            url: broker.url.text.clone(),
+            client_id: broker.client_id.clone().unwrap_or_else(|| gateway_id.to_owned()),
+            credentials,
+            filters: broker
+                .topic
+                .iter()
+                .map(|topic| (topic.filter.0.clone(), qos(topic)))
+                .collect(),
+        };
+        lowered.push((name.clone(), settings));
+    }
+    lowered
+}
+
+fn lower_transport(section: &[&str], broker: &Mqtt, check: &mut Check) -> Option<mqtt::Transport> {
+    let files = [
+        ("ca_file", &broker.ca_file),
+        ("client_cert_file", &broker.client_cert_file),
+        ("client_key_file", &broker.client_key_file),
+    ];
+    let is_tls = matches!(broker.url.scheme, MqttScheme::Mqtts | MqttScheme::Wss);
+    if !is_tls {
+        for (key, _) in files.iter().filter(|(_, file)| file.is_some()) {
+            check.find(
+                &[section, &[*key]].concat(),
+                "the connection is not encrypted; write mqtts:// or wss:// in url",
+            );
+        }
+        let plain = if broker.url.scheme == MqttScheme::Ws {
+            mqtt::Transport::Ws
+        } else {
+            mqtt::Transport::Tcp
+        };
+        return Some(plain);
+    }
+    if broker.client_cert_file.is_some() != broker.client_key_file.is_some() {
+        check.find(
+            section,
+            "a client certificate needs its key: set both client_cert_file and client_key_file",
+        );
+    }
+    let [ca, client_cert, client_key] = files.map(|(_, file)| file.as_ref().map(|path| check.resolve(path)));
+    let files = tls::Files {
+        ca: ca.as_deref(),
+        client_cert: client_cert.as_deref(),
+        client_key: client_key.as_deref(),
+    };
+    match tls::client_config(&files) {
+        Ok(config) if broker.url.scheme == MqttScheme::Wss => Some(mqtt::Transport::Wss(config)),
+        Ok(config) => Some(mqtt::Transport::Tls(config)),
+        Err(problem) => {
+            check.find(section, problem);
+            None
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! `[station.NAME]`: a scanner and its dialogue, as written and as the source and the intake take them.
+
+use std::collections::{BTreeMap, HashMap};
+
+use rust_decimal::Decimal;
+use serde::Deserialize;
+
+use super::plan::Check;
+use super::sections::Config;
+use crate::intake::barcode::{Label, LabelKind};
+use crate::intake::station::{Bench, Mode, UnknownOrder};
+use crate::source::scanner::{self, Line, Parity, Port, Reply};
+use crate::units::Period;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Station {
+    pub scanner: ScannerUrl,
+    pub equipment: Option<String>,
+    pub process: Option<String>,
+    #[serde(default = "start_stop")]
+    pub mode: StationMode,
+    #[serde(default = "carriage_return")]
+    pub terminator: String,
+    #[serde(default = "no_reply")]
+    pub reply: Reply,
+    #[serde(default = "duplicate_window")]
+    pub duplicate_window: Period,
+    #[serde(default = "reject")]
+    pub unknown_order: UnknownOrder,
+    #[serde(default = "five_percent")]
+    pub over_report: Fraction,
+    #[serde(default)]
+    pub patterns: Vec<BTreeMap<LabelName, LabelPattern>>,
+}
+
+fn start_stop() -> StationMode {
+    StationMode(Mode::StartStop)
+}
+
+fn carriage_return() -> String {
+    "\r".to_owned()
+}
+
+fn no_reply() -> Reply {
+    Reply::None
+}
+
+fn duplicate_window() -> Period {
+    Period::from_ms(1500)
+}
+
+fn reject() -> UnknownOrder {
+    UnknownOrder::Reject
+}
+
+fn five_percent() -> Fraction {
+    Fraction(Decimal::new(5, 2))
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(try_from = "String")]
+pub struct StationMode(pub Mode);
+
+impl TryFrom<String> for StationMode {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        match text.as_str() {
+            "start_stop" => Ok(Self(Mode::StartStop)),
+            "report_only" => Ok(Self(Mode::ReportOnly)),
+            "piece" | "piece_count" | "crew" | "batch_traveler" => Err(format!(
+                "`{text}` is not in this version; write \"start_stop\" or \"report_only\""
+            )),
+            other => Err(format!(
+                "`{other}` is not a mode; write \"start_stop\" or \"report_only\""
+            )),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(try_from = "f64")]
+pub struct Fraction(pub Decimal);
+
+impl TryFrom<f64> for Fraction {
+    type Error = String;
+
+    fn try_from(number: f64) -> Result<Self, String> {
+        let wrong = || format!("{number} is not a tolerance; write a fraction such as 0.05 for five per cent");
+        if !(0.0..=10.0).contains(&number) {
+            return Err(wrong());
+        }
+        Decimal::from_f64_retain(number)
+            .map(|d| Self(d.round_dp(6)))
+            .ok_or_else(wrong)
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LabelName {
+    Badge,
+    Order,
+    Traveler,
+    Operation,
+    Equipment,
+    Reason,
+    Quantity,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "String")]
+pub struct LabelPattern(pub regex::Regex);
+
+impl TryFrom<String> for LabelPattern {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        if !text.starts_with('^') || !text.ends_with('$') {
+            return Err(format!(
+                "`{text}` would also fit part of a code; anchor it with ^ and $"
+            ));
+        }
+        let pattern = regex::RegexBuilder::new(&text).size_limit(1 << 20).build();
+        let pattern = pattern.map_err(|e| format!("not a regular expression: {e}"))?;
+        if pattern.capture_names().flatten().any(|name| name == "id") {
+            Ok(Self(pattern))
+        } else {
+            Err(format!(
+                "`{text}` does not say what the id is; name it as in ^MO(?<id>\\d{{8}})$"
+            ))
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct ScannerUrl(pub Port);
+
+impl TryFrom<String> for ScannerUrl {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let ways = "write tcp-listen://ADDRESS:PORT, tcp://HOST:PORT or serial:///dev/…?baud=9600";
+        let (scheme, rest) = text
+            .split_once("://")
+            .ok_or_else(|| format!("`{text}` is not a URL; {ways}"))?;
+        match scheme {
+            "tcp-listen" => rest.parse().map(|address| Self(Port::Listen(address))).map_err(|_| {
+                format!("`{rest}` is not an address to listen on; write one such as tcp-listen://0.0.0.0:9101")
+            }),
+            "tcp" => match rest.rsplit_once(':') {
+                Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => {
+                    Ok(Self(Port::Connect(rest.to_owned())))
+                }
+                _ => Err(format!("`{rest}` has no host and port; write tcp://HOST:PORT")),
+            },
+            "serial" => serial(rest).map(Self),
+            "evdev" => Err(format!("`evdev://` is not in this version; {ways}")),
+            other => Err(format!("`{other}://` is no way to a scanner; {ways}")),
+        }
+    }
+}
+
+fn serial(rest: &str) -> Result<Port, String> {
+    let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
+    if !path.starts_with('/') {
+        return Err(format!(
+            "`{path}` is not the path of a device; write serial:///dev/serial/by-id/…"
+        ));
+    }
+    let mut line = Line {
+        baud: 9600,
+        data_bits: 8,
+        parity: Parity::None,
+        stop_bits: 1,
+    };
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let wrong = |right: &str| format!("`{value}` is not a value of {key}; write {right}");
+        match key {
+            "baud" => {
+                line.baud = value
+                    .parse()
+                    .ok()
+                    .filter(|b| (300..=4_000_000).contains(b))
+                    .ok_or_else(|| wrong("a rate such as 9600"))?;
+            }
+            "data" => {
+                line.data_bits = value
+                    .parse()
+                    .ok()
+                    .filter(|b| [7, 8].contains(b))
+                    .ok_or_else(|| wrong("7 or 8"))?;
+            }
+            "stop" => {
+                line.stop_bits = value
+                    .parse()
+                    .ok()
+                    .filter(|b| [1, 2].contains(b))
+                    .ok_or_else(|| wrong("1 or 2"))?;
+            }
+            "parity" => {
+                line.parity = match value {
+                    "none" => Parity::None,
+                    "even" => Parity::Even,
+                    "odd" => Parity::Odd,
+                    _ => return Err(wrong("none, even or odd")),
+                }
+            }
+            _ => {
+                return Err(format!(
+                    "`{key}` is not a setting of a serial line (known: baud, data, parity, stop)"
+                ));
+            }
+        }
+    }
+    Ok(Port::Serial {
+        path: path.to_owned(),
+        line,
+    })
+}
+
+pub(super) fn lower_stations(config: &Config, check: &mut Check) -> (Vec<scanner::Settings>, HashMap<String, Bench>) {
+    let mut scanners = Vec::new();
+    let mut benches = HashMap::new();
+    for (name, station) in &config.station {
+        if name.chars().count() > 50 {
+            check.find(&["station", name], "a station's name has at most 50 characters");
+        }
+        if station.terminator.is_empty() {
+            check.find(
+                &["station", name, "terminator"],
+                "without a terminator no scan ever ends; write \"\\r\" or \"\\r\\n\"",
+            );
+        }
+        scanners.push(scanner::Settings {
+            station: name.as_str().into(),
+            port: station.scanner.0.clone(),
+            terminator: station.terminator.clone().into_bytes(),
+            reply: station.reply,
+        });
+        let bench = Bench {
+            station: name.clone(),
+            equipment: station.equipment.clone(),
+            equipment_id: station
+                .equipment
+                .as_ref()
+                .and_then(|code| config.equipment.get(code))
+                .and_then(|equipment| equipment.equipment_id),
+            process: station.process.clone(),
+            mode: station.mode.0,
+            duplicate_window: station.duplicate_window.0,
+            unknown_order: station.unknown_order,
+            over_report: station.over_report.0,
+            labels: labels(station),
+            language: config.gateway.language,
+        };
+        benches.insert(name.clone(), bench);
+    }
+    (scanners, benches)
+}
+
+fn labels(station: &Station) -> Vec<Label> {
+    let kind = |name: &LabelName| match name {
+        LabelName::Badge => LabelKind::Badge,
+        LabelName::Order => LabelKind::Order,
+        LabelName::Traveler => LabelKind::Traveler,
+        LabelName::Operation => LabelKind::Operation,
+        LabelName::Equipment => LabelKind::Equipment,
+        LabelName::Reason => LabelKind::Reason,
+        LabelName::Quantity => LabelKind::Quantity,
+    };
+    let patterns = station.patterns.iter().flatten();
+    patterns
+        .map(|(name, pattern)| Label {
+            kind: kind(name),
+            pattern: pattern.0.clone(),
+        })
+        .collect()
+}
