@@ -3,6 +3,7 @@
 
 mod park;
 
+mod architecture;
 mod buffer;
 mod check;
 mod config;

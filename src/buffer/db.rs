@@ -133,13 +133,8 @@ impl Db {
     pub fn open(path: &Path) -> Result<Self, SegmentError> {
         let opened = open_sled(path).and_then(|sled| {
             let path = path.to_owned();
-            match guard(&path, || sled.get(HEADER_KEY))? {
-                Some(_) => Ok(Self { path, sled }),
-                None => Err(SegmentError::Damaged {
-                    path,
-                    cause: "its header is missing".to_owned(),
-                }),
-            }
+            let db = Self { path, sled };
+            db.header().map(|_| db)
         });
         match opened {
             Err(SegmentError::Damaged { .. }) if disk::free(path).is_ok_and(|free| free < OPEN_BYTES_MIN) => {
@@ -147,6 +142,16 @@ impl Db {
             }
             other => other,
         }
+    }
+
+    /// As it was given to [`Db::create`].
+    pub fn header(&self) -> Result<String, SegmentError> {
+        let mut header = Err(self.damaged(&"its header is missing"));
+        self.scan(HEADER_KEY.to_vec()..=HEADER_KEY.to_vec(), |_, value| {
+            header = Ok(String::from_utf8_lossy(&value).into_owned());
+            Ok(false)
+        })?;
+        header
     }
 
     /// Gives the pairs of a range, in order, until `take` says that it has enough.

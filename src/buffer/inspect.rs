@@ -75,6 +75,9 @@ impl Inspection {
     /// The folder of a lane, and the first sequences of its segments.
     fn firsts(&self, lane: Lane) -> Result<(PathBuf, Vec<Seq>), InspectError> {
         let lane_dir = self.dir.join(lane.name());
+        if !lane_dir.exists() {
+            return Ok((lane_dir, Vec::new()));
+        }
         let mut firsts = segment::list(&lane_dir).map_err(|e| unreadable(&lane_dir, &e))?;
         firsts.retain(|first| self.is_whole(&segment::path_of(&lane_dir, *first)));
         Ok((lane_dir, firsts))

@@ -420,12 +420,16 @@ struct Epoch {
 /// data has vanished, and carrying on as if new would be a lie.
 fn epoch(dir: &Path, logs: [&Log; 2]) -> io::Result<Epoch> {
     let known = fs::read_to_string(dir.join("epoch")).ok();
-    let known = known.and_then(|text| text.trim().parse::<u64>().ok());
+    let mut known = known.and_then(|text| text.trim().parse::<u64>().ok());
     let mut missing = Vec::new();
     for log in logs {
         if !log::is_begun(&log.dir)? {
             missing.push(log.lane);
         }
+    }
+    if known.is_none() && missing.is_empty() {
+        // Only the marker was lost: every segment knows its epoch too.
+        known = segment::epoch(&logs[0].dir)?;
     }
     let now = u64::try_from(chrono::Utc::now().timestamp()).unwrap_or(1);
     match known {
@@ -442,7 +446,7 @@ fn epoch(dir: &Path, logs: [&Log; 2]) -> io::Result<Epoch> {
                 vanished: missing,
             })
         }
-        // The marker is written after both lanes are begun, so without one nothing was ever answered.
+        // The marker is written after both lanes are begun, so without one and without segments nothing was ever answered.
         None => Ok(Epoch {
             number: now,
             vanished: Vec::new(),

@@ -57,6 +57,16 @@ pub fn list(lane_dir: &Path) -> io::Result<Vec<Seq>> {
     firsts(lane_dir, "seg-")
 }
 
+/// The epoch that the newest readable segment of a lane was made in.
+pub fn epoch(lane_dir: &Path) -> io::Result<Option<u64>> {
+    let headers = list(lane_dir)?.into_iter().rev().filter_map(|first| {
+        let db = Db::open(&path_of(lane_dir, first)).ok()?;
+        db.header().ok()
+    });
+    let mut epochs = headers.filter_map(|header| header.split(' ').nth(1)?.parse().ok());
+    Ok(epochs.next())
+}
+
 /// First sequence of the latest segment that was set aside.
 pub fn latest_set_aside(lane_dir: &Path) -> io::Result<Option<Seq>> {
     Ok(firsts(lane_dir, "bad-")?.pop())

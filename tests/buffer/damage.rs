@@ -195,6 +195,26 @@ fn a_half_written_snapshot_harms_nothing() {
 }
 
 #[test]
+fn a_lost_or_torn_epoch_marker_changes_nothing() {
+    let plant = Plant::new();
+    for torn in [None, Some("\0\0\0")] {
+        let before = Bench::open(&plant.settings);
+        let epoch = before.buffer.epoch();
+        before.finish();
+        match torn {
+            None => fs::remove_file(plant.dir().join("epoch")).unwrap(),
+            Some(text) => fs::write(plant.dir().join("epoch"), text).unwrap(),
+        }
+        let after = Bench::open(&plant.settings);
+        assert_eq!(after.buffer.epoch(), epoch);
+        after.finish();
+    }
+    let (found, alerts) = plant.survive();
+    assert_eq!(found.len() as u64, RECORDS);
+    assert!(alerts.is_empty());
+}
+
+#[test]
 fn a_vanished_lane_begins_a_new_epoch_and_says_so() {
     let plant = Plant::new();
     let before = Bench::open(&plant.settings);
