@@ -12,4 +12,5 @@ mod forward;
 mod kill;
 mod line;
 mod modbus;
+mod modbus_devices;
 mod store;
