@@ -8,6 +8,7 @@ pub mod barcode;
 pub mod counter;
 pub mod decode;
 pub mod equipment;
+pub mod gs1;
 pub mod repeats;
 pub mod station;
 pub mod validate;
