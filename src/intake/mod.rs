@@ -5,6 +5,7 @@
 //! `Commit::generation`), and the state is taken back to what is on disk before the next reading is judged.
 
 pub mod barcode;
+pub mod charset;
 pub mod counter;
 pub mod decode;
 pub mod equipment;

@@ -7,7 +7,7 @@ pub type Outcome = Result<(), &'static str>;
 pub type Check = fn(&[u8]) -> Outcome;
 
 /// The 82 characters of element strings, in the order of their weight in a check pair.
-const SET_82: &[u8] = br##"!"%&'()*+,-./0123456789:;<=>?ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"##;
+const SET_82: &[u8] = br#"!"%&'()*+,-./0123456789:;<=>?ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"#;
 /// The characters of a check pair, in the order of their value.
 const SET_32: &[u8] = b"23456789ABCDEFGHJKLMNPQRSTUVWXYZ";
 /// The shortest company prefix.
@@ -91,7 +91,7 @@ fn is_of_set_64(byte: u8) -> bool {
 fn signature(data: &[u8]) -> Outcome {
     let bare = data.len() - data.iter().rev().take_while(|byte| **byte == b'=').count();
     let fill = data.len() - bare;
-    if fill > 2 || (fill > 0 && data.len() % 3 != 0) {
+    if fill > 2 || (fill > 0 && !data.len().is_multiple_of(3)) {
         return Err("INVALID_CSET64_PADDING");
     }
     all(&data[..bare], is_of_set_64, "INVALID_CSET64_CHARACTER")
@@ -122,7 +122,7 @@ pub fn check_digit(data: &[u8]) -> Outcome {
         .zip([1, 3].into_iter().cycle())
         .map(|(digit, weight)| u32::from(digit.wrapping_sub(b'0')) * weight)
         .sum();
-    fail_if(sum % 10 != 0, "INCORRECT_CHECK_DIGIT")
+    fail_if(!sum.is_multiple_of(10), "INCORRECT_CHECK_DIGIT")
 }
 
 /// Two characters over those before them, weighted with the prime numbers from the right.
@@ -132,7 +132,7 @@ fn check_pair(data: &[u8]) -> Outcome {
     };
     all(pair, |byte| SET_32.contains(&byte), "INVALID_CSET32_CHARACTER")?;
     let weight = |byte: u8| SET_82.iter().position(|other| *other == byte).unwrap_or_default();
-    let is_prime = |n: &usize| (2..*n).take_while(|d| d * d <= *n).all(|d| n % d != 0);
+    let is_prime = |n: &usize| (2..*n).take_while(|d| d * d <= *n).all(|d| !n.is_multiple_of(d));
     let sum: usize = body
         .iter()
         .rev()
@@ -148,8 +148,8 @@ pub fn company_prefix(data: &[u8]) -> Outcome {
     all(prefix, |byte| byte.is_ascii_digit(), "INVALID_GCP_PREFIX")
 }
 
-/// Year, month, day; where it is allowed, day 00 stands for the whole month. Of the years that two digits can mean, those
-/// that end in 00 is 2000, a leap year like any other fourth one.
+/// Year, month, day; where it is allowed, day 00 stands for the whole month. A year 00 is 2000: every fourth year of those
+/// that two digits can mean is a leap year.
 pub fn date(data: &[u8], year_digits: usize, may_lack_day: bool) -> Outcome {
     let (year, month_and_day) = data.split_at(year_digits.min(data.len()));
     let (month, day) = month_and_day.split_at(2.min(month_and_day.len()));

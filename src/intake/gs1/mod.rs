@@ -13,10 +13,12 @@ mod codes;
 mod coupon;
 mod dictionary;
 mod elements;
+mod label;
 mod link;
 pub mod symbology;
 
 pub use association::warnings;
+pub use label::{Label, label};
 
 /// FNC1 as scanners send it.
 pub const SEPARATOR: u8 = 0x1D;
@@ -43,6 +45,14 @@ fn of_identifier(ai: Option<&str>) -> String {
 impl Problem {
     fn new(code: &'static str) -> Self {
         Self { code, ai: None }
+    }
+
+    /// Of a scan that does not begin with an AIM identifier.
+    pub fn no_aim(scan: &[u8]) -> Self {
+        Self::new(match scan {
+            [b']', _, _, ..] => "UNSUPPORTED_SYMBOLOGY_IDENTIFIER",
+            _ => "MISSING_SYMBOLOGY_IDENTIFIER",
+        })
     }
 
     fn of(ai: &str, code: &'static str) -> Self {

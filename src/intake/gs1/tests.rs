@@ -4,7 +4,9 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn scan(raw: &str) -> Result<Vec<(String, String)>, (String, Option<String>)> {
+type Pairs = Vec<(String, String)>;
+
+fn scan(raw: &str) -> Result<Pairs, (String, Option<String>)> {
     let (aim, data) = symbology::split(raw.as_bytes()).expect("an AIM identifier");
     let content = read(aim, data).map_err(|problem| (problem.code.to_owned(), problem.ai))?;
     Ok(content
@@ -18,7 +20,7 @@ fn code(raw: &str) -> String {
     scan(raw).expect_err("a scan that is wrong").0
 }
 
-fn pairs(wanted: &[(&str, &str)]) -> Vec<(String, String)> {
+fn pairs(wanted: &[(&str, &str)]) -> Pairs {
     wanted
         .iter()
         .map(|(ai, value)| ((*ai).to_owned(), (*value).to_owned()))
@@ -204,7 +206,7 @@ fn company_that_is_missing_or_wrong_is_a_warning() {
     );
     assert_eq!(warned("]C101123456789012313101000001"), [""; 0]);
     assert_eq!(
-        warned("]C10112345678901231310100000131020000 10".replace(' ', "").as_str()),
+        warned("]C1011234567890123131010000013102000010"),
         ["INVALID_AI_PAIR (3101)", "INVALID_AI_PAIR (3102)"]
     );
     assert_eq!(warned("]C1400ABC\u{1d}400AB"), ["REPEATED_AI_DIFFERS (400)"]);
