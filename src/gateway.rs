@@ -181,13 +181,13 @@ fn start_sources(
     for (name, settings) in plan.mqtt.clone() {
         let source = format!("mqtt/{name}");
         let status = status.source(&source);
-        sources.spawn(mqtt::run(
-            source.into(),
+        sources.spawn(mqtt::run(mqtt::Source {
+            name: source.into(),
             settings,
-            readings.clone(),
+            readings: readings.clone(),
             status,
-            stop.clone(),
-        ));
+            stop: stop.clone(),
+        }));
     }
     for (name, settings) in plan.modbus.clone() {
         let status = status.source(&format!("modbus/{name}"));

@@ -13,4 +13,5 @@ mod kill;
 mod line;
 mod modbus;
 mod modbus_devices;
+mod mqtt;
 mod store;

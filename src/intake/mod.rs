@@ -177,14 +177,22 @@ impl Intake {
                 topic,
                 body,
                 retained: _,
-            } => self.message(&source, &topic, &body, at),
+            } => {
+                let verdict = self.message(&source, &topic, &body, at);
+                if let Verdict::Rejected(reason) = &verdict {
+                    source_status.reject(at, &String::from_utf8_lossy(&topic), reason, &body);
+                }
+                verdict
+            }
             Payload::Poll { equipment, points } => self.status_record(&source, &equipment, points, at, at, None),
-            Payload::Scan { station, frame } => self.scan(&station, &frame, at),
+            Payload::Scan { station, frame } => {
+                let verdict = self.scan(&station, &frame, at);
+                if let Verdict::Rejected(reason) = &verdict {
+                    source_status.reject(at, &station, reason, &[]);
+                }
+                verdict
+            }
         };
-        match &verdict {
-            Verdict::Rejected(reason) => source_status.reject(reason.clone()),
-            Verdict::Nothing | Verdict::Accepted(_) => {}
-        }
         (verdict, receipt)
     }
 
@@ -204,7 +212,7 @@ impl Intake {
             route
         };
         let Some(rule) = route.and_then(|at| rules.get(at)) else {
-            return Verdict::Rejected(format!("{topic_text}: no rule for this topic"));
+            return Verdict::Rejected("no rule for this topic".to_owned());
         };
         match decode::message(rule, topic_text, body) {
             Ok(decoded) => {
@@ -220,7 +228,7 @@ impl Intake {
                 let time = decoded.time.unwrap_or(at);
                 self.status_record(source, &decoded.equipment, decoded.points, time, at, id)
             }
-            Err(reason) => Verdict::Rejected(format!("{topic_text}: {reason}")),
+            Err(reason) => Verdict::Rejected(reason),
         }
     }
 
