@@ -161,14 +161,14 @@ pub fn open_end(shared: &Shared, log: &Log) -> Result<LaneEnd, SegmentError> {
     })
 }
 
-/// Sequences below this may have been given to records that are no longer found: an upstream has got them, or they lie in
-/// a segment that was set aside, in this start or in one that a crash cut short.
+/// Sequences below this may have been given to records that are no longer found: an upstream has got them, the lane is known
+/// to have been longer, or they lie in a segment that was set aside, in this start or in one that a crash cut short.
 fn used_until(shared: &Shared, log: &Log, next: Seq) -> io::Result<Seq> {
-    let sent = shared.cursors.values().map(Cursor::places);
-    let sent = sent
+    let known = shared.cursors.values().chain([&shared.ends]).map(Cursor::places);
+    let used = known
         .filter(|places| places.epoch == shared.epoch)
         .map(|places| places.lane(log.lane))
-        .fold(0, |sent, place| sent.max(place.next).max(place.in_flight_end));
+        .fold(0, |used, place| used.max(place.next).max(place.in_flight_end));
     let aside = segment::latest_set_aside(&log.dir)?.filter(|first| *first >= next);
-    Ok(sent.max(aside.map_or(0, |first| first + SEQ_JUMP)))
+    Ok(used.max(aside.map_or(0, |first| first + SEQ_JUMP)))
 }

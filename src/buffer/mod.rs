@@ -10,6 +10,7 @@
 //! report/seg-…      one sled database per segment, named after its first sequence
 //! telemetry/seg-…   the same for what may give way
 //! cursors/NAME      how far the upstream NAME has got
+//! ends              how far the lanes have got, told apart from sled, so that a lost end is noticed
 //! dead/             dead letters
 //! reserve           space to act with on a full disk
 //! ```
@@ -164,6 +165,7 @@ struct Shared {
     report: Log,
     telemetry: Log,
     cursors: BTreeMap<String, Cursor>,
+    ends: Cursor,
     dead: DeadLetters,
     /// States as they are on disk.
     states: Mutex<States>,
@@ -232,6 +234,7 @@ impl Buffer {
         let epoch = epoch(&dir, [&report, &telemetry])?;
         let (dead, lost_letters) = DeadLetters::open(dir.join("dead"))?;
         let cursors = open_cursors(&dir, &settings.upstreams)?;
+        let ends = Cursor::open(&dir.join("ends"))?;
         crate::files::sync_dir(&dir)?;
         if let Some(parent) = dir.parent() {
             crate::files::sync_dir(parent)?;
@@ -244,6 +247,7 @@ impl Buffer {
             report,
             telemetry,
             cursors,
+            ends,
             dead,
             states: Mutex::default(),
             refusals: AtomicU64::new(0),

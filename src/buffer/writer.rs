@@ -19,7 +19,7 @@ use super::end::{LaneEnd, open_end};
 use super::gather::Queues;
 use super::notice::Notice;
 use super::segment::States;
-use super::{Commit, SegmentError, Settings, Shared, Tails, disk};
+use super::{Commit, Place, Places, SegmentError, Settings, Shared, Tails, disk};
 use crate::record::{Lane, Record};
 use crate::status::Status;
 
@@ -253,10 +253,20 @@ impl Work {
     }
 
     fn publish_tails(&self) {
-        self.shared.tails.send_replace(Tails {
+        let tails = Tails {
             report: self.report.next,
             telemetry: self.telemetry.next,
-        });
+        };
+        let place = |next| Place { next, in_flight_end: 0 };
+        let ends = Places {
+            epoch: self.shared.epoch,
+            report: place(tails.report),
+            telemetry: place(tails.telemetry),
+        };
+        if let Err(error) = self.shared.ends.note(ends) {
+            tracing::warn!(%error, "how far the lanes have got could not be noted");
+        }
+        self.shared.tails.send_replace(tails);
     }
 
     /// The count comes before the answer: whoever learns of a refusal must find it changed.
