@@ -14,6 +14,7 @@ pub mod http;
 pub mod intake;
 pub mod record;
 pub mod reference;
+pub mod scaling;
 pub mod secret;
 pub mod source;
 pub mod status;

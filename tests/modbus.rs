@@ -162,14 +162,19 @@ fn foreign_points() -> Vec<(String, String, Result<Value, Fault>)> {
         ("u32", 20, Value::Uint(0xDEAD_BEEF)),
         ("i32", 30, Value::Int(-123_456_789)),
         ("f32", 40, Value::Float(123_456.0)),
-        ("u64", 50, Value::Uint(0xFEDC_BA98_7654_3210)),
-        ("i64", 70, Value::Int(-1_234_567_890_123_456_789)),
-        ("f64", 90, Value::Float(-std::f64::consts::E)),
+        ("u64", 200, Value::Uint(0xFEDC_BA98_7654_3210)),
+        ("i64", 240, Value::Int(-1_234_567_890_123_456_789)),
+        ("f64", 280, Value::Float(-std::f64::consts::E)),
     ] {
         let (orders, registers): (&[&str], usize) = match &kind[1..] {
             "16" => (&["AB", "BA"], 1),
             "32" => (&["ABCD", "CDAB", "BADC", "DCBA"], 2),
-            _ => (&["ABCDEFGH", "GHEFCDAB", "BADCFEHG", "HGFEDCBA"], 4),
+            _ => (
+                &[
+                    "ABCDEFGH", "GHEFCDAB", "BADCFEHG", "HGFEDCBA", "CDABGHEF", "DCBAHGFE", "EFGHABCD", "FEHGBADC",
+                ],
+                4,
+            ),
         };
         for (area, (index, order)) in ["holding", "input"]
             .iter()
@@ -194,13 +199,44 @@ fn foreign_points() -> Vec<(String, String, Result<Value, Fault>)> {
             Ok(Value::Uint(12_345_678)),
         ),
         ("not-bcd", r#"{ at = "holding:113", type = "bcd16" }"#, invalid.clone()),
-        ("nan", r#"{ at = "holding:114", type = "f32" }"#, invalid),
+        ("nan", r#"{ at = "holding:114", type = "f32" }"#, invalid.clone()),
         ("name", r#"{ at = "holding:120", type = "string:8" }"#, text("压机-7")),
         ("text", r#"{ at = "holding:124", type = "string:6" }"#, text("AB C")),
         (
             "swapped",
             r#"{ at = "input:127", type = "string:6", order = "BA" }"#,
             text("AB C"),
+        ),
+        (
+            "upper",
+            r#"{ at = "holding:131", type = "string:3", order = "upper" }"#,
+            text("AB"),
+        ),
+        (
+            "lower",
+            r#"{ at = "holding:134", type = "string:3", order = "lower" }"#,
+            text("AB"),
+        ),
+        ("field", r#"{ at = "holding:0.4..11" }"#, Ok(Value::Uint(0xEE))),
+        (
+            "volts",
+            r#"{ at = "holding:137", type = "u16", exponent = "volts-sf" }"#,
+            Ok(Value::Float(230.1)),
+        ),
+        (
+            "volts-sf",
+            r#"{ at = "holding:138", type = "i16", invalid = 0x8000 }"#,
+            Ok(Value::Int(-1)),
+        ),
+        (
+            "amps",
+            r#"{ at = "holding:139", type = "u16", exponent = "amps-sf" }"#,
+            invalid.clone(),
+        ),
+        (
+            "amps-sf",
+            r#"{ at = "holding:140", type = "i16", invalid = [0x8000, 0x7FFF] }"#,
+            invalid.clone(),
         ),
         ("bit-3", r#"{ at = "holding:130.3" }"#, Ok(Value::Bool(true))),
         ("bit-4", r#"{ at = "holding:130.4" }"#, Ok(Value::Bool(false))),
@@ -249,6 +285,49 @@ async fn every_type_in_every_order_is_read_from_a_device_that_others_wrote() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn a_device_whose_heart_stands_still_is_not_believed() {
+    let device = Foreign::start();
+    let of_device = "heartbeat = { point = \"bcd16\", within = \"400ms\" }";
+    let mut line = Line::start(foreign_settings(device.port, of_device));
+    let heard = line.until(|heard| heard.fault("bcd16").is_some()).await;
+    let still = Fault::Silent("its heartbeat stands still");
+    let last = heard.last().expect("a reading");
+    assert!(heard.len() > 2 && last.points.values().all(|value| value.as_ref() == Err(&still)));
+    assert!(
+        line.status.view().connected,
+        "it is the machine that is not there, and not the connection"
+    );
+}
+
+#[tokio::test]
+async fn values_that_change_while_they_are_read_are_read_again() {
+    // The sequence word is asked for before and after, and each answer has another number, except for the sixth.
+    let server = FaultServer::start(|asked| match asked.number {
+        6 => Reaction::AnswerAs(4),
+        _ => Reaction::Answer,
+    })
+    .await;
+    let mut line = Line::start(settings(&format!(
+        r#"
+        url = "tcp://127.0.0.1:{}"
+        [device.m]
+        unit = 1
+        equipment = "M"
+        poll = "20ms"
+        snapshot = "seq"
+        [device.m.points]
+        good = {{ at = "holding:0", type = "u16" }}
+        seq = {{ at = "holding:1", type = "u16" }}
+        "#,
+        server.port
+    )));
+    let heard = line.next().await;
+    assert_eq!((heard.value("seq"), heard.value("good")), (Some(4), Some(5)));
+    let torn = Fault::Silent("its values changed each time they were read");
+    assert_eq!(line.next().await.fault("good"), Some(&torn));
 }
 
 #[tokio::test]

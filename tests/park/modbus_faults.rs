@@ -22,6 +22,8 @@ pub struct Asked {
 #[derive(Debug, Clone, Copy)]
 pub enum Reaction {
     Answer,
+    /// With the number of another request, as if nothing had changed since.
+    AnswerAs(u16),
     Late(Duration),
     WrongTransaction,
     WrongUnit,
@@ -114,6 +116,7 @@ async fn converse(stream: TcpStream, inner: &Inner) {
         let whole = frame(header, asked, asked.count);
         let now = match (inner.script)(asked) {
             Reaction::Answer => whole,
+            Reaction::AnswerAs(number) => frame(header, Asked { number, ..asked }, asked.count),
             Reaction::Late(after) => {
                 tokio::spawn(send_later(Arc::clone(&to), whole, after));
                 continue;

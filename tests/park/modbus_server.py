@@ -14,7 +14,7 @@ from pymodbus.simulator import DataType, SimData, SimDevice
 ORDERS = {
     2: ["AB", "BA"],
     4: ["ABCD", "CDAB", "BADC", "DCBA"],
-    8: ["ABCDEFGH", "GHEFCDAB", "BADCFEHG", "HGFEDCBA"],
+    8: ["ABCDEFGH", "GHEFCDAB", "BADCFEHG", "HGFEDCBA", "CDABGHEF", "DCBAHGFE", "EFGHABCD", "FEHGBADC"],
 }
 
 # Address of the first form, struct code, number; the other orders follow without a gap.
@@ -24,9 +24,9 @@ NUMBERS = [
     (20, "I", 0xDEADBEEF),
     (30, "i", -123456789),
     (40, "f", 123456.0),
-    (50, "Q", 0xFEDCBA9876543210),
-    (70, "q", -1234567890123456789),
-    (90, "d", -2.718281828459045),
+    (200, "Q", 0xFEDCBA9876543210),
+    (240, "q", -1234567890123456789),
+    (280, "d", -2.718281828459045),
 ]
 
 
@@ -35,8 +35,8 @@ def registers(data):
 
 
 def memory():
-    """Two hundred registers; those that hold nothing hold 0xEEEE, so that a wrong place is seen."""
-    table = [0xEEEE] * 200
+    """320 registers; those that hold nothing hold 0xEEEE, so that a wrong place is seen."""
+    table = [0xEEEE] * 320
     for address, code, number in NUMBERS:
         big_endian = struct.pack(f">{code}", number)
         for letters in ORDERS[len(big_endian)]:
@@ -51,6 +51,10 @@ def memory():
     table[124:127] = registers(b"AB C\0?")
     table[127:130] = registers(b"BAC ?\0")  # the same with swapped bytes
     table[130] = 0b1000_0000_0000_1000
+    table[131:134] = [0x4155, 0x4255, 0x0055]  # "AB" in the upper bytes
+    table[134:137] = [0x5541, 0x5542, 0x5500]  # "AB" in the lower bytes
+    table[137:139] = [2301, 0xFFFF]  # 230.1: tenths, as the second says
+    table[139:141] = [2301, 0x8000]  # a scale that is not implemented
     return table
 
 

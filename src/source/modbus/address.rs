@@ -45,13 +45,48 @@ impl Area {
     }
 }
 
-/// Where a point lies: `holding:100`, `coil:5`, or one bit of a register, `holding:5.3` (bit 0 is the least significant).
+/// Where a point lies: `holding:100`, `coil:5`, or within a register: one bit, `holding:5.3`, or several that are one
+/// number, `holding:5.4..7`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct At {
     pub area: Area,
     pub address: u16,
-    pub bit: Option<u8>,
+    pub bits: Option<Bits>,
+}
+
+/// Bits of one register; bit 0 is the least significant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bits {
+    first: u8,
+    last: u8,
+}
+
+impl Bits {
+    pub fn is_single(self) -> bool {
+        self.first == self.last
+    }
+
+    /// What these bits of a register hold.
+    pub fn of(self, register: u64) -> u64 {
+        register >> self.first & ((1 << (self.last - self.first + 1)) - 1)
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let (first, last) = text.split_once("..").unwrap_or((text, text));
+        let (first, last) = (first.parse().ok()?, last.parse().ok()?);
+        (first <= last && last < 16).then_some(Self { first, last })
+    }
+}
+
+impl fmt::Display for Bits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.first)?;
+        if self.is_single() {
+            return Ok(());
+        }
+        write!(f, "..{}", self.last)
+    }
 }
 
 impl TryFrom<String> for At {
@@ -65,28 +100,27 @@ impl TryFrom<String> for At {
             .into_iter()
             .find(|a| a.name() == area)
             .ok_or_else(|| format!("`{area}` is not a table of a Modbus device; {FORMS}"))?;
-        let (address, bit) = match place.split_once('.') {
-            Some((address, bit)) => (address, Some(bit)),
+        let (address, bits) = match place.split_once('.') {
+            Some((address, bits)) => (address, Some(bits)),
             None => (place, None),
         };
         let address = parse_address(address)
             .ok_or_else(|| format!("`{address}` is not a wire address; it is a number from 0 to 65535"))?;
-        let bit = bit
-            .map(|b| {
-                b.parse()
-                    .ok()
-                    .filter(|b| *b < 16 && !area.has_bits())
-                    .ok_or_else(|| format!("`.{b}` is not a bit of a register; write .0 to .15 on holding or input"))
+        let bits = bits
+            .map(|bits| {
+                Bits::parse(bits).filter(|_| !area.has_bits()).ok_or_else(|| {
+                    format!("`.{bits}` is not within a register; write .0 to .15, or .4..7, on holding or input")
+                })
             })
             .transpose()?;
-        Ok(Self { area, address, bit })
+        Ok(Self { area, address, bits })
     }
 }
 
 impl fmt::Display for At {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.area.name(), self.address)?;
-        self.bit.map_or(Ok(()), |bit| write!(f, ".{bit}"))
+        self.bits.map_or(Ok(()), |bits| write!(f, ".{bits}"))
     }
 }
 
@@ -110,7 +144,7 @@ fn numbered_hint(text: &str) -> String {
         u16::try_from(address).ok().map(|address| At {
             area,
             address,
-            bit: None,
+            bits: None,
         })
     };
     match meant() {
@@ -165,6 +199,14 @@ impl Type {
         }
     }
 
+    /// Registers that a value fills, if its characters are spread each to one of its own.
+    pub fn registers_in(self, order: Option<Order>) -> u16 {
+        match (self, order) {
+            (Self::Text(chars), Some(Order::Spread { .. })) => chars,
+            _ => self.registers(),
+        }
+    }
+
     pub fn is_number(self) -> bool {
         !matches!(self, Self::Bool | Self::Text(_))
     }
@@ -207,40 +249,75 @@ impl fmt::Display for Type {
     }
 }
 
-/// How the bytes of a value lie in its registers; A is the most significant. Every order in use either turns the
-/// registers round, or the bytes within each register, or both.
+/// How a value lies in its registers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
-pub struct Order {
+pub enum Order {
+    Bytes(ByteOrder),
+    /// A text with one character in each register.
+    Spread {
+        is_upper: bool,
+    },
+}
+
+/// A is the most significant byte. Every order in use turns round the bytes of each register, the registers of each
+/// pair, the pairs, or several of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ByteOrder {
     /// How many bytes its name tells of.
     bytes: usize,
-    pub swaps_words: bool,
+    /// The register that belongs at place N is found at place `N ^ turn`.
+    pub turn: usize,
     pub swaps_bytes: bool,
 }
 
-const ORDERS: [(&str, bool, bool); 10] = [
-    ("AB", false, false),
-    ("BA", false, true),
-    ("ABCD", false, false),
-    ("CDAB", true, false),
-    ("BADC", false, true),
-    ("DCBA", true, true),
-    ("ABCDEFGH", false, false),
-    ("GHEFCDAB", true, false),
-    ("BADCFEHG", false, true),
-    ("HGFEDCBA", true, true),
+const BYTE_ORDERS: [(&str, usize, bool); 14] = [
+    ("AB", 0, false),
+    ("BA", 0, true),
+    ("ABCD", 0, false),
+    ("CDAB", 3, false),
+    ("BADC", 0, true),
+    ("DCBA", 3, true),
+    ("ABCDEFGH", 0, false),
+    ("BADCFEHG", 0, true),
+    ("CDABGHEF", 1, false),
+    ("DCBAHGFE", 1, true),
+    ("EFGHABCD", 2, false),
+    ("FEHGBADC", 2, true),
+    ("GHEFCDAB", 3, false),
+    ("HGFEDCBA", 3, true),
 ];
 
 impl Order {
+    const PLAIN: ByteOrder = ByteOrder {
+        bytes: 2,
+        turn: 0,
+        swaps_bytes: false,
+    };
+
+    /// The order of the bytes where a value fills its registers.
+    pub fn of_bytes(order: Option<Self>) -> ByteOrder {
+        match order {
+            Some(Self::Bytes(order)) => order,
+            Some(Self::Spread { .. }) | None => Self::PLAIN,
+        }
+    }
+
     /// Whether this order can be meant for values of that type, and if not, what can. The four-letter names hold for
     /// 64 bits too, in the same sense.
     pub fn check_fits(self, kind: Type) -> Result<(), String> {
-        let registers = kind.registers();
-        let (fits, right) = match kind {
-            Type::Text(_) => (self.bytes <= 4 && !self.swaps_words, "AB or BA"),
-            _ if registers == 1 => (self.bytes == 2, "AB or BA"),
-            _ if registers == 2 => (self.bytes == 4, "ABCD, CDAB, BADC or DCBA"),
-            _ => (self.bytes >= 4, "ABCDEFGH, GHEFCDAB, BADCFEHG or HGFEDCBA"),
+        let (bytes, turn) = match self {
+            Self::Bytes(order) => (order.bytes, order.turn),
+            Self::Spread { .. } => (0, 0),
+        };
+        let (fits, right) = match (kind, kind.registers()) {
+            (Type::Text(_), _) => (bytes <= 4 && turn == 0, "AB, BA, upper or lower"),
+            (_, 1) => (bytes == 2, "AB or BA"),
+            (_, 2) => (bytes == 4, "ABCD, CDAB, BADC or DCBA"),
+            _ => (
+                bytes >= 4,
+                "ABCDEFGH, GHEFCDAB, BADCFEHG, HGFEDCBA, CDABGHEF, DCBAHGFE, EFGHABCD or FEHGBADC",
+            ),
         };
         if fits {
             Ok(())
@@ -254,18 +331,23 @@ impl TryFrom<String> for Order {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        ORDERS
-            .iter()
-            .find(|row| row.0 == text)
-            .map(|&(name, swaps_words, swaps_bytes)| Self {
+        match text.as_str() {
+            "upper" => return Ok(Self::Spread { is_upper: true }),
+            "lower" => return Ok(Self::Spread { is_upper: false }),
+            _ => {}
+        }
+        let row = BYTE_ORDERS.iter().find(|row| row.0 == text);
+        row.map(|&(name, turn, swaps_bytes)| {
+            Self::Bytes(ByteOrder {
                 bytes: name.len(),
-                swaps_words,
+                turn,
                 swaps_bytes,
             })
-            .ok_or_else(|| {
-                let names = ORDERS.map(|row| row.0).join(" ");
-                format!("`{text}` is not a byte order; there are {names}")
-            })
+        })
+        .ok_or_else(|| {
+            let names = BYTE_ORDERS.map(|row| row.0).join(" ");
+            format!("`{text}` is not a byte order; there are {names}, and for texts upper and lower")
+        })
     }
 }
 
@@ -279,7 +361,14 @@ mod tests {
 
     #[test]
     fn wire_addresses_are_read_and_shown() {
-        for text in ["holding:0", "input:65535", "coil:5", "discrete:7", "holding:5.15"] {
+        for text in [
+            "holding:0",
+            "input:65535",
+            "coil:5",
+            "discrete:7",
+            "holding:5.15",
+            "input:5.4..7",
+        ] {
             assert_eq!(at(text).map(|a| a.to_string()), Ok(text.to_owned()));
         }
         assert_eq!(at("holding:0x0A00").map(|a| a.address), Ok(2560));
@@ -291,6 +380,9 @@ mod tests {
             "coil:5.1",
             "holding:5.16",
             "holding:5.x",
+            "holding:5.7..4",
+            "holding:5.8..16",
+            "coil:5.0..3",
         ] {
             assert!(at(text).is_err(), "{text}");
         }
@@ -343,6 +435,8 @@ mod tests {
             ("GHEFCDAB", Type::U64),
             ("BA", Type::Text(8)),
             ("BADC", Type::Text(8)),
+            ("upper", Type::Text(8)),
+            ("EFGHABCD", Type::I64),
         ] {
             assert_eq!(fits(order, kind), Ok(()), "{order} {kind}");
         }
@@ -352,6 +446,8 @@ mod tests {
             ("GHEFCDAB", Type::U32),
             ("BA", Type::U64),
             ("CDAB", Type::Text(8)),
+            ("upper", Type::U16),
+            ("lower", Type::F64),
         ] {
             assert!(fits(order, kind).is_err(), "{order} {kind}");
         }

@@ -29,6 +29,9 @@ const BUSY_WAITS: [Duration; 3] = [
     Duration::from_millis(400),
 ];
 
+/// A device that changes its values faster than they are read has no picture of them to give.
+const SNAPSHOT_TRIES: u32 = 3;
+
 /// A lost answer is no reason to leave a device alone; a second one is.
 const SILENT_POLLS_MAX: u32 = 1;
 const PAUSE_FIRST: Duration = Duration::from_secs(5);
@@ -106,6 +109,10 @@ impl Slot {
         let started = Instant::now();
         let asked = ask(&self.device, link, &out.status).await;
         let now = Instant::now();
+        let asked = asked.and_then(|answers| {
+            let is_alive = self.device.is_alive(&answers, now);
+            is_alive.then_some(answers).ok_or(HEART_STANDS_STILL)
+        });
         self.beat.advance_past(now);
         out.show(&self.device, &asked, now - started);
         match asked {
@@ -161,8 +168,32 @@ struct NoPoll {
     is_device: bool,
 }
 
-/// Asks for every block. A device that refuses one may give the others; one that is silent is not asked on.
+/// What it answers is not what the machine does any more.
+const HEART_STANDS_STILL: NoPoll = NoPoll {
+    cause: "its heartbeat stands still",
+    is_device: false,
+};
+
+/// Reads anew for as long as the device changes its values in between.
 async fn ask(device: &Device, link: &mut Link, status: &SourceStatus) -> Result<Vec<Result<Answer, Fault>>, NoPoll> {
+    for _ in 0..SNAPSHOT_TRIES {
+        let answers = ask_once(device, link, status).await?;
+        if !device.is_torn(&answers) {
+            return Ok(answers);
+        }
+    }
+    Err(NoPoll {
+        cause: "its values changed each time they were read",
+        is_device: false,
+    })
+}
+
+/// Asks for every block. A device that refuses one may give the others; one that is silent is not asked on.
+async fn ask_once(
+    device: &Device,
+    link: &mut Link,
+    status: &SourceStatus,
+) -> Result<Vec<Result<Answer, Fault>>, NoPoll> {
     let mut answers = Vec::with_capacity(device.blocks.len());
     let mut waits = BUSY_WAITS.into_iter();
     for &block in &device.blocks {

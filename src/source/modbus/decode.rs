@@ -1,14 +1,15 @@
 //! Registers and bits to values. Pure; arbitrary input gives a value or a fault, never a panic and never a made-up value.
 //!
-//! * Integers stay exact. A scale or an offset makes a float of them, computed as a decimal (see `Scaling`).
+//! * Integers stay exact. A scale or an offset makes a float of them, computed as a decimal (see `scaling`).
 //! * A 32-bit float is taken at the shortest decimal that names it: a meter that holds 230.1 gives 230.1, not the
 //!   230.10000610351562 of plain widening. Narrowed again it is the same float.
 //! * What the device marks as no value (a marker of the settings, NaN, infinity, a BCD digit above 9, text that is not
 //!   UTF-8) is `Fault::Invalid`.
 
-use super::address::Type;
-use super::settings::PointSettings;
+use super::address::{Bits, ByteOrder, Order, Type};
+use super::settings::{Mark, PointSettings};
 use crate::record::{Fault, Value};
+use crate::scaling::Scaling;
 
 /// What one request brought.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,32 +22,49 @@ pub enum Answer {
 #[derive(Debug, Clone)]
 pub struct Decoder {
     kind: Type,
-    bit: Option<u8>,
-    swaps_words: bool,
-    swaps_bytes: bool,
+    registers: usize,
+    bits: Option<Bits>,
+    order: ByteOrder,
+    /// Of a text with one character in each register: whether it is in the upper byte.
+    spread: Option<bool>,
     scaling: Option<Scaling>,
-    invalid: Option<i64>,
+    invalid: Vec<Mark>,
 }
 
 impl Decoder {
     pub fn new(settings: &PointSettings) -> Self {
+        let spread = match settings.order {
+            Some(Order::Spread { is_upper }) => Some(is_upper),
+            _ => None,
+        };
         Self {
             kind: settings.kind(),
-            bit: settings.at.bit,
-            swaps_words: settings.order.is_some_and(|o| o.swaps_words),
-            swaps_bytes: settings.order.is_some_and(|o| o.swaps_bytes),
+            registers: usize::from(settings.kind().registers_in(settings.order)),
+            bits: settings.at.bits,
+            order: Order::of_bytes(settings.order),
+            spread,
             scaling: Scaling::new(settings.scale.unwrap_or(1.0), settings.offset.unwrap_or(0.0)),
-            invalid: settings.invalid,
+            invalid: settings.invalid.all().to_vec(),
         }
     }
 
     /// The value that starts at `offset` of an answer.
     pub fn decode(&self, answer: &Answer, offset: u16) -> Result<Value, Fault> {
+        scaled(self.raw(answer, offset)?, self.scaling)
+    }
+
+    /// The same, and then multiplied as another point of the device says.
+    pub fn decode_scaled(&self, answer: &Answer, offset: u16, by: Factor) -> Result<Value, Fault> {
+        let own = self.scaling.unwrap_or(Scaling::IDENTITY);
+        scaled(self.raw(answer, offset)?, Some(by.after(own)?))
+    }
+
+    fn raw(&self, answer: &Answer, offset: u16) -> Result<Value, Fault> {
         let offset = usize::from(offset);
         match answer {
             Answer::Bits(bits) => bits.get(offset).copied().map(Value::Bool).ok_or_else(short_answer),
             Answer::Registers(registers) => {
-                let end = offset + usize::from(self.kind.registers());
+                let end = offset + self.registers;
                 self.value_of(registers.get(offset..end).ok_or_else(short_answer)?)
             }
         }
@@ -56,10 +74,11 @@ impl Decoder {
         if let Type::Text(chars) = self.kind {
             return self.text(registers, chars);
         }
-        let raw = self.join(registers);
+        let joined = self.join(registers);
+        let raw = self.bits.map_or(joined, |bits| bits.of(joined));
         let width_bits = 16 * u32::from(self.kind.registers());
         let value = match self.kind {
-            Type::Bool => return Ok(Value::Bool(raw >> self.bit.unwrap_or(0) & 1 == 1)),
+            Type::Bool => return Ok(Value::Bool(raw & 1 == 1)),
             Type::I16 | Type::I32 | Type::I64 => {
                 let unused_bits = 64 - width_bits;
                 Value::Int((raw << unused_bits).cast_signed() >> unused_bits)
@@ -72,62 +91,80 @@ impl Decoder {
         if self.is_marked_invalid(raw, width_bits, &value) {
             return Err(Fault::Invalid("the device's mark for no value".to_owned()));
         }
-        let value = match (&self.scaling, value.as_f64()) {
-            (Some(scaling), Some(number)) => Value::Float(scaling.apply(number)),
-            _ => value,
-        };
-        match value {
-            Value::Float(number) if !number.is_finite() => Err(Fault::Invalid(format!("not a number ({number})"))),
-            value => Ok(value),
-        }
+        Ok(value)
     }
 
     /// The bits of a value, most significant first.
     fn join(&self, registers: &[u16]) -> u64 {
-        let append = |joined: u64, register: &u16| {
-            let register = if self.swaps_bytes {
+        // A value has one, two or four registers, so that turning keeps every place within them.
+        let turn = self.order.turn & (registers.len() - 1);
+        (0..registers.len()).fold(0, |joined, place| {
+            let register = registers[place ^ turn];
+            let register = if self.order.swaps_bytes {
                 register.swap_bytes()
             } else {
-                *register
+                register
             };
             joined << 16 | u64::from(register)
-        };
-        if self.swaps_words {
-            registers.iter().rev().fold(0, append)
-        } else {
-            registers.iter().fold(0, append)
-        }
+        })
     }
 
-    /// Integers are compared by their bits, so that 0x8000 can be written for an `i16` too; floats by their number.
     fn is_marked_invalid(&self, raw: u64, width_bits: u32, value: &Value) -> bool {
-        self.invalid.is_some_and(|marker| {
-            if self.kind.is_float() {
-                Value::Int(marker).as_f64() == value.as_f64()
-            } else {
-                let unused_bits = 64 - width_bits;
-                marker.cast_unsigned() << unused_bits == raw << unused_bits
-            }
+        let unused_bits = 64 - width_bits;
+        self.invalid.iter().any(|mark| match *mark {
+            Mark::Whole(mark) if self.kind.is_float() => Value::Int(mark).as_f64() == value.as_f64(),
+            Mark::Whole(mark) => mark.cast_unsigned() << unused_bits == raw << unused_bits,
+            Mark::Float(mark) => Some(mark) == value.as_f64(),
         })
     }
 
     fn text(&self, registers: &[u16], chars: u16) -> Result<Value, Fault> {
-        let bytes: Vec<u8> = registers
-            .iter()
-            .flat_map(|r| {
-                if self.swaps_bytes {
-                    r.to_le_bytes()
-                } else {
-                    r.to_be_bytes()
-                }
-            })
-            .take(usize::from(chars))
-            .take_while(|byte| *byte != 0)
-            .collect();
+        let mut bytes: Vec<u8> = match self.spread {
+            Some(is_upper) => {
+                let byte = |register: &u16| register.to_be_bytes()[usize::from(!is_upper)];
+                registers.iter().map(byte).collect()
+            }
+            None if self.order.swaps_bytes => registers.iter().flat_map(|r| r.to_le_bytes()).collect(),
+            None => registers.iter().flat_map(|r| r.to_be_bytes()).collect(),
+        };
+        bytes.truncate(usize::from(chars));
+        bytes.truncate(bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len()));
         match std::str::from_utf8(&bytes) {
             Ok(text) => Ok(Value::Text(text.trim().to_owned())),
             Err(_) => Err(Fault::Invalid("text that is not UTF-8".to_owned())),
         }
+    }
+}
+
+/// What another point of the device says of this one.
+#[derive(Debug, Clone, Copy)]
+pub enum Factor {
+    Times(f64),
+    PowerOfTen(f64),
+}
+
+impl Factor {
+    fn after(self, own: Scaling) -> Result<Scaling, Fault> {
+        match self {
+            Self::Times(factor) => Some(own.times(factor)),
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "what is no exponent is far out of range either way"
+            )]
+            Self::PowerOfTen(exponent) => own.shifted(exponent as i32),
+        }
+        .ok_or_else(|| Fault::Invalid(format!("scaled by {self:?}, which cannot be meant")))
+    }
+}
+
+fn scaled(value: Value, scaling: Option<Scaling>) -> Result<Value, Fault> {
+    let value = match (scaling, value.as_f64()) {
+        (Some(scaling), Some(number)) => Value::Float(scaling.apply(number)),
+        _ => value,
+    };
+    match value {
+        Value::Float(number) if !number.is_finite() => Err(Fault::Invalid(format!("not a number ({number})"))),
+        value => Ok(value),
     }
 }
 
@@ -170,62 +207,6 @@ fn digits(raw: u64, width_bits: u32) -> Result<u64, Fault> {
             digit @ 0..=9 => Ok(number * 10 + digit),
             digit => Err(Fault::Invalid(format!("{digit:#x} is not a BCD digit"))),
         })
-}
-
-/// `value × scale + offset`, as the decimals that stand in the configuration.
-///
-/// 0.1 has no exact binary form, so `3 × 0.1` in floats is 0.30000000000000004. Both factors are therefore kept as whole
-/// numbers over one power of ten: products and sums of whole numbers are exact in a float up to 2^53, and the only
-/// rounding left is that of the final division, which gives the float nearest to the decimal result.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Scaling {
-    scale: f64,
-    offset: f64,
-    divisor: f64,
-}
-
-/// Whole numbers above this are not all exact in a float.
-const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
-
-/// The last power of ten that is exact in a float.
-const EXACT_PLACES_MAX: i32 = 22;
-
-impl Scaling {
-    /// Nothing if it would change nothing: integers then stay integers.
-    fn new(scale: f64, offset: f64) -> Option<Self> {
-        #[expect(clippy::float_cmp, reason = "only the exact identity leaves a value as it is")]
-        if scale == 1.0 && offset == 0.0 {
-            return None;
-        }
-        let places = decimal_places(scale).max(decimal_places(offset));
-        let divisor = 10_f64.powi(places.min(EXACT_PLACES_MAX));
-        let whole = Self {
-            scale: (scale * divisor).round(),
-            offset: (offset * divisor).round(),
-            divisor,
-        };
-        let is_exact = places <= EXACT_PLACES_MAX && whole.scale.abs() <= EXACT_MAX && whole.offset.abs() <= EXACT_MAX;
-        Some(if is_exact {
-            whole
-        } else {
-            Self {
-                scale,
-                offset,
-                divisor: 1.0,
-            }
-        })
-    }
-
-    fn apply(&self, value: f64) -> f64 {
-        (value * self.scale + self.offset) / self.divisor
-    }
-}
-
-/// Digits behind the point in the shortest decimal form: 3 for 0.125, none for 1e6.
-fn decimal_places(number: f64) -> i32 {
-    let text = number.to_string();
-    let places = text.split_once('.').map_or(0, |(_, fraction)| fraction.len());
-    i32::try_from(places).unwrap_or(i32::MAX)
 }
 
 #[cfg(test)]
@@ -306,6 +287,26 @@ mod tests {
     }
 
     #[test]
+    fn every_order_of_64_bits_is_what_its_letters_say() {
+        let big_endian = [1, 2, 3, 4, 5, 6, 7, 8_u8];
+        let value = Ok(Value::Uint(u64::from_be_bytes(big_endian)));
+        for order in [
+            "ABCDEFGH", "BADCFEHG", "CDABGHEF", "DCBAHGFE", "EFGHABCD", "FEHGBADC", "GHEFCDAB", "HGFEDCBA",
+        ] {
+            let bytes: Vec<u8> = order
+                .bytes()
+                .map(|letter| big_endian[usize::from(letter - b'A')])
+                .collect();
+            let registers: Vec<u16> = bytes
+                .chunks(2)
+                .map(|pair| u16::from_be_bytes([pair[0], pair[1]]))
+                .collect();
+            let point = format!("type = \"u64\"\norder = \"{order}\"");
+            assert_eq!(decode(&point, &registers), value, "{order}");
+        }
+    }
+
+    #[test]
     fn texts_stop_at_nul_and_are_trimmed() {
         let words = [0x4142, 0x2043, 0x2000, 0x5858];
         assert_eq!(
@@ -326,11 +327,35 @@ mod tests {
     }
 
     #[test]
-    fn single_bits_are_counted_from_the_least_significant() {
+    fn texts_may_be_spread_over_registers() {
+        let words = [0x4155, 0x4255, 0x2055, 0x0055, 0x4355];
+        let upper = "type = \"string:5\"\norder = \"upper\"";
+        assert_eq!(decode(upper, &words), Ok(Value::Text("AB".to_owned())));
+        let lower = "type = \"string:5\"\norder = \"lower\"";
+        assert_eq!(
+            decode(lower, &words.map(u16::swap_bytes)),
+            Ok(Value::Text("AB".to_owned()))
+        );
+        assert!(decode(upper, &words[..4]).is_err(), "a register for each character");
+    }
+
+    #[test]
+    fn bits_are_counted_from_the_least_significant() {
         for (bit, expected) in [(0, false), (3, true), (15, true), (14, false)] {
             let settings: PointSettings = toml::from_str(&format!("at = \"holding:0.{bit}\"")).expect("settings");
             let value = Decoder::new(&settings).decode(&Answer::Registers(vec![0x8008]), 0);
             assert_eq!(value, Ok(Value::Bool(expected)), "bit {bit}");
+        }
+        for (bits, order, expected) in [
+            ("0..3", "AB", 0xD),
+            ("4..11", "AB", 0xBC),
+            ("12..15", "BA", 0xC),
+            ("0..15", "AB", 0xABCD),
+        ] {
+            let settings: PointSettings =
+                toml::from_str(&format!("at = \"holding:0.{bits}\"\norder = \"{order}\"")).expect("settings");
+            let value = Decoder::new(&settings).decode(&Answer::Registers(vec![0xABCD]), 0);
+            assert_eq!(value, Ok(Value::Uint(expected)), "bits {bits}");
         }
         let settings: PointSettings = toml::from_str("at = \"coil:0\"").expect("settings");
         assert_eq!(
@@ -351,12 +376,15 @@ mod tests {
             ("u16\"\ninvalid = 0xFFFF", 0xFFFF),
             ("i16\"\ninvalid = 0x8000", 0x8000),
             ("i16\"\ninvalid = -32768", 0x8000),
+            ("u16\"\ninvalid = [0x7FFF, 0xFFFF]", 0xFFFF),
+            ("u16\"\ninvalid = [0x7FFF, 0xFFFF]", 0x7FFF),
         ] {
             let point = format!("type = \"{point}");
             assert!(is_invalid(&point, &[word]), "{point}");
             assert!(decode(&point, &[word - 1]).is_ok(), "{point}");
         }
         assert!(is_invalid("type = \"u64\"\ninvalid = -1", &[0xFFFF; 4]));
+        assert!(is_invalid("type = \"f32\"\ninvalid = [0, -9999.9]", &[0xC61C, 0x3F9A]));
         assert!(is_invalid(
             "type = \"f32\"\ninvalid = -9999\nscale = 0.5",
             &[0xC61C, 0x3C00]

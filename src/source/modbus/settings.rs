@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use crate::units::Period;
 pub use device::DeviceSettings;
-pub use point::PointSettings;
+pub use point::{Mark, PointSettings};
 
 /// One connection: one request in flight at a time, however many devices share it.
 #[derive(Debug, Clone, Deserialize)]
@@ -196,14 +196,9 @@ mod tests {
         assert_eq!(found(LINE), [""; 0]);
         let settings = parse(LINE).expect("settings");
         assert_eq!(settings.timeout, Period::from_ms(1000));
-        let device = &settings.device["press-7"];
+        let limits = settings.device["press-7"].limits();
         assert_eq!(
-            (
-                device.max_registers.get(),
-                device.max_bits.get(),
-                device.max_gap,
-                device.align.get()
-            ),
+            (limits.max_registers, limits.max_bits, limits.max_gap, limits.align),
             (125, 2000, 8, 1)
         );
     }
@@ -317,6 +312,57 @@ mod tests {
                 "device.press-8.equipment"
             ]
         );
+    }
+
+    #[test]
+    fn points_that_other_settings_speak_of_must_be_there() {
+        let with = |device: &str, points: &str| {
+            let device = format!("unit = 1\n{device}");
+            found(&format!("{}\n{points}", LINE.trim_end().replace("unit = 1", &device)))
+        };
+        for (device, points, place) in [
+            ("snapshot = \"stat\"", "", "snapshot"),
+            (
+                "heartbeat = { point = \"beat\", within = \"5s\" }",
+                "",
+                "heartbeat.point",
+            ),
+            (
+                "heartbeat = { point = \"state\", within = \"100ms\" }",
+                "",
+                "heartbeat.within",
+            ),
+            (
+                "",
+                r#"p = { at = "holding:9", type = "u16", exponent = "sf" }"#,
+                "points.p.exponent",
+            ),
+            (
+                "",
+                r#"p = { at = "holding:9", type = "u16", scale_by = "p" }"#,
+                "points.p.scale_by",
+            ),
+            (
+                "",
+                "p = { at = \"holding:9\", type = \"u16\", scale_by = \"q\" }\nq = { at = \"holding:8\", type = \"string:2\" }",
+                "points.p.scale_by",
+            ),
+        ] {
+            let found = with(device, points);
+            let place = format!("device.press-7.{place}: ");
+            assert!(
+                found.len() == 1 && found[0].starts_with(&place),
+                "{device} {points}: {found:?}"
+            );
+        }
+        let unknown = with("snapshot = \"stat\"", "");
+        assert!(
+            unknown[0].ends_with("there are door force good_count state"),
+            "{unknown:?}"
+        );
+        let fine = "p = { at = \"holding:9\", type = \"u16\", exponent = \"sf\" }\nsf = { at = \"holding:8\", type = \"i16\" }";
+        let device = "snapshot = \"good_count\"\nheartbeat = { point = \"state\", within = \"5s\" }";
+        assert_eq!(with(device, fine), [""; 0]);
     }
 
     #[test]

@@ -16,21 +16,28 @@ pub struct DeviceSettings {
     pub equipment: String,
     pub poll: Period,
     pub template: Option<String>,
-    #[serde(default = "Within::highest")]
-    pub max_registers: Within<1, 125>,
-    #[serde(default = "Within::highest")]
-    pub max_bits: Within<1, 2000>,
-    #[serde(default = "default_max_gap")]
-    pub max_gap: u16,
-    #[serde(default = "Within::lowest")]
-    pub align: Within<1, 2>,
+    pub max_registers: Option<Within<1, 125>>,
+    pub max_bits: Option<Within<1, 2000>>,
+    pub max_gap: Option<u16>,
+    pub align: Option<Within<1, 2>>,
+    /// A point that changes for as long as the device is alive.
+    pub heartbeat: Option<Heartbeat>,
+    /// A point that the device counts up when it changes its values: they belong together if it is the same before and
+    /// after them.
+    pub snapshot: Option<String>,
     #[serde(default)]
     pub points: BTreeMap<String, PointSettings>,
 }
 
-fn default_max_gap() -> u16 {
-    8
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Heartbeat {
+    pub point: String,
+    /// Unchanged for longer than this, the device is not believed.
+    pub within: Period,
 }
+
+const MAX_GAP_DEFAULT: u16 = 8;
 
 /// A number with both its bounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -42,13 +49,8 @@ impl<const MIN: u16, const MAX: u16> Within<MIN, MAX> {
         self.0
     }
 
-    fn lowest() -> Self {
-        Self(MIN)
-    }
-
-    fn highest() -> Self {
-        Self(MAX)
-    }
+    const LOWEST: Self = Self(MIN);
+    const HIGHEST: Self = Self(MAX);
 }
 
 impl<const MIN: u16, const MAX: u16> TryFrom<i64> for Within<MIN, MAX> {
@@ -70,10 +72,10 @@ const POLL_MAX: Duration = Duration::from_hours(24);
 impl DeviceSettings {
     pub fn limits(&self) -> Limits {
         Limits {
-            max_registers: self.max_registers.get(),
-            max_bits: self.max_bits.get(),
-            max_gap: self.max_gap,
-            align: self.align.get(),
+            max_registers: self.max_registers.unwrap_or(Within::HIGHEST).get(),
+            max_bits: self.max_bits.unwrap_or(Within::HIGHEST).get(),
+            max_gap: self.max_gap.unwrap_or(MAX_GAP_DEFAULT),
+            align: self.align.unwrap_or(Within::LOWEST).get(),
         }
     }
 
@@ -101,10 +103,49 @@ impl DeviceSettings {
                 "there is nothing to read; write NAME = { at = \"holding:0\", type = \"u16\" }",
             );
         }
+        if self.heartbeat.as_ref().is_some_and(|beat| beat.within.0 < self.poll.0) {
+            let what = "the device is polled less often than its heart has to beat; give it a longer time";
+            found.push((at(&["heartbeat", "within"]), what.to_owned()));
+        }
+        found.extend(self.check_references());
         for (name, point) in &self.points {
             let of_point = point.check(self.limits());
             found.extend(below(&["points", name], of_point));
         }
         found
     }
+    /// Points that other settings speak of are there, and can be what they are taken for.
+    fn check_references(&self) -> Vec<Finding> {
+        let mut found = Vec::new();
+        let mut check = |path: &[&str], name: &str, is_scale: bool| {
+            let Some(point) = self.points.get(name) else {
+                let names: Vec<&str> = self.points.keys().map(String::as_str).collect();
+                found.push((
+                    at(path),
+                    format!("there is no point `{name}`; there are {}", names.join(" ")),
+                ));
+                return;
+            };
+            if is_scale && !(point.kind().is_number() && point.scaled_by().is_none()) {
+                let what = format!("`{name}` has to be a number that is not itself scaled by another point");
+                found.push((at(path), what));
+            }
+        };
+        if let Some(beat) = &self.heartbeat {
+            check(&["heartbeat", "point"], &beat.point, false);
+        }
+        if let Some(sequence) = &self.snapshot {
+            check(&["snapshot"], sequence, false);
+        }
+        for (name, point) in &self.points {
+            if let Some((key, other)) = point.scaled_by() {
+                check(&["points", name, key], other, true);
+            }
+        }
+        found
+    }
+}
+
+fn at(path: &[&str]) -> Vec<String> {
+    path.iter().map(ToString::to_string).collect()
 }

@@ -1,12 +1,13 @@
 //! One point of a device: where it lies, how its registers are understood, and what it means.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::Deserialize;
 
 use super::Finding;
 use crate::record::Role;
-use crate::source::modbus::address::{At, Order, Type};
+use crate::source::modbus::address::{At, Bits, Order, Type};
 use crate::source::modbus::plan::{Limits, Span};
 
 #[derive(Debug, Clone, Deserialize)]
@@ -25,14 +26,56 @@ pub struct PointSettings {
     pub scale: Option<f64>,
     pub offset: Option<f64>,
     pub deadband: Option<f64>,
-    /// The raw value by which the device says that it has none.
-    pub invalid: Option<i64>,
+    /// The raw values by which the device says that it has none.
+    #[serde(default)]
+    pub invalid: Marks,
+    /// Another point of the device: this one is multiplied by its value.
+    pub scale_by: Option<String>,
+    /// Another point of the device: this one is multiplied by ten to the power of its value.
+    pub exponent: Option<String>,
 }
 
+/// One mark for no value, or several.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(untagged, expecting = "a mark for no value is a number, or a list of numbers")]
+pub enum Marks {
+    #[default]
+    None,
+    One(Mark),
+    Several(Vec<Mark>),
+}
+
+impl Marks {
+    pub fn all(&self) -> &[Mark] {
+        match self {
+            Self::None => &[],
+            Self::One(mark) => std::slice::from_ref(mark),
+            Self::Several(marks) => marks,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(untagged)]
+pub enum Mark {
+    /// Of whole numbers the bits, so that 0x8000 can be written for an `i16` too.
+    Whole(i64),
+    Float(f64),
+}
+
+const STATE_AS_IT_IS: &str = "a state is taken as the device gives it; name its raw values in `map`";
+
 impl PointSettings {
-    /// The type that is meant: a bit needs not be called one.
+    /// The type that is meant: bits need not be called what they are.
     pub fn kind(&self) -> Type {
-        self.kind.unwrap_or(Type::Bool)
+        let is_field = self.at.bits.is_some_and(|bits| !bits.is_single());
+        self.kind.unwrap_or(if is_field { Type::U16 } else { Type::Bool })
+    }
+
+    /// The other point that this one is multiplied by, and the setting that names it.
+    pub fn scaled_by(&self) -> Option<(&'static str, &String)> {
+        let times = self.scale_by.as_ref().map(|other| ("scale_by", other));
+        times.or_else(|| self.exponent.as_ref().map(|other| ("exponent", other)))
     }
 
     pub fn span(&self) -> Span {
@@ -42,7 +85,7 @@ impl PointSettings {
             count: if self.at.area.has_bits() {
                 1
             } else {
-                self.kind().registers()
+                self.kind().registers_in(self.order)
             },
         }
     }
@@ -56,11 +99,16 @@ impl PointSettings {
     }
 
     fn check_place(&self, limits: Limits) -> Option<(&'static str, String)> {
-        let is_bit = self.at.area.has_bits() || self.at.bit.is_some();
+        let is_field = self.at.bits.is_some_and(|bits| !bits.is_single());
+        let is_bit = self.at.area.has_bits() || self.at.bits.is_some_and(Bits::is_single);
         let (kind, span) = (self.kind(), self.span());
         match self.kind {
-            None if !is_bit => {
+            None if !is_bit && !is_field => {
                 return Some(("type", "a register needs a type, such as \"u16\" or \"f32\"".to_owned()));
+            }
+            Some(kind) if is_field && kind != Type::U16 => {
+                let what = format!("{} is a whole number, which is a u16 and not a {kind}", self.at);
+                return Some(("type", what));
             }
             Some(Type::Bool) if !is_bit => {
                 let what = format!("say which bit of the register: \"{}.0\" to \"{}.15\"", self.at, self.at);
@@ -114,11 +162,7 @@ impl PointSettings {
         find(is_count && !is_number, "role", "a count is a number");
         for (key, factor) in [("scale", self.scale), ("offset", self.offset)] {
             find(factor.is_some() && !is_number, key, "only numbers are scaled");
-            find(
-                factor.is_some() && is_number && is_state,
-                key,
-                "a state is taken as the device gives it; name its raw values in `map`",
-            );
+            find(factor.is_some() && is_number && is_state, key, STATE_AS_IT_IS);
             find(
                 factor.is_some_and(|f| !f.is_finite()),
                 key,
@@ -140,15 +184,23 @@ impl PointSettings {
             "deadband",
             "a deadband is 0 or more",
         );
+        let marks = self.invalid.all();
         find(
-            self.invalid.is_some() && !is_number,
+            !marks.is_empty() && !is_number,
             "invalid",
             "only numbers have a mark for no value",
         );
+        if let Some(mark) = marks.iter().find(|mark| is_number && !mark.fits(kind)) {
+            find(true, "invalid", &format!("{mark} is never met in a {kind}"));
+        }
+        if let Some((key, _)) = self.scaled_by() {
+            find(!is_number, key, "only numbers are scaled");
+            find(is_number && is_state, key, STATE_AS_IT_IS);
+        }
         find(
-            !self.fits_marker(),
-            "invalid",
-            &format!("this mark does not fit into a {kind}, so it would never be met"),
+            self.scale_by.is_some() && self.exponent.is_some(),
+            "exponent",
+            "a point is scaled by one other point; leave out `scale_by` or `exponent`",
         );
         let unmatched = self
             .map
@@ -163,15 +215,25 @@ impl PointSettings {
         }
         found
     }
+}
 
-    fn fits_marker(&self) -> bool {
-        let width_bits = 16 * u32::from(self.kind().registers());
-        self.invalid.is_none_or(|marker| {
-            let marker = i128::from(marker);
-            !self.kind().is_number()
-                || width_bits >= 64
-                || (-(1 << (width_bits - 1))..1 << width_bits).contains(&marker)
-        })
+impl Mark {
+    fn fits(self, kind: Type) -> bool {
+        let width_bits = 16 * u32::from(kind.registers());
+        match self {
+            Self::Float(number) => kind.is_float() && number.is_finite(),
+            Self::Whole(_) if kind.is_float() || width_bits >= 64 => true,
+            Self::Whole(number) => (-(1 << (width_bits - 1))..1 << width_bits).contains(&i128::from(number)),
+        }
+    }
+}
+
+impl fmt::Display for Mark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Whole(number) => number.fmt(f),
+            Self::Float(number) => number.fmt(f),
+        }
     }
 }
 
@@ -225,6 +287,19 @@ mod tests {
             (r#"at = "holding:0", type = "u16", invalid = 65536"#, "invalid"),
             (r#"at = "holding:0", type = "i16", invalid = -32769"#, "invalid"),
             (r#"at = "coil:0", invalid = 1"#, "invalid"),
+            (
+                r#"at = "holding:0", type = "u16", invalid = [0xFFFF, -40000]"#,
+                "invalid",
+            ),
+            (r#"at = "holding:0", type = "u16", invalid = 0.5"#, "invalid"),
+            (r#"at = "holding:0", type = "f32", invalid = nan"#, "invalid"),
+            (r#"at = "holding:0.4..7", type = "i16""#, "type"),
+            (r#"at = "holding:0", type = "string:4", exponent = "x""#, "exponent"),
+            (
+                r#"at = "holding:0", type = "u16", exponent = "x", scale_by = "y""#,
+                "exponent",
+            ),
+            (r#"at = "holding:0", type = "string:126", order = "upper""#, "at"),
         ] {
             let found = found(point);
             let place = format!("{key}: ");
@@ -234,6 +309,9 @@ mod tests {
             r#"at = "holding:0", type = "u16", invalid = 0xFFFF"#,
             r#"at = "holding:0.1", type = "bool", role = "state", map = { true = "running" }"#,
             r#"at = "holding:65532", type = "u64", order = "CDAB""#,
+            r#"at = "holding:0", type = "u16", invalid = [0xFFFF, 0x8000]"#,
+            r#"at = "holding:0", type = "f32", invalid = [-9999, 1e20]"#,
+            r#"at = "holding:0.4..7", role = "state", map = { 3 = "running" }"#,
         ] {
             assert_eq!(found(point), [""; 0], "{point}");
         }
