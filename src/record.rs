@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::clock::Zone;
+use crate::scaling::Scaling;
 
 /// An instant; written as RFC 3339 with the plant's offset and milliseconds.
 pub type Timestamp = DateTime<Utc>;
@@ -235,6 +236,19 @@ pub struct PointDef {
     pub map: Vec<(String, String)>,
     /// A change up to this much is not reported; 0 reports every change; absent reports every reading.
     pub deadband: Option<f64>,
+    /// Of a register that counts up: what is told of it is a total that outlives its rollovers and resets.
+    pub counter: Option<CounterDef>,
+}
+
+/// How a machine's own counter behaves.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct CounterDef {
+    /// The first number that it cannot hold: it goes on with 0.
+    pub rolls_over_at: Option<u64>,
+    /// What counts faster was not counted: the counter was set.
+    pub max_per_second: f64,
+    /// Of the total; what comes from the machine is not scaled yet.
+    pub scaling: Option<Scaling>,
 }
 
 /// One point of one reading: a value, or the reason why there is none.
@@ -374,6 +388,9 @@ pub struct PointStatus<'a> {
     pub unit: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<&'a str>,
+    /// Of a total: what the machine's own counter holds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub raw: Option<u64>,
     /// Of a stale value: when it was last read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source_time: Option<String>,

@@ -242,6 +242,9 @@ pub struct PointView {
     pub quality: Quality,
     pub unit: Option<String>,
     pub reason: Option<String>,
+    /// Of a total: what the machine's own counter holds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub raw: Option<u64>,
     /// When the value was read at its source.
     pub source_time: Option<Timestamp>,
 }

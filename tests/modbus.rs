@@ -124,13 +124,13 @@ fn is_rising(values: &[u64]) -> bool {
 }
 
 /// The pymodbus device, killed when the test ends.
-struct Foreign {
+pub struct Foreign {
     process: Child,
-    port: u16,
+    pub port: u16,
 }
 
 impl Foreign {
-    fn start() -> Self {
+    pub fn start() -> Self {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/park/modbus_server.py");
         let mut process = Command::new("python3")
             .arg(script)

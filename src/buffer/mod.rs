@@ -91,6 +91,8 @@ pub struct Commit {
     pub records: Vec<Record>,
     /// An empty value forgets the state of that name.
     pub states: States,
+    /// Nobody stands and waits for the states: they go with telemetry.
+    pub is_patient: bool,
     pub receipts: Vec<(Receipt, Option<Feedback>)>,
     /// Done once the disk has it, before the receipts are answered: what screens may only show then.
     pub afterwards: Vec<Box<dyn FnOnce() + Send>>,
@@ -117,7 +119,7 @@ impl Commit {
 
     /// Whether someone stands and waits for the answer.
     fn is_urgent(&self) -> bool {
-        !self.states.is_empty() || self.records.iter().any(|r| r.kind.lane() == Lane::Report)
+        !(self.states.is_empty() || self.is_patient) || self.records.iter().any(|r| r.kind.lane() == Lane::Report)
     }
 }
 

@@ -246,6 +246,7 @@ pub(super) fn lower_topics(broker: &str, section: &Mqtt, check: &mut Check) -> V
                 role: point.role,
                 map: point.map.clone().into_iter().collect(),
                 deadband: point.deadband,
+                counter: None,
             };
             (
                 point.at.as_ref().map(|at| at.0.clone()).unwrap_or_default(),

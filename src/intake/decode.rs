@@ -287,6 +287,7 @@ mod tests {
                 role: None,
                 map: Vec::new(),
                 deadband: None,
+                counter: None,
             })
         };
         TopicRule {

@@ -2,14 +2,18 @@
 //!
 //! A reading becomes one `EQUIPMENT_STATUS`. Points with a deadband are left out while they stay within it; a reading
 //! without any point left makes no record. A change of quality is always told. Silence makes what was good stale.
+//!
+//! A point that is a counter is told as its total. The totals are the only thing here that outlives the process: they are
+//! kept as a state of the buffer, written with the record that tells them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::counter::Counter;
 use crate::clock::Zone;
 use crate::record::{
-    EquipmentStatus, Fault, PointDef, PointReading, PointStatus, Points, Quality, Role, Timestamp, Value,
+    CounterDef, EquipmentStatus, Fault, PointDef, PointReading, PointStatus, Points, Quality, Role, Timestamp, Value,
 };
 use crate::status::{EquipmentView, PointView, Status};
 
@@ -34,7 +38,13 @@ struct Tracked {
     state_since: Option<Timestamp>,
     last_heard: Option<Timestamp>,
     points: HashMap<String, Last>,
+    counters: Counters,
+    /// Something was counted that is not in the state that was last given out.
+    has_counted: bool,
 }
+
+/// The counters of an equipment by point, as they are kept.
+pub type Counters = BTreeMap<String, Counter>;
 
 /// What was last known of a point, and what of it was last told.
 #[derive(Debug, Clone)]
@@ -43,6 +53,8 @@ struct Last {
     value: Option<Value>,
     quality: Quality,
     reason: Option<String>,
+    /// Of a total: what the machine's own counter holds.
+    raw: Option<u64>,
     /// When the value was read.
     read_at: Option<Timestamp>,
     told: Option<(Option<Value>, Quality)>,
@@ -118,6 +130,26 @@ impl Tracker {
         Some(record(&tracked.status_of(equipment, &due, self.zone, source_time)))
     }
 
+    /// The counters of an equipment as they are now, if they are not kept as such.
+    pub fn counted(&mut self, equipment: &Arc<str>) -> Option<&Counters> {
+        let tracked = self.equipment.get_mut(equipment)?;
+        std::mem::take(&mut tracked.has_counted).then_some(&tracked.counters)
+    }
+
+    /// Takes the counters of all equipment back to what was kept.
+    pub fn restore_counters(&mut self, mut kept: HashMap<String, Counters>) {
+        for (code, tracked) in &mut self.equipment {
+            tracked.counters = kept.remove(&**code).unwrap_or_default();
+        }
+        for (code, counters) in kept {
+            let tracked = Tracked {
+                counters,
+                ..Tracked::default()
+            };
+            self.equipment.insert(code.into(), tracked);
+        }
+    }
+
     /// Forgets what was told: what the disk refused has to be told again.
     pub fn tell_anew(&mut self) {
         for last in self
@@ -171,18 +203,26 @@ impl Tracked {
                 value: None,
                 quality: Quality::Bad,
                 reason: None,
+                raw: None,
                 read_at: None,
                 told: None,
             };
             self.points.insert(def.name.clone(), nothing);
         }
+        let read = point.value.and_then(|value| match &def.counter {
+            Some(counter) => self.count(&def.name, counter, &value, at),
+            None => Ok(Read::plain(value)),
+        });
         let Some(last) = self.points.get_mut(&def.name) else {
             return false;
         };
-        match point.value {
-            Ok(value) => {
+        let mut has_news = false;
+        match read {
+            Ok(Read { value, raw, note }) => {
                 let state = (def.role == Some(Role::State)).then(|| state_name(&def, &value));
-                (last.value, last.quality, last.reason, last.read_at) = (Some(value), Quality::Good, None, Some(at));
+                has_news = note.is_some();
+                (last.value, last.raw, last.quality) = (Some(value), raw, Quality::Good);
+                (last.reason, last.read_at) = (note.map(str::to_owned), Some(at));
                 if let Some(state) = state {
                     self.set_state(Some(state), at);
                 }
@@ -197,17 +237,44 @@ impl Tracked {
                 last.reason = Some(reason.to_owned());
             }
             Err(Fault::Invalid(reason)) => {
-                (last.value, last.quality, last.reason) = (None, Quality::Bad, Some(reason));
+                (last.value, last.raw) = (None, None);
+                (last.quality, last.reason) = (Quality::Bad, Some(reason));
             }
         }
         let Some(last) = self.points.get_mut(&def.name) else {
             return false;
         };
-        let is_due = last.is_due();
+        let is_due = has_news || last.is_due();
         if is_due && def.deadband.is_some() {
             last.told = Some((last.value.clone(), last.quality));
         }
         is_due
+    }
+
+    /// Takes in what a machine's own counter holds.
+    fn count(&mut self, point: &str, def: &CounterDef, value: &Value, at: Timestamp) -> Result<Read, Fault> {
+        let &Value::Uint(raw) = value else {
+            return Err(Fault::Invalid("a counter holds a whole number".to_owned()));
+        };
+        let (total, note) = if let Some(counter) = self.counters.get_mut(point) {
+            self.has_counted |= counter.raw != raw;
+            let note = counter.count(raw, at, def);
+            (counter.total, note)
+        } else {
+            self.counters.insert(point.to_owned(), Counter::starting_at(raw, at));
+            self.has_counted = true;
+            (raw, None)
+        };
+        let total = Value::Uint(total);
+        let value = match (&def.scaling, total.as_f64()) {
+            (Some(scaling), Some(number)) => Value::Float(scaling.apply(number)),
+            _ => total,
+        };
+        Ok(Read {
+            value,
+            raw: Some(raw),
+            note,
+        })
     }
 
     fn status_of<'a>(
@@ -225,6 +292,7 @@ impl Tracked {
                 quality: last.quality,
                 unit: last.def.unit.as_deref(),
                 reason: last.reason.as_deref(),
+                raw: last.raw,
                 source_time: last.read_at.filter(|_| is_stale).map(|at| zone.rfc3339(at)),
             };
             Some((*name, status))
@@ -260,12 +328,30 @@ impl Tracked {
                     point.value.clone_from(&last.value);
                     point.quality = last.quality;
                     point.reason.clone_from(&last.reason);
+                    point.raw = last.raw;
                     point.source_time = last.read_at;
                 } else {
                     view.points.insert(name.to_owned(), last.view());
                 }
             }
         });
+    }
+}
+
+/// What a point says, with what is to be told beside it.
+struct Read {
+    value: Value,
+    raw: Option<u64>,
+    note: Option<&'static str>,
+}
+
+impl Read {
+    fn plain(value: Value) -> Self {
+        Self {
+            value,
+            raw: None,
+            note: None,
+        }
     }
 }
 
@@ -276,6 +362,7 @@ impl Last {
             quality: self.quality,
             unit: self.def.unit.clone(),
             reason: self.reason.clone(),
+            raw: self.raw,
             source_time: self.read_at,
         }
     }
@@ -314,119 +401,4 @@ fn state_name(def: &PointDef, value: &Value) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use chrono::TimeDelta;
-
-    fn point(name: &str, deadband: Option<f64>, role: Option<Role>) -> Arc<PointDef> {
-        let map = vec![
-            ("RUN".to_owned(), "running".to_owned()),
-            ("1".to_owned(), "running".to_owned()),
-        ];
-        Arc::new(PointDef {
-            name: name.to_owned(),
-            unit: Some("°C".into()),
-            role,
-            map,
-            deadband,
-        })
-    }
-
-    struct Bench {
-        tracker: Tracker,
-        now: Timestamp,
-        status: Status,
-    }
-
-    impl Bench {
-        fn new(offline_after: Option<Duration>) -> Self {
-            let status = Status::default();
-            let settings = EquipmentSettings {
-                offline_after,
-                ..EquipmentSettings::default()
-            };
-            let settings = HashMap::from([("P7".to_owned(), settings)]);
-            Self {
-                tracker: Tracker::new(Zone::UTC, status.clone(), &settings),
-                now: Timestamp::UNIX_EPOCH,
-                status,
-            }
-        }
-
-        fn hear(&mut self, def: &Arc<PointDef>, value: Result<Value, Fault>) -> Option<serde_json::Value> {
-            self.now += TimeDelta::seconds(1);
-            let points = vec![PointReading {
-                def: Arc::clone(def),
-                value,
-            }];
-            self.tracker
-                .heard(&"P7".into(), points, &"mqtt/x".into(), self.now, self.now, |status| {
-                    serde_json::to_value(status).expect("encodes")
-                })
-        }
-    }
-
-    #[test]
-    fn a_deadband_thins_out_and_a_change_of_quality_is_always_told() {
-        let mut bench = Bench::new(None);
-        let def = point("t", Some(0.5), None);
-        assert!(bench.hear(&def, Ok(Value::Float(20.0))).is_some());
-        assert!(bench.hear(&def, Ok(Value::Float(20.4))).is_none());
-        assert!(
-            bench.hear(&def, Ok(Value::Float(20.5))).is_none(),
-            "within the band of what was told, not of the last"
-        );
-        assert!(bench.hear(&def, Ok(Value::Float(20.6))).is_some());
-        let stale = bench.hear(&def, Err(Fault::Silent("timeout"))).expect("told");
-        assert_eq!(stale["points"]["t"]["quality"], "stale");
-        assert_eq!(stale["points"]["t"]["value"], 20.6);
-        assert_eq!(stale["points"]["t"]["source_time"], "1970-01-01T00:00:04.000+00:00");
-        assert!(bench.hear(&def, Err(Fault::Silent("timeout"))).is_none());
-        let bad = bench.hear(&def, Err(Fault::Invalid("null".into()))).expect("told");
-        assert_eq!(bad["points"]["t"]["value"], serde_json::Value::Null);
-        assert_eq!(bad["points"]["t"]["reason"], "null");
-    }
-
-    #[test]
-    fn without_a_deadband_every_reading_is_told() {
-        let mut bench = Bench::new(None);
-        let def = point("n", None, None);
-        assert!(bench.hear(&def, Ok(Value::Int(1))).is_some());
-        assert!(bench.hear(&def, Ok(Value::Int(1))).is_some());
-    }
-
-    #[test]
-    fn a_point_that_was_never_read_is_bad_not_stale() {
-        let mut bench = Bench::new(None);
-        let told = bench
-            .hear(&point("n", None, None), Err(Fault::Silent("connection refused")))
-            .expect("told");
-        assert_eq!(told["points"]["n"]["quality"], "bad");
-        assert_eq!(told["points"]["n"]["value"], serde_json::Value::Null);
-    }
-
-    #[test]
-    fn states_are_mapped_or_shown_raw_and_silence_is_offline() {
-        let mut bench = Bench::new(Some(Duration::from_secs(10)));
-        let def = point("state", Some(0.0), Some(Role::State));
-        assert_eq!(
-            bench.hear(&def, Ok(Value::Text("RUN".into()))).expect("told")["state"],
-            "running"
-        );
-        assert_eq!(
-            bench.hear(&def, Ok(Value::Text("ODD".into()))).expect("told")["state"],
-            "ODD"
-        );
-        assert_eq!(bench.hear(&def, Ok(Value::Int(1))).expect("told")["state"], "running");
-        let later = bench.now + TimeDelta::seconds(11);
-        let told = bench
-            .tracker
-            .silent(later, |status| serde_json::to_value(status).expect("encodes"));
-        assert_eq!(told.len(), 1);
-        assert_eq!(told[0]["state"], "offline");
-        assert_eq!(told[0]["points"]["state"]["quality"], "stale");
-        assert!(bench.tracker.silent(later, |_| ()).is_empty(), "told once");
-        assert_eq!(bench.status.equipment()["P7"].state.as_deref(), Some("offline"));
-        assert_eq!(bench.hear(&def, Ok(Value::Int(1))).expect("told")["state"], "running");
-    }
-}
+mod tests;

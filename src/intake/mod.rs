@@ -5,6 +5,7 @@
 //! `Commit::generation`), and the state is taken back to what is on disk before the next reading is judged.
 
 pub mod barcode;
+pub mod counter;
 pub mod decode;
 pub mod equipment;
 pub mod repeats;
@@ -93,6 +94,8 @@ pub struct Intake {
 
 /// How long telemetry may keep the intake from the next scan when the disk is slow.
 const TELEMETRY_WAIT: Duration = Duration::from_secs(1);
+/// Name of the states that hold the counters of an equipment.
+const COUNTERS: &str = "counters/";
 /// Topics remembered with their rule.
 const ROUTES_MAX: usize = 10_000;
 
@@ -139,6 +142,11 @@ impl Intake {
                 Some((name.strip_prefix("tally/")?.to_owned(), tally))
             })
             .collect();
+        let counters = states.iter().filter_map(|(name, value)| {
+            let equipment = name.strip_prefix(COUNTERS)?.to_owned();
+            Some((equipment, serde_json::from_slice(value).ok()?))
+        });
+        self.tracker.restore_counters(counters.collect());
         let names: Vec<String> = self.settings.stations.keys().cloned().collect();
         for name in names {
             let kept = read(&format!("station/{name}")).and_then(|v| serde_json::from_slice::<Dialogue>(v).ok());
@@ -225,13 +233,16 @@ impl Intake {
     ) -> Verdict {
         let zone = self.settings.zone;
         let encode = |status: &EquipmentStatus| encode_status(status, id, at, zone, source);
-        match self.tracker.heard(equipment, points, source, source_time, at, encode) {
-            Some(records) => Verdict::Accepted(Box::new(Accepted {
-                records,
-                ..Accepted::default()
-            })),
-            None => Verdict::Nothing,
-        }
+        let Some(records) = self.tracker.heard(equipment, points, source, source_time, at, encode) else {
+            return Verdict::Nothing;
+        };
+        let counters = self.tracker.counted(equipment);
+        let states = counters.map(|counters| (format!("{COUNTERS}{equipment}"), to_state(counters)));
+        Verdict::Accepted(Box::new(Accepted {
+            records,
+            states: states.into_iter().collect(),
+            ..Accepted::default()
+        }))
     }
 
     fn scan(&mut self, station: &str, frame: &Frame, at: Timestamp) -> Verdict {
@@ -455,6 +466,7 @@ impl Intake {
             };
             let mut patient = Commit {
                 generation,
+                is_patient: true,
                 ..Commit::default()
             };
             if is_tick {

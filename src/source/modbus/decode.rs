@@ -43,7 +43,8 @@ impl Decoder {
             bits: settings.at.bits,
             order: Order::of_bytes(settings.order),
             spread,
-            scaling: Scaling::new(settings.scale.unwrap_or(1.0), settings.offset.unwrap_or(0.0)),
+            // What a counter holds is counted first and scaled then.
+            scaling: settings.scaling().filter(|_| settings.counter.is_none()),
             invalid: settings.invalid.all().to_vec(),
         }
     }

@@ -194,6 +194,7 @@ impl Point {
                 role: point.role,
                 map: point.map.clone().into_iter().collect(),
                 deadband: point.deadband,
+                counter: point.counter(),
             }),
             decoder: Decoder::new(point),
             place,

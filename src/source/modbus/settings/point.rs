@@ -6,7 +6,8 @@ use std::fmt;
 use serde::Deserialize;
 
 use super::Finding;
-use crate::record::Role;
+use crate::record::{CounterDef, Role};
+use crate::scaling::Scaling;
 use crate::source::modbus::address::{At, Bits, Order, Type};
 use crate::source::modbus::plan::{Limits, Span};
 
@@ -33,6 +34,23 @@ pub struct PointSettings {
     pub scale_by: Option<String>,
     /// Another point of the device: this one is multiplied by ten to the power of its value.
     pub exponent: Option<String>,
+    /// The point counts up: its total is told, over rollovers and resets.
+    pub counter: Option<CounterSettings>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CounterSettings {
+    /// In steps of the register.
+    pub max_rate: MaxRate,
+    /// Where that is not at the width of the register.
+    pub rolls_over_at: Option<u64>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MaxRate {
+    pub per_second: f64,
 }
 
 /// One mark for no value, or several.
@@ -72,6 +90,30 @@ impl PointSettings {
         self.kind.unwrap_or(if is_field { Type::U16 } else { Type::Bool })
     }
 
+    pub fn scaling(&self) -> Option<Scaling> {
+        Scaling::new(self.scale.unwrap_or(1.0), self.offset.unwrap_or(0.0))
+    }
+
+    pub fn counter(&self) -> Option<CounterDef> {
+        self.counter.as_ref().map(|counter| CounterDef {
+            rolls_over_at: counter.rolls_over_at.or_else(|| self.numbers()),
+            max_per_second: counter.max_rate.per_second,
+            scaling: self.scaling(),
+        })
+    }
+
+    /// How many different numbers the point can hold, if it is unsigned and they can be counted.
+    fn numbers(&self) -> Option<u64> {
+        match (self.kind(), self.at.bits) {
+            (Type::U16, Some(bits)) => Some(bits.of(u64::MAX) + 1),
+            (Type::U16, None) => Some(1 << 16),
+            (Type::U32, _) => Some(1 << 32),
+            (Type::Bcd16, _) => Some(10_000),
+            (Type::Bcd32, _) => Some(100_000_000),
+            _ => None,
+        }
+    }
+
     /// The other point that this one is multiplied by, and the setting that names it.
     pub fn scaled_by(&self) -> Option<(&'static str, &String)> {
         let times = self.scale_by.as_ref().map(|other| ("scale_by", other));
@@ -94,6 +136,7 @@ impl PointSettings {
         self.check_place(limits)
             .into_iter()
             .chain(self.check_meaning())
+            .chain(self.check_counter())
             .map(|(key, what)| (vec![key.to_owned()], what))
             .collect()
     }
@@ -217,6 +260,30 @@ impl PointSettings {
     }
 }
 
+impl PointSettings {
+    fn check_counter(&self) -> Option<(&'static str, String)> {
+        let counter = self.counter.as_ref()?;
+        let kind = self.kind();
+        let rate = counter.max_rate.per_second;
+        let what = if !matches!(kind, Type::U16 | Type::U32 | Type::U64 | Type::Bcd16 | Type::Bcd32) {
+            format!("a {kind} does not count up as a counter does; write the unsigned type of its registers")
+        } else if !rate.is_finite() || rate <= 0.0 {
+            "a counter that counts has a rate above 0".to_owned()
+        } else if self.scaled_by().is_some() {
+            "a total cannot be scaled by another point, which may change while it grows".to_owned()
+        } else if self.role == Some(Role::State) {
+            "a state does not count".to_owned()
+        } else if let (Some(end), Some(numbers)) = (counter.rolls_over_at, self.numbers())
+            && !(2..=numbers).contains(&end)
+        {
+            format!("a {kind} rolls over at {numbers} at the latest")
+        } else {
+            return None;
+        };
+        Some(("counter", what))
+    }
+}
+
 impl Mark {
     fn fits(self, kind: Type) -> bool {
         let width_bits = 16 * u32::from(kind.registers());
@@ -294,6 +361,26 @@ mod tests {
             (r#"at = "holding:0", type = "u16", invalid = 0.5"#, "invalid"),
             (r#"at = "holding:0", type = "f32", invalid = nan"#, "invalid"),
             (r#"at = "holding:0.4..7", type = "i16""#, "type"),
+            (
+                r#"at = "holding:0", type = "i16", counter = { max_rate = { per_second = 1 } }"#,
+                "counter",
+            ),
+            (
+                r#"at = "holding:0", type = "f32", counter = { max_rate = { per_second = 1 } }"#,
+                "counter",
+            ),
+            (
+                r#"at = "holding:0", type = "u16", counter = { max_rate = { per_second = 0 } }"#,
+                "counter",
+            ),
+            (
+                r#"at = "holding:0", type = "u16", counter = { max_rate = { per_second = 1 }, rolls_over_at = 65537 }"#,
+                "counter",
+            ),
+            (
+                r#"at = "holding:0", type = "u16", exponent = "x", counter = { max_rate = { per_second = 1 } }"#,
+                "counter",
+            ),
             (r#"at = "holding:0", type = "string:4", exponent = "x""#, "exponent"),
             (
                 r#"at = "holding:0", type = "u16", exponent = "x", scale_by = "y""#,
@@ -314,6 +401,23 @@ mod tests {
             r#"at = "holding:0.4..7", role = "state", map = { 3 = "running" }"#,
         ] {
             assert_eq!(found(point), [""; 0], "{point}");
+        }
+    }
+
+    #[test]
+    fn counters_roll_over_where_their_registers_end() {
+        for (point, rolls_over_at) in [
+            (r#"at = "holding:0", type = "u16""#, Some(65_536)),
+            (r#"at = "holding:0", type = "u32""#, Some(4_294_967_296)),
+            (r#"at = "holding:0", type = "u64""#, None),
+            (r#"at = "holding:0", type = "bcd32""#, Some(100_000_000)),
+            (r#"at = "holding:0.4..7""#, Some(16)),
+        ] {
+            let written = format!("p = {{ {point}, counter = {{ max_rate = {{ per_second = 2 }} }} }}");
+            let points: BTreeMap<String, PointSettings> = toml::from_str(&written).expect("well-formed settings");
+            assert_eq!(points["p"].check(LIMITS), [], "{point}");
+            let counter = points["p"].counter().expect("a counter");
+            assert_eq!(counter.rolls_over_at, rolls_over_at, "{point}");
         }
     }
 }

@@ -1,0 +1,168 @@
+//! The live picture of an equipment, reading by reading.
+
+use super::*;
+use chrono::TimeDelta;
+
+fn point(name: &str, deadband: Option<f64>, role: Option<Role>) -> Arc<PointDef> {
+    let map = vec![
+        ("RUN".to_owned(), "running".to_owned()),
+        ("1".to_owned(), "running".to_owned()),
+    ];
+    Arc::new(PointDef {
+        name: name.to_owned(),
+        unit: Some("°C".into()),
+        role,
+        map,
+        deadband,
+        counter: None,
+    })
+}
+
+struct Bench {
+    tracker: Tracker,
+    now: Timestamp,
+    status: Status,
+}
+
+impl Bench {
+    fn new(offline_after: Option<Duration>) -> Self {
+        let status = Status::default();
+        let settings = EquipmentSettings {
+            offline_after,
+            ..EquipmentSettings::default()
+        };
+        let settings = HashMap::from([("P7".to_owned(), settings)]);
+        Self {
+            tracker: Tracker::new(Zone::UTC, status.clone(), &settings),
+            now: Timestamp::UNIX_EPOCH,
+            status,
+        }
+    }
+
+    fn hear(&mut self, def: &Arc<PointDef>, value: Result<Value, Fault>) -> Option<serde_json::Value> {
+        self.now += TimeDelta::seconds(1);
+        let points = vec![PointReading {
+            def: Arc::clone(def),
+            value,
+        }];
+        self.tracker
+            .heard(&"P7".into(), points, &"mqtt/x".into(), self.now, self.now, |status| {
+                serde_json::to_value(status).expect("encodes")
+            })
+    }
+}
+
+#[test]
+fn a_deadband_thins_out_and_a_change_of_quality_is_always_told() {
+    let mut bench = Bench::new(None);
+    let def = point("t", Some(0.5), None);
+    assert!(bench.hear(&def, Ok(Value::Float(20.0))).is_some());
+    assert!(bench.hear(&def, Ok(Value::Float(20.4))).is_none());
+    assert!(
+        bench.hear(&def, Ok(Value::Float(20.5))).is_none(),
+        "within the band of what was told, not of the last"
+    );
+    assert!(bench.hear(&def, Ok(Value::Float(20.6))).is_some());
+    let stale = bench.hear(&def, Err(Fault::Silent("timeout"))).expect("told");
+    assert_eq!(stale["points"]["t"]["quality"], "stale");
+    assert_eq!(stale["points"]["t"]["value"], 20.6);
+    assert_eq!(stale["points"]["t"]["source_time"], "1970-01-01T00:00:04.000+00:00");
+    assert!(bench.hear(&def, Err(Fault::Silent("timeout"))).is_none());
+    let bad = bench.hear(&def, Err(Fault::Invalid("null".into()))).expect("told");
+    assert_eq!(bad["points"]["t"]["value"], serde_json::Value::Null);
+    assert_eq!(bad["points"]["t"]["reason"], "null");
+}
+
+#[test]
+fn without_a_deadband_every_reading_is_told() {
+    let mut bench = Bench::new(None);
+    let def = point("n", None, None);
+    assert!(bench.hear(&def, Ok(Value::Int(1))).is_some());
+    assert!(bench.hear(&def, Ok(Value::Int(1))).is_some());
+}
+
+#[test]
+fn a_point_that_was_never_read_is_bad_not_stale() {
+    let mut bench = Bench::new(None);
+    let told = bench
+        .hear(&point("n", None, None), Err(Fault::Silent("connection refused")))
+        .expect("told");
+    assert_eq!(told["points"]["n"]["quality"], "bad");
+    assert_eq!(told["points"]["n"]["value"], serde_json::Value::Null);
+}
+
+#[test]
+fn states_are_mapped_or_shown_raw_and_silence_is_offline() {
+    let mut bench = Bench::new(Some(Duration::from_secs(10)));
+    let def = point("state", Some(0.0), Some(Role::State));
+    assert_eq!(
+        bench.hear(&def, Ok(Value::Text("RUN".into()))).expect("told")["state"],
+        "running"
+    );
+    assert_eq!(
+        bench.hear(&def, Ok(Value::Text("ODD".into()))).expect("told")["state"],
+        "ODD"
+    );
+    assert_eq!(bench.hear(&def, Ok(Value::Int(1))).expect("told")["state"], "running");
+    let later = bench.now + TimeDelta::seconds(11);
+    let told = bench
+        .tracker
+        .silent(later, |status| serde_json::to_value(status).expect("encodes"));
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0]["state"], "offline");
+    assert_eq!(told[0]["points"]["state"]["quality"], "stale");
+    assert!(bench.tracker.silent(later, |_| ()).is_empty(), "told once");
+    assert_eq!(bench.status.equipment()["P7"].state.as_deref(), Some("offline"));
+    assert_eq!(bench.hear(&def, Ok(Value::Int(1))).expect("told")["state"], "running");
+}
+
+fn counter(deadband: Option<f64>) -> Arc<PointDef> {
+    Arc::new(PointDef {
+        counter: Some(CounterDef {
+            rolls_over_at: Some(65_536),
+            max_per_second: 10.0,
+            scaling: crate::scaling::Scaling::new(0.1, 0.0),
+        }),
+        ..PointDef::clone(&point("good", deadband, Some(Role::GoodCount)))
+    })
+}
+
+#[test]
+fn a_counter_is_told_as_its_total_with_what_the_machine_shows_beside_it() {
+    let mut bench = Bench::new(None);
+    let def = counter(Some(5.0));
+    let told = bench.hear(&def, Ok(Value::Uint(65_533))).expect("told");
+    assert_eq!(
+        (&told["points"]["good"]["value"], &told["points"]["good"]["raw"]),
+        (&6553.3.into(), &65_533.into())
+    );
+    assert!(bench.hear(&def, Ok(Value::Uint(3))).is_none(), "within the deadband");
+    let told = bench.hear(&def, Ok(Value::Uint(0))).expect("a reset is always told");
+    assert_eq!(told["points"]["good"]["value"], 6553.9);
+    assert_eq!(told["points"]["good"]["quality"], "good");
+    assert_eq!(told["points"]["good"]["reason"], "the counter was reset");
+    assert_eq!(bench.status.equipment()["P7"].points["good"].raw, Some(0));
+    let told = bench.hear(&def, Ok(Value::Float(0.5))).expect("told");
+    assert_eq!(told["points"]["good"]["quality"], "bad");
+    assert_eq!(told["points"]["good"].get("raw"), None);
+}
+
+#[test]
+fn totals_go_on_where_they_were_kept() {
+    let mut bench = Bench::new(None);
+    let def = counter(None);
+    let code: Arc<str> = "P7".into();
+    bench.hear(&def, Ok(Value::Uint(65_533)));
+    bench.hear(&def, Ok(Value::Uint(3)));
+    let kept = bench.tracker.counted(&code).cloned().expect("something was counted");
+    assert!(bench.tracker.counted(&code).is_none(), "as it is kept");
+    bench.hear(&def, Ok(Value::Uint(3)));
+    assert!(bench.tracker.counted(&code).is_none(), "nothing was counted");
+
+    let mut next = Bench::new(None);
+    next.now = bench.now;
+    let kept = HashMap::from([("P7".to_owned(), kept), ("GONE".to_owned(), Counters::new())]);
+    next.tracker.restore_counters(kept);
+    let told = next.hear(&def, Ok(Value::Uint(4))).expect("told");
+    assert_eq!(told["points"]["good"]["value"], 6554.0);
+}
