@@ -31,7 +31,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::record::Reading;
 use crate::status::SourceStatus;
-pub use settings::{DeviceSettings, Finding, PointSettings, Settings, Url};
+pub use settings::{DeviceSettings, Finding, PointSettings, Settings, Template, Url};
 
 /// Polls the devices of one connection until told to stop. `settings` have passed their `check`.
 pub async fn run(

@@ -5,6 +5,7 @@
 
 mod device;
 mod point;
+mod template;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -14,6 +15,7 @@ use serde::Deserialize;
 use crate::units::Period;
 pub use device::DeviceSettings;
 pub use point::{Mark, PointSettings};
+pub use template::Template;
 
 /// One connection: one request in flight at a time, however many devices share it.
 #[derive(Debug, Clone, Deserialize)]
@@ -263,11 +265,6 @@ mod tests {
                 "{found:?}"
             );
         }
-        let template = found(&LINE.replace("unit = 1", "unit = 1\ntemplate = \"sdm630\""));
-        assert!(
-            template.len() == 1 && template[0].starts_with("device.press-7.template: "),
-            "{template:?}"
-        );
         let writable = found(&LINE.replace("[device.press-7]", "writable = [\"force\"]\n[device.press-7]"));
         assert!(
             writable.len() == 1 && writable[0].starts_with("writable: "),
