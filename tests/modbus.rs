@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use lineside::record::{Fault, Payload, Reading, Value};
@@ -341,7 +341,10 @@ async fn a_trial_reads_every_block_once_and_says_what_came_of_it() {
         .expect("the device")
         .points
         .insert("beyond".to_owned(), beyond);
-    let trials = modbus::try_connect(&settings).await.expect("a connection");
+    let modbus::Trials {
+        trials,
+        refused: learnt,
+    } = modbus::try_connect(&settings).await.expect("a connection");
     let refused: Vec<String> = trials
         .iter()
         .filter(|t| t.outcome.is_err())
@@ -349,6 +352,8 @@ async fn a_trial_reads_every_block_once_and_says_what_came_of_it() {
         .collect();
     assert_eq!(refused, ["m unit 1 holding:500: illegal data address (02)"]);
     assert!(trials.len() > 5, "{trials:?}");
+    let hole = "beyond (holding:500): illegal data address (02)".to_owned();
+    assert_eq!(learnt, [("m".to_owned(), hole)]);
 }
 
 #[tokio::test]
@@ -415,10 +420,20 @@ async fn a_connection_that_never_answers_is_tried_with_pauses() {
 }
 
 #[tokio::test]
-async fn an_exception_spoils_its_own_block_only() {
-    let server = FaultServer::start(|asked| match asked.start {
-        100 => Reaction::Exception(2),
-        _ => Reaction::Answer,
+async fn a_register_that_is_not_there_spoils_its_own_point_only() {
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let heard = Arc::clone(&asked);
+    let server = FaultServer::start(move |asked| {
+        let last = asked.start + (asked.count - 1);
+        heard
+            .lock()
+            .expect("no panic under it")
+            .push(format!("{}..{last}", asked.start));
+        if (asked.start..=last).contains(&101) {
+            Reaction::Exception(2)
+        } else {
+            Reaction::Answer
+        }
     })
     .await;
     let mut line = Line::start(settings(&format!(
@@ -429,31 +444,30 @@ async fn an_exception_spoils_its_own_block_only() {
         equipment = "M"
         poll = "20ms"
         [device.m.points]
-        a = {{ at = "holding:0", type = "u16" }}
-        b = {{ at = "holding:100", type = "u16" }}
-        c = {{ at = "holding:101", type = "u16" }}
+        a = {{ at = "holding:100", type = "u16" }}
+        b = {{ at = "holding:101", type = "u16" }}
+        c = {{ at = "holding:102", type = "u16" }}
         d = {{ at = "holding:200", type = "u16" }}
         "#,
         server.port
     )));
-    let refusal = Fault::Invalid("illegal data address (02) at holding:100..101".to_owned());
-    for poll in 0..3 {
+    let hole = Fault::Invalid("illegal data address (02) at holding:101".to_owned());
+    for _ in 0..3 {
         let heard = line.next().await;
-        assert_eq!(
-            (heard.value("a"), heard.value("d")),
-            (Some(poll * 3 + 1), Some(poll * 3 + 3))
-        );
-        assert_eq!((heard.fault("b"), heard.fault("c")), (Some(&refusal), Some(&refusal)));
+        for point in ["a", "c", "d"] {
+            assert!(heard.value(point).is_some(), "{point}: {heard:?}");
+        }
+        assert_eq!(heard.fault("b"), Some(&hole));
     }
-    assert_eq!(server.connections(), 1);
+    let asked = asked.lock().expect("no panic under it");
+    let whole_then_halves = ["100..102", "100..100", "101..102", "101..101", "102..102", "200..200"];
+    assert_eq!(asked[..6], whole_then_halves);
+    assert_eq!(asked[6..9], ["100..100", "102..102", "200..200"], "the hole is known");
     let device = &line.status.view().devices["m"];
-    assert!(
-        device.answers
-            && device
-                .last_error
-                .as_deref()
-                .is_some_and(|e| e.contains("holding:100..101"))
-    );
+    assert!(device.answers);
+    assert_eq!(device.refused, ["b (holding:101): illegal data address (02)"]);
+    assert_eq!(device.requests.len(), 3);
+    assert_eq!(server.connections(), 1);
 }
 
 #[tokio::test]

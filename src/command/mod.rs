@@ -3,6 +3,7 @@
 pub mod buffer;
 pub mod check;
 pub mod demo;
+pub mod probe;
 pub mod run;
 pub mod store;
 
@@ -36,6 +37,9 @@ pub enum Command {
     /// Looks into the buffer and its dead letters
     #[command(subcommand)]
     Buffer(buffer::Command),
+    /// Looks at devices and scans, and changes nothing
+    #[command(subcommand)]
+    Probe(probe::Command),
 }
 
 impl Cli {
@@ -43,7 +47,7 @@ impl Cli {
     pub fn log_filter(&self) -> &'static str {
         match self.command {
             // It shows its own state, and what is wrong with it.
-            Command::Demo(_) => "warn",
+            Command::Demo(_) | Command::Probe(_) => "warn",
             _ => "info,sled=warn,sqlx=warn",
         }
     }
@@ -66,6 +70,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Check(args) => check::run(args).await,
         Command::Store(args) => store::run(args).await,
         Command::Buffer(command) => buffer::run(command).await,
+        Command::Probe(command) => probe::run(command).await,
     }
 }
 
