@@ -11,4 +11,5 @@ mod forward;
 mod kill;
 mod line;
 mod modbus;
+mod modbus_rtu;
 mod store;
