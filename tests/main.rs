@@ -12,4 +12,5 @@ mod kill;
 mod line;
 mod modbus;
 mod modbus_devices;
+mod modbus_rtu;
 mod store;

@@ -19,37 +19,37 @@ use tokio_util::sync::CancellationToken;
 
 use crate::park::modbus_faults::{Asked, FaultServer, Reaction};
 
-const DEADLINE: Duration = Duration::from_secs(20);
+pub const DEADLINE: Duration = Duration::from_secs(20);
 
 /// A running source, heard from its outlet.
-struct Line {
-    readings: mpsc::Receiver<Reading>,
-    status: Arc<SourceStatus>,
+pub struct Line {
+    pub readings: mpsc::Receiver<Reading>,
+    pub status: Arc<SourceStatus>,
     stop: CancellationToken,
     task: JoinHandle<()>,
 }
 
 #[derive(Debug)]
-struct Heard {
-    equipment: String,
-    points: BTreeMap<String, Result<Value, Fault>>,
+pub struct Heard {
+    pub equipment: String,
+    pub points: BTreeMap<String, Result<Value, Fault>>,
 }
 
 impl Heard {
-    fn value(&self, point: &str) -> Option<u64> {
+    pub fn value(&self, point: &str) -> Option<u64> {
         match self.points.get(point) {
             Some(Ok(Value::Uint(number))) => Some(*number),
             _ => None,
         }
     }
 
-    fn fault(&self, point: &str) -> Option<&Fault> {
+    pub fn fault(&self, point: &str) -> Option<&Fault> {
         self.points.get(point)?.as_ref().err()
     }
 }
 
 impl Line {
-    fn start(settings: Settings) -> Self {
+    pub fn start(settings: Settings) -> Self {
         assert_eq!(settings.check(), []);
         let (out, readings) = mpsc::channel(64);
         let (status, stop) = (Arc::<SourceStatus>::default(), CancellationToken::new());
@@ -68,7 +68,12 @@ impl Line {
         }
     }
 
-    async fn next(&mut self) -> Heard {
+    pub async fn end(self) {
+        self.stop.cancel();
+        self.task.await.expect("no panic");
+    }
+
+    pub async fn next(&mut self) -> Heard {
         let reading = timeout(DEADLINE, self.readings.recv())
             .await
             .expect("a reading in time")
@@ -84,7 +89,7 @@ impl Line {
     }
 
     /// Readings up to and with the first that is meant.
-    async fn until(&mut self, is_meant: impl Fn(&Heard) -> bool) -> Vec<Heard> {
+    pub async fn until(&mut self, is_meant: impl Fn(&Heard) -> bool) -> Vec<Heard> {
         let mut heard = Vec::new();
         loop {
             heard.push(self.next().await);
@@ -92,6 +97,15 @@ impl Line {
                 return heard;
             }
         }
+    }
+
+    pub async fn hear_for(&mut self, time: Duration) -> Vec<Heard> {
+        let end = Instant::now() + time;
+        let mut heard = Vec::new();
+        while Instant::now() < end {
+            heard.push(self.next().await);
+        }
+        heard
     }
 
     /// The values of one point in the next so many readings; what has none is left out.
@@ -115,7 +129,7 @@ fn one_device(port: u16, timeout_ms: u64) -> Settings {
     ))
 }
 
-fn settings(text: &str) -> Settings {
+pub fn settings(text: &str) -> Settings {
     toml::from_str(text).expect("well-formed settings")
 }
 
@@ -131,17 +145,34 @@ pub struct Foreign {
 
 impl Foreign {
     pub fn start() -> Self {
+        let (process, port) = Self::spawn(&[]);
+        let port = port.parse().expect("its port; is pymodbus installed?");
+        Self { process, port }
+    }
+
+    /// On a serial line.
+    pub fn start_on(path: &str) -> Self {
+        let (process, told) = Self::spawn(&[path]);
+        assert_eq!(told, path, "is pyserial installed?");
+        Self { process, port: 0 }
+    }
+
+    pub fn url(&self) -> String {
+        format!("tcp://127.0.0.1:{}", self.port)
+    }
+
+    fn spawn(args: &[&str]) -> (Child, String) {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/park/modbus_server.py");
         let mut process = Command::new("python3")
             .arg(script)
+            .args(args)
             .stdout(Stdio::piped())
             .spawn()
             .expect("python3 with pymodbus is installed");
-        let mut port = String::new();
+        let mut told = String::new();
         let out = process.stdout.take().expect("a pipe");
-        BufReader::new(out).read_line(&mut port).expect("its port");
-        let port = port.trim().parse().expect("its port; is pymodbus installed?");
-        Self { process, port }
+        BufReader::new(out).read_line(&mut told).expect("where it serves");
+        (process, told.trim().to_owned())
     }
 }
 
@@ -154,7 +185,7 @@ impl Drop for Foreign {
 }
 
 /// Points and their values, as `modbus_server.py` lays them out.
-fn foreign_points() -> Vec<(String, String, Result<Value, Fault>)> {
+pub fn foreign_points() -> Vec<(String, String, Result<Value, Fault>)> {
     let mut points = Vec::new();
     for (kind, first, value) in [
         ("u16", 0, Value::Uint(0xBEEF)),
@@ -258,7 +289,7 @@ fn foreign_points() -> Vec<(String, String, Result<Value, Fault>)> {
     points
 }
 
-fn foreign_settings(port: u16, of_device: &str) -> Settings {
+pub fn foreign_settings(url: &str, of_device: &str) -> Settings {
     let points = foreign_points();
     let points: Vec<String> = points
         .iter()
@@ -266,7 +297,7 @@ fn foreign_settings(port: u16, of_device: &str) -> Settings {
         .collect();
     let points = points.join("\n");
     settings(&format!(
-        "url = \"tcp://127.0.0.1:{port}\"\n[device.m]\nunit = 1\nequipment = \"M\"\npoll = \"50ms\"\n{of_device}\n[device.m.points]\n{points}"
+        "url = \"{url}\"\n[device.m]\nunit = 1\nequipment = \"M\"\npoll = \"500ms\"\n{of_device}\n[device.m.points]\n{points}"
     ))
 }
 
@@ -274,15 +305,18 @@ fn foreign_settings(port: u16, of_device: &str) -> Settings {
 async fn every_type_in_every_order_is_read_from_a_device_that_others_wrote() {
     let device = Foreign::start();
     for of_device in ["", "max_registers = 10\nalign = 2\nmax_gap = 0\nmax_bits = 1"] {
-        let mut line = Line::start(foreign_settings(device.port, of_device));
-        let heard = line.next().await;
-        let expected = foreign_points();
-        assert_eq!(heard.points.len(), expected.len());
-        for (name, point, value) in expected {
-            match (&heard.points[&name], value) {
-                (Err(Fault::Invalid(_)), Err(_)) => {}
-                (got, value) => assert_eq!(*got, value, "{name} = {point} with {of_device:?}"),
-            }
+        let mut line = Line::start(foreign_settings(&device.url(), of_device));
+        assert_all_read(&line.next().await, of_device);
+    }
+}
+
+pub fn assert_all_read(heard: &Heard, of_device: &str) {
+    let expected = foreign_points();
+    assert_eq!(heard.points.len(), expected.len());
+    for (name, point, value) in expected {
+        match (&heard.points[&name], value) {
+            (Err(Fault::Invalid(_)), Err(_)) => {}
+            (got, value) => assert_eq!(*got, value, "{name} = {point} with {of_device:?}"),
         }
     }
 }
@@ -333,7 +367,7 @@ async fn values_that_change_while_they_are_read_are_read_again() {
 #[tokio::test]
 async fn a_trial_reads_every_block_once_and_says_what_came_of_it() {
     let device = Foreign::start();
-    let mut settings = foreign_settings(device.port, "max_gap = 0");
+    let mut settings = foreign_settings(&device.url(), "max_gap = 0");
     let beyond = toml::from_str("at = \"holding:500\"\ntype = \"u16\"").expect("a point");
     settings
         .device

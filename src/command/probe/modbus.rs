@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use crate::record::Value;
 use crate::source::modbus::Url;
-use crate::source::modbus::probe::{Probe, Range, Reading};
+use crate::source::modbus::probe::{self, Probe, Range, Reading};
 use crate::units::Period;
 
 /// It only ever reads. Without a range, `--scan` asks every unit for holding:0.
@@ -96,7 +96,7 @@ fn show(readings: &[Reading]) {
         let cells: Vec<String> = row.iter().map(cell).collect();
         println!("  {:<6}{}", first.kind, cells.concat().trim_end());
     }
-    let likely: Vec<&Reading> = readings.iter().filter(|reading| reading.is_plausible).collect();
+    let likely = probe::suggest(readings);
     if likely.is_empty() {
         return;
     }

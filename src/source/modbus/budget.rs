@@ -83,16 +83,23 @@ pub fn unmet(settings: &Settings, answer: Duration) -> Vec<(String, String)> {
         }
         let instead = if left > 0.0 {
             let ms = need.cost.as_secs_f64() * 1000.0 / left;
-            format!("poll it every \"{:.0}ms\" at most", ms.ceil())
+            format!("poll it every \"{:.0}ms\" or less often", ms.ceil())
         } else {
             "poll the other devices less often".to_owned()
         };
+        let beside = if left < 1.0 {
+            format!(
+                ", and the more frequent polls leave {:.0} % of the time",
+                left.max(0.0) * 100.0
+            )
+        } else {
+            String::new()
+        };
         let what = format!(
-            "{} requests take {:.0} ms of every {:?}, and the more frequent polls leave {:.0} % of the time; {instead}",
+            "its requests ({}) take {:.0} ms of every {:?}{beside}; {instead}",
             need.requests,
             need.cost.as_secs_f64() * 1000.0,
             need.poll,
-            left.max(0.0) * 100.0,
         );
         unmet.push((need.device.to_owned(), what));
     }
@@ -144,7 +151,9 @@ mod tests {
         assert_eq!(told.len(), 2, "{told:?}");
         assert_eq!(told[0].0, ["device", "meter-1", "poll"]);
         assert!(
-            told[0].1.starts_with("1 requests take 206 ms of every 200ms")
+            told[0]
+                .1
+                .starts_with("its requests (1) take 206 ms of every 200ms, and")
                 && told[0].1.contains("poll it every \"276ms\""),
             "{told:?}"
         );

@@ -18,6 +18,17 @@ pub enum Answer {
     Bits(Vec<bool>),
 }
 
+impl Answer {
+    /// Without what was read along behind the first so many.
+    pub fn shortened_to(mut self, count: u16) -> Self {
+        match &mut self {
+            Self::Registers(registers) => registers.truncate(usize::from(count)),
+            Self::Bits(bits) => bits.truncate(usize::from(count)),
+        }
+        self
+    }
+}
+
 /// How one point is understood.
 #[derive(Debug, Clone)]
 pub struct Decoder {

@@ -22,6 +22,7 @@ pub enum Remedy {
 }
 
 impl Exception {
+    pub const ILLEGAL_ADDRESS: Self = Self(2);
     pub const ILLEGAL_VALUE: Self = Self(3);
 
     /// Whether the unit itself spoke, and not a gateway in its place.

@@ -53,6 +53,7 @@ impl std::str::FromStr for Range {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reading {
     pub at: String,
+    span: Span,
     pub kind: &'static str,
     pub order: &'static str,
     pub value: Result<Value, String>,
@@ -123,12 +124,12 @@ fn reading(at: Span, kind: &'static str, order: &'static str, answer: &Answer, o
         written["order"] = order.into();
     }
     let settings: PointSettings = serde_json::from_value(written).expect("every form is one that settings have");
-    let width = usize::from(settings.span().count);
+    let span = settings.span();
     let length = match answer {
         Answer::Registers(registers) => registers.len(),
         Answer::Bits(bits) => bits.len(),
     };
-    if usize::from(offset) + width > length {
+    if usize::from(offset) + usize::from(span.count) > length {
         return None;
     }
     let value = Decoder::new(&settings).decode(answer, offset);
@@ -139,6 +140,7 @@ fn reading(at: Span, kind: &'static str, order: &'static str, answer: &Answer, o
     Some(Reading {
         is_plausible: value.as_ref().is_ok_and(|value| is_plausible(kind, value)),
         at,
+        span,
         kind,
         order,
         value,
@@ -147,21 +149,45 @@ fn reading(at: Span, kind: &'static str, order: &'static str, answer: &Answer, o
 
 /// Machines seldom count beyond these; a wrong order makes numbers far beyond them, or next to nothing.
 const FLOAT_LEAST: f64 = 1e-3;
-const FLOAT_MOST: f64 = 1e7;
-const WIDE_MOST: f64 = 1e7;
+const MOST: f64 = 1e7;
 const NARROW_MOST: f64 = 1e4;
 
 fn is_plausible(kind: &str, value: &Value) -> bool {
-    let Some(size) = value.as_f64().map(f64::abs) else {
+    let Some(number) = value.as_f64() else {
         return false;
     };
     match kind {
         "bool" => true,
-        "f32" | "f64" => (FLOAT_LEAST..FLOAT_MOST).contains(&size),
+        "f32" | "f64" => (FLOAT_LEAST..MOST).contains(&number.abs()),
         // A small number fills the lower register only, which reads as well alone.
-        "u32" | "i32" | "bcd32" | "u64" | "i64" => (65536.0..WIDE_MOST).contains(&size),
-        _ => size > 0.0 && size <= NARROW_MOST,
+        "u32" => (65536.0..MOST).contains(&number),
+        "u16" => number > 0.0 && number <= NARROW_MOST,
+        // What is not negative reads as well without a sign.
+        "i16" => (-NARROW_MOST..0.0).contains(&number),
+        "i32" => (-MOST..0.0).contains(&number),
+        // Almost anything could be BCD or 64 bits wide.
+        _ => false,
     }
+}
+
+/// The more telling a form is, the sooner it is believed: few registers make a plausible double by chance.
+const TELLING: [&str; 7] = ["bool", "f64", "f32", "u16", "i16", "u32", "i32"];
+
+/// One form for each value, from the lowest address up; what it covers is not told again.
+pub fn suggest(readings: &[Reading]) -> Vec<&Reading> {
+    let mut suggested: Vec<&Reading> = Vec::new();
+    for of_address in readings.chunk_by(|a, b| a.at == b.at) {
+        let is_covered = of_address.first().is_some_and(|first| {
+            let last = suggested.last();
+            last.is_some_and(|last| last.span.overlaps(first.span))
+        });
+        if is_covered {
+            continue;
+        }
+        let likely = |kind: &&str| of_address.iter().find(|form| form.is_plausible && form.kind == *kind);
+        suggested.extend(TELLING.iter().find_map(likely));
+    }
+    suggested
 }
 
 /// A connection to look at devices with.
@@ -277,11 +303,7 @@ mod tests {
             6 + 16 + 6,
             "a register alone, both together, the last alone"
         );
-        let likely: Vec<String> = readings
-            .iter()
-            .filter(|r| r.is_plausible && r.kind == "f32")
-            .map(Reading::setting)
-            .collect();
+        let likely: Vec<String> = suggest(&readings).into_iter().map(Reading::setting).collect();
         assert_eq!(likely, ["{ at = \"holding:0\", type = \"f32\", order = \"CDAB\" }"]);
         let float = readings
             .iter()

@@ -1,9 +1,14 @@
 //! Answers that may still come. RTU frames carry no number, so an answer that was given up can be taken for that to a later
 //! request: it is remembered by its shape until it has come, or until it is certain that it does not come any more.
 //!
-//! A unit answers in the order in which it was asked. So the values of a request whose answer has a shape of its own (a
-//! *marker*) prove that what was asked before it will not be answered any more. Pure; time is handed in.
+//! * A unit answers in the order in which it was asked. So the values of a request whose answer has a shape of its own (a
+//!   *marker*) prove that what was asked before it will not be answered any more.
+//! * An answer may come twice, as device servers repeat requests. So two requests in a row to one unit are never answered
+//!   alike: the second asks for a register more than it needs, or, where the device does not give that, follows a marker.
+//!
+//! Pure; time is handed in.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -15,24 +20,78 @@ use super::frame::Shape;
 const TIMEOUTS_MAX: u32 = 10;
 /// Markers are blocks that are longer by one register, or eight bits, from one to the next.
 const MARKERS_MAX: u16 = 40;
+/// What may be read along: one register, or two where the device gives even counts only. Eight bits are a byte.
+const REGISTER_PADS: [u16; 2] = [1, 2];
+const BIT_PADS: [u16; 1] = [8];
+const REGISTERS_MAX: u16 = 125;
+const BITS_MAX: u16 = 2000;
 
 #[derive(Debug)]
 pub struct Debts {
     owed: Vec<(Shape, Instant)>,
-    expire_after: Duration,
+    /// By unit, the answer that came last.
+    last: BTreeMap<u8, (Shape, Instant)>,
+    /// How many pads a unit has refused at a block.
+    refused_pads: BTreeMap<(u8, Span), usize>,
+    timeout: Duration,
+}
+
+/// How to ask for a block so that the answer is like none that may come again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Manner {
+    Plain,
+    /// With more than is needed.
+    Padded(Span),
+    /// After another request.
+    Behind(Span),
 }
 
 impl Debts {
     pub fn new(timeout: Duration) -> Self {
         Self {
             owed: Vec::new(),
-            expire_after: timeout * TIMEOUTS_MAX,
+            last: BTreeMap::new(),
+            refused_pads: BTreeMap::new(),
+            timeout,
         }
+    }
+
+    /// Values came as they were asked for.
+    pub fn answered(&mut self, shape: Shape, now: Instant) {
+        self.last.insert(shape.unit, (shape, now));
+    }
+
+    pub fn manner(&self, unit: u8, block: Span, now: Instant) -> Manner {
+        let shape = Shape::of(unit, block);
+        let may_be_doubled = |(last, at): &(Shape, Instant)| *last == shape && now - *at < self.timeout;
+        if !self.last.get(&unit).is_some_and(may_be_doubled) {
+            return Manner::Plain;
+        }
+        let refused = self.refused_pads.get(&(unit, block)).copied().unwrap_or_default();
+        let (pads, max): (&[u16], _) = if block.area.has_bits() {
+            (&BIT_PADS, BITS_MAX)
+        } else {
+            (&REGISTER_PADS, REGISTERS_MAX)
+        };
+        let padded = pads.get(refused).map(|pad| Span {
+            count: block.count + pad,
+            ..block
+        });
+        match padded.filter(|padded| padded.count <= max && padded.end() <= 65536) {
+            Some(padded) => Manner::Padded(padded),
+            None => self.marker(unit, block).map_or(Manner::Plain, Manner::Behind),
+        }
+    }
+
+    /// The device does not give more than the block.
+    pub fn refuse_pad(&mut self, unit: u8, block: Span) {
+        *self.refused_pads.entry((unit, block)).or_default() += 1;
     }
 
     /// An answer was given up.
     pub fn owe(&mut self, shape: Shape, now: Instant) {
-        self.owed.retain(|(_, since)| now - *since < self.expire_after);
+        self.owed
+            .retain(|(_, since)| now - *since < self.timeout * TIMEOUTS_MAX);
         self.owed.push((shape, now));
     }
 
@@ -47,7 +106,8 @@ impl Debts {
     }
 
     pub fn owes(&mut self, unit: u8, now: Instant) -> bool {
-        self.owed.retain(|(_, since)| now - *since < self.expire_after);
+        self.owed
+            .retain(|(_, since)| now - *since < self.timeout * TIMEOUTS_MAX);
         self.owed.iter().any(|(owed, _)| owed.unit == unit)
     }
 
@@ -126,6 +186,31 @@ mod tests {
             debts.marker(1, coils).map(|m| m.count),
             Some(9),
             "1 to 8 bits are one byte"
+        );
+    }
+
+    #[test]
+    fn two_answers_in_a_row_are_never_alike() {
+        let (mut debts, now, block) = (Debts::new(TIMEOUT), Instant::now(), holding(7, 3));
+        let soon = now + TIMEOUT / 2;
+        assert_eq!(debts.manner(1, block, now), Manner::Plain);
+        debts.answered(Shape::of(1, holding(100, 3)), now);
+        assert_eq!(debts.manner(1, block, soon), Manner::Padded(holding(7, 4)));
+        assert_eq!(debts.manner(1, holding(7, 4), soon), Manner::Plain, "another length");
+        assert_eq!(debts.manner(2, block, soon), Manner::Plain, "another unit");
+        assert_eq!(
+            debts.manner(1, block, now + TIMEOUT),
+            Manner::Plain,
+            "it would have come by now"
+        );
+        debts.refuse_pad(1, block);
+        assert_eq!(debts.manner(1, block, soon), Manner::Padded(holding(7, 5)));
+        debts.refuse_pad(1, block);
+        assert_eq!(debts.manner(1, block, soon), Manner::Behind(holding(7, 1)));
+        debts.answered(Shape::of(1, holding(65533, 3)), now);
+        assert_eq!(
+            debts.manner(1, holding(65533, 3), soon),
+            Manner::Behind(holding(65533, 1))
         );
     }
 

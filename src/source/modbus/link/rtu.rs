@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use super::super::decode::Answer;
 use super::super::exception::Exception;
 use super::super::plan::Span;
-use super::debts::Debts;
+use super::debts::{Debts, Manner};
 use super::frame::{self, Frame, Front, Meaning, Shape};
 
 /// So long without a byte, and a frame that is not whole was cut off. USB adapters hold bytes back for 16 ms.
@@ -97,6 +97,19 @@ impl Rtu {
         if debts.owes(unit, Instant::now()) {
             self.settle(unit, block, patience, debts).await?;
         }
+        match debts.manner(unit, block, Instant::now()) {
+            Manner::Plain => {}
+            Manner::Padded(padded) => match self.exchange(unit, padded, patience, debts).await? {
+                Ok(answer) => return Ok(Ok(answer.shortened_to(block.count))),
+                // That the device has no more to give says nothing of the block.
+                Err(Exception::ILLEGAL_ADDRESS | Exception::ILLEGAL_VALUE) => debts.refuse_pad(unit, block),
+                Err(exception) => return Ok(Err(exception)),
+            },
+            Manner::Behind(marker) => {
+                // A refusal parts the two answers just as well.
+                let _ = self.exchange(unit, marker, patience, debts).await?;
+            }
+        }
         self.exchange(unit, block, patience, debts).await
     }
 
@@ -133,8 +146,10 @@ impl Rtu {
         };
         let now = Instant::now();
         self.quiet_until = now + self.timing.gap;
-        if outcome.is_err() {
-            debts.owe(Shape::of(unit, block), now);
+        match &outcome {
+            Ok(Ok(_)) => debts.answered(Shape::of(unit, block), now),
+            Ok(Err(_)) => {}
+            Err(_) => debts.owe(Shape::of(unit, block), now),
         }
         outcome
     }
