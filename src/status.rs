@@ -137,11 +137,18 @@ pub struct SourceView {
 /// One device on a shared connection.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct DeviceView {
+    pub equipment: Arc<str>,
     pub answers: bool,
+    /// It has been silent for long and is only tried now and then.
+    pub resting: bool,
     pub last_error: Option<String>,
     pub polls: u64,
     pub failed_polls: u64,
     pub poll_ms_last: f64,
+    /// What it is asked for in one poll.
+    pub requests: Vec<String>,
+    /// What it has refused, and so is not asked for, or not like that.
+    pub refused: Vec<String>,
 }
 
 impl SourceStatus {

@@ -76,6 +76,18 @@ const MISTAKES: &[Mistake] = &[
         said: &["no source and no section speaks of `PRES-7`"],
     },
     Mistake {
+        good: "[reference]",
+        bad: "[modbus.line]\nurl = \"tcp://127.0.0.1\"\ndevice.m = { unit = 1, equipment = \"M\", poll = \"1s\", template = \"sdm\" }\n[reference]",
+        at: "\"sdm\"",
+        said: &["there is no template `sdm`", "eastron-sdm630", "\"NAME.toml\""],
+    },
+    Mistake {
+        good: "[reference]",
+        bad: "[modbus.line]\nurl = \"tcp://127.0.0.1\"\ndevice.m = { unit = 1, equipment = \"M\", poll = \"1s\", template = \"eastron-sdm630\", only = [\"powr\"] }\n[reference]",
+        at: "\"powr\"",
+        said: &["the template has no point `powr`", "power_factor"],
+    },
+    Mistake {
         good: "equipment = \"{1}\"",
         bad: "equipment = \"{7}\"",
         at: "\"{7}\"",

@@ -13,5 +13,6 @@ mod kill;
 mod line;
 mod modbus;
 mod modbus_devices;
+mod modbus_rtu;
 mod mqtt;
 mod store;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use lineside::record::{Fault, Payload, Reading, Value};
@@ -19,37 +19,37 @@ use tokio_util::sync::CancellationToken;
 
 use crate::park::modbus_faults::{Asked, FaultServer, Reaction};
 
-const DEADLINE: Duration = Duration::from_secs(20);
+pub const DEADLINE: Duration = Duration::from_secs(20);
 
 /// A running source, heard from its outlet.
-struct Line {
-    readings: mpsc::Receiver<Reading>,
-    status: Arc<SourceStatus>,
+pub struct Line {
+    pub readings: mpsc::Receiver<Reading>,
+    pub status: Arc<SourceStatus>,
     stop: CancellationToken,
     task: JoinHandle<()>,
 }
 
 #[derive(Debug)]
-struct Heard {
-    equipment: String,
-    points: BTreeMap<String, Result<Value, Fault>>,
+pub struct Heard {
+    pub equipment: String,
+    pub points: BTreeMap<String, Result<Value, Fault>>,
 }
 
 impl Heard {
-    fn value(&self, point: &str) -> Option<u64> {
+    pub fn value(&self, point: &str) -> Option<u64> {
         match self.points.get(point) {
             Some(Ok(Value::Uint(number))) => Some(*number),
             _ => None,
         }
     }
 
-    fn fault(&self, point: &str) -> Option<&Fault> {
+    pub fn fault(&self, point: &str) -> Option<&Fault> {
         self.points.get(point)?.as_ref().err()
     }
 }
 
 impl Line {
-    fn start(settings: Settings) -> Self {
+    pub fn start(settings: Settings) -> Self {
         assert_eq!(settings.check(), []);
         let (out, readings) = mpsc::channel(64);
         let (status, stop) = (Arc::<SourceStatus>::default(), CancellationToken::new());
@@ -68,7 +68,12 @@ impl Line {
         }
     }
 
-    async fn next(&mut self) -> Heard {
+    pub async fn end(self) {
+        self.stop.cancel();
+        self.task.await.expect("no panic");
+    }
+
+    pub async fn next(&mut self) -> Heard {
         let reading = timeout(DEADLINE, self.readings.recv())
             .await
             .expect("a reading in time")
@@ -84,7 +89,7 @@ impl Line {
     }
 
     /// Readings up to and with the first that is meant.
-    async fn until(&mut self, is_meant: impl Fn(&Heard) -> bool) -> Vec<Heard> {
+    pub async fn until(&mut self, is_meant: impl Fn(&Heard) -> bool) -> Vec<Heard> {
         let mut heard = Vec::new();
         loop {
             heard.push(self.next().await);
@@ -92,6 +97,15 @@ impl Line {
                 return heard;
             }
         }
+    }
+
+    pub async fn hear_for(&mut self, time: Duration) -> Vec<Heard> {
+        let end = Instant::now() + time;
+        let mut heard = Vec::new();
+        while Instant::now() < end {
+            heard.push(self.next().await);
+        }
+        heard
     }
 
     /// The values of one point in the next so many readings; what has none is left out.
@@ -115,7 +129,7 @@ fn one_device(port: u16, timeout_ms: u64) -> Settings {
     ))
 }
 
-fn settings(text: &str) -> Settings {
+pub fn settings(text: &str) -> Settings {
     toml::from_str(text).expect("well-formed settings")
 }
 
@@ -131,17 +145,34 @@ pub struct Foreign {
 
 impl Foreign {
     pub fn start() -> Self {
+        let (process, port) = Self::spawn(&[]);
+        let port = port.parse().expect("its port; is pymodbus installed?");
+        Self { process, port }
+    }
+
+    /// On a serial line.
+    pub fn start_on(path: &str) -> Self {
+        let (process, told) = Self::spawn(&[path]);
+        assert_eq!(told, path, "is pyserial installed?");
+        Self { process, port: 0 }
+    }
+
+    pub fn url(&self) -> String {
+        format!("tcp://127.0.0.1:{}", self.port)
+    }
+
+    fn spawn(args: &[&str]) -> (Child, String) {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/park/modbus_server.py");
         let mut process = Command::new("python3")
             .arg(script)
+            .args(args)
             .stdout(Stdio::piped())
             .spawn()
             .expect("python3 with pymodbus is installed");
-        let mut port = String::new();
+        let mut told = String::new();
         let out = process.stdout.take().expect("a pipe");
-        BufReader::new(out).read_line(&mut port).expect("its port");
-        let port = port.trim().parse().expect("its port; is pymodbus installed?");
-        Self { process, port }
+        BufReader::new(out).read_line(&mut told).expect("where it serves");
+        (process, told.trim().to_owned())
     }
 }
 
@@ -154,7 +185,7 @@ impl Drop for Foreign {
 }
 
 /// Points and their values, as `modbus_server.py` lays them out.
-fn foreign_points() -> Vec<(String, String, Result<Value, Fault>)> {
+pub fn foreign_points() -> Vec<(String, String, Result<Value, Fault>)> {
     let mut points = Vec::new();
     for (kind, first, value) in [
         ("u16", 0, Value::Uint(0xBEEF)),
@@ -258,7 +289,7 @@ fn foreign_points() -> Vec<(String, String, Result<Value, Fault>)> {
     points
 }
 
-fn foreign_settings(port: u16, of_device: &str) -> Settings {
+pub fn foreign_settings(url: &str, of_device: &str) -> Settings {
     let points = foreign_points();
     let points: Vec<String> = points
         .iter()
@@ -266,7 +297,7 @@ fn foreign_settings(port: u16, of_device: &str) -> Settings {
         .collect();
     let points = points.join("\n");
     settings(&format!(
-        "url = \"tcp://127.0.0.1:{port}\"\n[device.m]\nunit = 1\nequipment = \"M\"\npoll = \"50ms\"\n{of_device}\n[device.m.points]\n{points}"
+        "url = \"{url}\"\n[device.m]\nunit = 1\nequipment = \"M\"\npoll = \"500ms\"\n{of_device}\n[device.m.points]\n{points}"
     ))
 }
 
@@ -274,15 +305,18 @@ fn foreign_settings(port: u16, of_device: &str) -> Settings {
 async fn every_type_in_every_order_is_read_from_a_device_that_others_wrote() {
     let device = Foreign::start();
     for of_device in ["", "max_registers = 10\nalign = 2\nmax_gap = 0\nmax_bits = 1"] {
-        let mut line = Line::start(foreign_settings(device.port, of_device));
-        let heard = line.next().await;
-        let expected = foreign_points();
-        assert_eq!(heard.points.len(), expected.len());
-        for (name, point, value) in expected {
-            match (&heard.points[&name], value) {
-                (Err(Fault::Invalid(_)), Err(_)) => {}
-                (got, value) => assert_eq!(*got, value, "{name} = {point} with {of_device:?}"),
-            }
+        let mut line = Line::start(foreign_settings(&device.url(), of_device));
+        assert_all_read(&line.next().await, of_device);
+    }
+}
+
+pub fn assert_all_read(heard: &Heard, of_device: &str) {
+    let expected = foreign_points();
+    assert_eq!(heard.points.len(), expected.len());
+    for (name, point, value) in expected {
+        match (&heard.points[&name], value) {
+            (Err(Fault::Invalid(_)), Err(_)) => {}
+            (got, value) => assert_eq!(*got, value, "{name} = {point} with {of_device:?}"),
         }
     }
 }
@@ -291,7 +325,7 @@ async fn every_type_in_every_order_is_read_from_a_device_that_others_wrote() {
 async fn a_device_whose_heart_stands_still_is_not_believed() {
     let device = Foreign::start();
     let of_device = "heartbeat = { point = \"bcd16\", within = \"400ms\" }";
-    let mut line = Line::start(foreign_settings(device.port, of_device));
+    let mut line = Line::start(foreign_settings(&device.url(), of_device));
     let heard = line.until(|heard| heard.fault("bcd16").is_some()).await;
     let still = Fault::Silent("its heartbeat stands still");
     let last = heard.last().expect("a reading");
@@ -333,7 +367,7 @@ async fn values_that_change_while_they_are_read_are_read_again() {
 #[tokio::test]
 async fn a_trial_reads_every_block_once_and_says_what_came_of_it() {
     let device = Foreign::start();
-    let mut settings = foreign_settings(device.port, "max_gap = 0");
+    let mut settings = foreign_settings(&device.url(), "max_gap = 0");
     let beyond = toml::from_str("at = \"holding:500\"\ntype = \"u16\"").expect("a point");
     settings
         .device
@@ -341,7 +375,10 @@ async fn a_trial_reads_every_block_once_and_says_what_came_of_it() {
         .expect("the device")
         .points
         .insert("beyond".to_owned(), beyond);
-    let trials = modbus::try_connect(&settings).await.expect("a connection");
+    let modbus::Trials {
+        trials,
+        refused: learnt,
+    } = modbus::try_connect(&settings).await.expect("a connection");
     let refused: Vec<String> = trials
         .iter()
         .filter(|t| t.outcome.is_err())
@@ -349,6 +386,8 @@ async fn a_trial_reads_every_block_once_and_says_what_came_of_it() {
         .collect();
     assert_eq!(refused, ["m unit 1 holding:500: illegal data address (02)"]);
     assert!(trials.len() > 5, "{trials:?}");
+    let hole = "beyond (holding:500): illegal data address (02)".to_owned();
+    assert_eq!(learnt, [("m".to_owned(), hole)]);
 }
 
 #[tokio::test]
@@ -415,10 +454,20 @@ async fn a_connection_that_never_answers_is_tried_with_pauses() {
 }
 
 #[tokio::test]
-async fn an_exception_spoils_its_own_block_only() {
-    let server = FaultServer::start(|asked| match asked.start {
-        100 => Reaction::Exception(2),
-        _ => Reaction::Answer,
+async fn a_register_that_is_not_there_spoils_its_own_point_only() {
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let heard = Arc::clone(&asked);
+    let server = FaultServer::start(move |asked| {
+        let last = asked.start + (asked.count - 1);
+        heard
+            .lock()
+            .expect("no panic under it")
+            .push(format!("{}..{last}", asked.start));
+        if (asked.start..=last).contains(&101) {
+            Reaction::Exception(2)
+        } else {
+            Reaction::Answer
+        }
     })
     .await;
     let mut line = Line::start(settings(&format!(
@@ -429,31 +478,30 @@ async fn an_exception_spoils_its_own_block_only() {
         equipment = "M"
         poll = "20ms"
         [device.m.points]
-        a = {{ at = "holding:0", type = "u16" }}
-        b = {{ at = "holding:100", type = "u16" }}
-        c = {{ at = "holding:101", type = "u16" }}
+        a = {{ at = "holding:100", type = "u16" }}
+        b = {{ at = "holding:101", type = "u16" }}
+        c = {{ at = "holding:102", type = "u16" }}
         d = {{ at = "holding:200", type = "u16" }}
         "#,
         server.port
     )));
-    let refusal = Fault::Invalid("illegal data address (02) at holding:100..101".to_owned());
-    for poll in 0..3 {
+    let hole = Fault::Invalid("illegal data address (02) at holding:101".to_owned());
+    for _ in 0..3 {
         let heard = line.next().await;
-        assert_eq!(
-            (heard.value("a"), heard.value("d")),
-            (Some(poll * 3 + 1), Some(poll * 3 + 3))
-        );
-        assert_eq!((heard.fault("b"), heard.fault("c")), (Some(&refusal), Some(&refusal)));
+        for point in ["a", "c", "d"] {
+            assert!(heard.value(point).is_some(), "{point}: {heard:?}");
+        }
+        assert_eq!(heard.fault("b"), Some(&hole));
     }
-    assert_eq!(server.connections(), 1);
+    let asked = asked.lock().expect("no panic under it");
+    let whole_then_halves = ["100..102", "100..100", "101..102", "101..101", "102..102", "200..200"];
+    assert_eq!(asked[..6], whole_then_halves);
+    assert_eq!(asked[6..9], ["100..100", "102..102", "200..200"], "the hole is known");
     let device = &line.status.view().devices["m"];
-    assert!(
-        device.answers
-            && device
-                .last_error
-                .as_deref()
-                .is_some_and(|e| e.contains("holding:100..101"))
-    );
+    assert!(device.answers);
+    assert_eq!(device.refused, ["b (holding:101): illegal data address (02)"]);
+    assert_eq!(device.requests.len(), 3);
+    assert_eq!(server.connections(), 1);
 }
 
 #[tokio::test]

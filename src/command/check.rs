@@ -90,7 +90,10 @@ async fn connect(plan: &Plan) -> usize {
     }
     for (name, connection) in &plan.modbus {
         match in_time(modbus::try_connect(connection)).await {
-            Ok(trials) => {
+            Ok(modbus::Trials { trials, refused }) => {
+                for (device, what) in refused {
+                    println!("modbus/{name}: {device}: {what}");
+                }
                 for trial in trials {
                     let outcome = trial
                         .outcome

@@ -47,7 +47,7 @@ impl Cli {
     pub fn log_filter(&self) -> &'static str {
         match self.command {
             // It shows its own state, and what is wrong with it.
-            Command::Demo(_) => "warn",
+            Command::Demo(_) | Command::Probe(_) => "warn",
             _ => "info,sled=warn,sqlx=warn",
         }
     }
@@ -70,7 +70,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Check(args) => check::run(args).await,
         Command::Store(args) => store::run(args).await,
         Command::Buffer(command) => buffer::run(command).await,
-        Command::Probe(command) => probe::run(&command),
+        Command::Probe(command) => probe::run(command).await,
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod document;
 mod explain;
+mod modbus;
 mod mqtt;
 mod plan;
 mod sections;

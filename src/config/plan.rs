@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::document::Tree;
 use super::explain::{Finding, Findings};
+use super::modbus::lower_modbus;
 use super::mqtt::{lower_brokers, lower_topics};
 use super::sections::{Config, Equipment};
 use super::station::lower_stations;
@@ -134,7 +135,7 @@ pub fn lower(config: &Config, file: &Path, tree: &Tree, findings: &mut Findings)
         );
     }
     check_addresses(config, &mut check);
-    let modbus = lower_modbus(config, &mut check);
+    let modbus = lower_modbus(&config.modbus, &mut check);
     let topics: HashMap<_, _> = config
         .mqtt
         .iter()
@@ -217,39 +218,6 @@ fn check_addresses(config: &Config, check: &mut Check) {
             );
         }
     }
-}
-
-fn lower_modbus(config: &Config, check: &mut Check) -> Vec<(String, modbus::Settings)> {
-    let mut readers: BTreeMap<(String, String), String> = BTreeMap::new();
-    for (name, connection) in &config.modbus {
-        for (path, problem) in connection.check() {
-            let path: Vec<&str> = ["modbus", name]
-                .into_iter()
-                .chain(path.iter().map(String::as_str))
-                .collect();
-            check.find(&path, problem);
-        }
-        for (device_name, device) in &connection.device {
-            for point in device.points.keys() {
-                let reader = format!("modbus.{name}.device.{device_name}");
-                if let Some(other) = readers.insert((device.equipment.clone(), point.clone()), reader) {
-                    let path = ["modbus", name, "device", device_name, "points", point];
-                    check.find(
-                        &path,
-                        format!(
-                            "{}.{point} is read by {other} too; give one of them another name",
-                            device.equipment
-                        ),
-                    );
-                }
-            }
-        }
-    }
-    config
-        .modbus
-        .iter()
-        .map(|(name, connection)| (name.clone(), connection.clone()))
-        .collect()
 }
 
 /// A name that no source will ever speak of is a slip of the pen.

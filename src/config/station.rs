@@ -178,43 +178,7 @@ fn serial(rest: &str) -> Result<Port, String> {
     };
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let wrong = |right: &str| format!("`{value}` is not a value of {key}; write {right}");
-        match key {
-            "baud" => {
-                line.baud = value
-                    .parse()
-                    .ok()
-                    .filter(|b| (300..=4_000_000).contains(b))
-                    .ok_or_else(|| wrong("a rate such as 9600"))?;
-            }
-            "data" => {
-                line.data_bits = value
-                    .parse()
-                    .ok()
-                    .filter(|b| [7, 8].contains(b))
-                    .ok_or_else(|| wrong("7 or 8"))?;
-            }
-            "stop" => {
-                line.stop_bits = value
-                    .parse()
-                    .ok()
-                    .filter(|b| [1, 2].contains(b))
-                    .ok_or_else(|| wrong("1 or 2"))?;
-            }
-            "parity" => {
-                line.parity = match value {
-                    "none" => Parity::None,
-                    "even" => Parity::Even,
-                    "odd" => Parity::Odd,
-                    _ => return Err(wrong("none, even or odd")),
-                }
-            }
-            _ => {
-                return Err(format!(
-                    "`{key}` is not a setting of a serial line (known: baud, data, parity, stop)"
-                ));
-            }
-        }
+        line.set(key, value)?;
     }
     Ok(Port::Serial {
         path: path.to_owned(),

@@ -5,3 +5,4 @@
 pub mod modbus;
 pub mod mqtt;
 pub mod scanner;
+pub mod serial;

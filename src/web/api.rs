@@ -92,13 +92,24 @@ async fn station(State(window): State<Window>, Path(id): Path<String>) -> Result
     Ok(Json(json!(view)))
 }
 
+/// Each equipment, and the device behind it where it is polled.
 async fn equipment(State(window): State<Window>) -> Json<Value> {
-    let all: serde_json::Map<String, Value> = window
+    let mut all: serde_json::Map<String, Value> = window
         .status
         .equipment()
         .into_iter()
         .map(|(code, view)| (code.to_string(), json!(view)))
         .collect();
+    for device in window
+        .status
+        .sources()
+        .into_iter()
+        .flat_map(|(_, source)| source.devices.into_values())
+    {
+        if let Some(equipment) = all.get_mut(&*device.equipment) {
+            equipment["device"] = json!(device);
+        }
+    }
     Json(Value::Object(all))
 }
 

@@ -3,7 +3,9 @@
 pub mod gateway;
 pub mod mariadb;
 pub mod modbus_faults;
+pub mod modbus_rtu;
 pub mod mosquitto;
+pub mod pty;
 pub mod upstream;
 
 use std::net::TcpListener;

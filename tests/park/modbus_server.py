@@ -1,13 +1,17 @@
-"""A Modbus TCP device by pymodbus, with every type in every byte order. Prints its port and serves until killed.
+"""A Modbus device by pymodbus, with every type in every byte order. Serves until killed.
+
+Without an argument over TCP, and prints its port; with the path of a serial line as RTU on it, and prints the path.
 
 Unit 1. The numbers are packed here, by struct, and not by the code under test.
 Holding and input registers hold the same; coils 0..15 and discrete inputs 0..15 alternate, starting with 1.
 """
 
 import asyncio
+import logging
 import struct
+import sys
 
-from pymodbus.server import ModbusTcpServer
+from pymodbus.server import ModbusSerialServer, ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
 # By size in bytes; the letters are positions in the big-endian form.
@@ -59,14 +63,20 @@ def memory():
 
 
 async def main():
+    logging.disable()  # it would log each request that it refuses
     bits = [address % 2 == 0 for address in range(16)]
     table = memory()
     words = SimData(0, values=table, datatype=DataType.REGISTERS)
     switches = SimData(0, values=bits, datatype=DataType.BITS)
     device = SimDevice(1, simdata=([switches], [switches], [words], [words]))
-    server = ModbusTcpServer(device, address=("127.0.0.1", 0))
-    await server.serve_forever(background=True)
-    print(server.transport.sockets[0].getsockname()[1], flush=True)
+    if len(sys.argv) > 1:
+        server = ModbusSerialServer(device, port=sys.argv[1], baudrate=115200)
+        await server.serve_forever(background=True)
+        print(sys.argv[1], flush=True)
+    else:
+        server = ModbusTcpServer(device, address=("127.0.0.1", 0))
+        await server.serve_forever(background=True)
+        print(server.transport.sockets[0].getsockname()[1], flush=True)
     await asyncio.Event().wait()
 
 

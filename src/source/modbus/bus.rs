@@ -1,7 +1,7 @@
-//! All devices of one connection, each at its own beat, one after the other in the order they are due.
+//! All devices of one connection, each at its own beat, a request at a time: who is next is for `schedule` to say.
 //!
-//! * A device that is silent must not take the time of the others on its connection: after two silent polls it is asked
-//!   with growing pauses.
+//! * A device that is silent must not take the time of the others on its connection: it is only tried, with growing pauses,
+//!   and all silent devices together get a tenth of the time.
 //! * A failed poll is told when the failure begins, then once a minute: a plant without power does not fill the buffer.
 //! * A full queue stops the polling; beats that pass meanwhile are skipped.
 
@@ -10,38 +10,30 @@ use std::time::Duration;
 
 use chrono::Utc;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 use tracing::{info, warn};
 
-use super::decode::Answer;
+use super::breaker::{Breaker, SHARE_OF_THE_SILENT};
 use super::device::Device;
-use super::link::{Link, ReadError};
-use super::schedule::Beat;
+use super::link::Link;
+use super::poll::{Poll, Step};
+use super::schedule::{Beat, Next, Turn, next};
 use super::settings::Settings;
-use crate::backoff::Backoff;
-use crate::record::{Fault, Payload, PointReading, Reading, Receipt};
+use crate::record::{Payload, PointReading, Reading, Receipt};
 use crate::status::SourceStatus;
 
-/// How long a busy device is given before its block is left out of this poll.
-const BUSY_WAITS: [Duration; 3] = [
-    Duration::from_millis(100),
-    Duration::from_millis(200),
-    Duration::from_millis(400),
-];
-
 /// A device that changes its values faster than they are read has no picture of them to give.
-const SNAPSHOT_TRIES: u32 = 3;
-
-/// A lost answer is no reason to leave a device alone; a second one is.
-const SILENT_POLLS_MAX: u32 = 1;
-const PAUSE_FIRST: Duration = Duration::from_secs(5);
-const PAUSE_LONGEST: Duration = Duration::from_mins(1);
+const TORN_TRIES_MAX: u32 = 3;
+const TORN: &str = "its values changed each time they were read";
+/// What it answers is not what the machine does any more.
+const HEART_STANDS_STILL: &str = "its heartbeat stands still";
 
 const SILENCE_RETOLD_EVERY: Duration = Duration::from_mins(1);
 
 pub struct Bus {
     link: Link,
     slots: Vec<Slot>,
+    attempts_from: Instant,
     out: Outlet,
 }
 
@@ -49,14 +41,21 @@ pub struct Bus {
 struct Slot {
     device: Device,
     beat: Beat,
-    silence: Option<Silence>,
-    pause: Backoff,
+    under_way: Option<UnderWay>,
+    breaker: Breaker,
+    is_plan_shown: bool,
+    /// When its silence was last told.
+    told_at: Option<Instant>,
 }
 
-/// Polls in a row without an answer.
-struct Silence {
-    polls: u32,
-    told_at: Instant,
+/// A poll that has begun.
+struct UnderWay {
+    poll: Poll,
+    started: Instant,
+    /// A busy device is not asked sooner.
+    go_on_at: Instant,
+    /// Its values were changed so often while they were read.
+    torn: u32,
 }
 
 struct Outlet {
@@ -77,13 +76,16 @@ impl Bus {
             .map(|(name, device)| Slot {
                 device: Device::new(name, device),
                 beat: Beat::spread_from(now, device.poll.0),
-                silence: None,
-                pause: Backoff::new(PAUSE_FIRST, PAUSE_LONGEST),
+                under_way: None,
+                breaker: Breaker::new(),
+                is_plan_shown: false,
+                told_at: None,
             })
             .collect();
         Self {
             link: Link::new(settings),
             slots,
+            attempts_from: now,
             out: Outlet {
                 source: format!("modbus/{name}").into(),
                 readings,
@@ -94,59 +96,139 @@ impl Bus {
 
     /// Polls for as long as somebody listens.
     pub async fn serve(&mut self) {
-        let is_shared = self.slots.len() > 1;
-        while let Some(slot) = self.slots.iter_mut().min_by_key(|slot| slot.beat.due()) {
-            sleep_until(slot.beat.due()).await;
-            if slot.poll(&mut self.link, &self.out, is_shared).await.is_err() {
-                return;
+        while let Some(next) = next(self.slots.iter().map(Slot::turn), Instant::now(), self.attempts_from) {
+            match next {
+                Next::At(due) => sleep_until(due).await,
+                Next::Ask(index) => {
+                    if self.ask(index).await.is_err() {
+                        return;
+                    }
+                }
             }
+        }
+    }
+
+    /// One request of one poll.
+    async fn ask(&mut self, index: usize) -> Result<(), Closed> {
+        let is_shared = self.slots.len() > 1;
+        let Some(slot) = self.slots.get_mut(index) else {
+            return Ok(());
+        };
+        let started = Instant::now();
+        let mut under_way = slot.under_way.take().unwrap_or_else(|| slot.begin(started));
+        if let Some(block) = under_way.poll.request() {
+            let patience = slot.breaker.patience(self.link.timeout());
+            let unit = slot.device.unit;
+            let outcome = self.link.read(unit, block.span, patience, &self.out.status).await;
+            match under_way.poll.take(&slot.device, outcome) {
+                Step::Next => {}
+                Step::Wait(wait) => under_way.go_on_at = Instant::now() + wait,
+                Step::Silent { cause, is_device } => {
+                    let now = Instant::now();
+                    if slot.breaker.is_open() && is_device {
+                        self.attempts_from = now + (now - started) * (SHARE_OF_THE_SILENT - 1);
+                    }
+                    return slot.fail(cause, is_shared && is_device, now, &self.out).await;
+                }
+            }
+        }
+        if under_way.poll.request().is_some() {
+            slot.under_way = Some(under_way);
+            return Ok(());
+        }
+        let was_resting = slot.breaker.is_open();
+        slot.finish(under_way, &self.out).await?;
+        if was_resting {
+            self.hasten_attempts();
+        }
+        Ok(())
+    }
+
+    /// What kept one device from answering may have kept others: they are all tried again soon.
+    fn hasten_attempts(&mut self) {
+        let now = Instant::now();
+        for slot in self.slots.iter_mut().filter(|slot| slot.breaker.is_open()) {
+            slot.beat.hasten(now);
         }
     }
 }
 
 impl Slot {
-    async fn poll(&mut self, link: &mut Link, out: &Outlet, is_shared: bool) -> Result<(), Closed> {
-        let started = Instant::now();
-        let asked = ask(&self.device, link, &out.status).await;
-        let now = Instant::now();
-        let asked = asked.and_then(|answers| {
-            let is_alive = self.device.is_alive(&answers, now);
-            is_alive.then_some(answers).ok_or(HEART_STANDS_STILL)
-        });
-        self.beat.advance_past(now);
-        out.show(&self.device, &asked, now - started);
-        match asked {
-            Ok(answers) => {
-                if self.silence.take().is_some() {
-                    self.pause.reset();
-                    info!(source = &*out.source, device = self.device.name, "device answers again");
-                }
-                out.send(&self.device, self.device.read(&answers)).await
-            }
-            Err(NoPoll { cause, is_device }) => {
-                let polls = self.silence.as_ref().map_or(0, |s| s.polls) + 1;
-                if is_shared && is_device && polls > SILENT_POLLS_MAX {
-                    self.beat.advance_past(now + self.pause.next_delay());
-                }
-                self.tell_silence(polls, cause, now, out).await
-            }
+    fn turn(&self) -> Turn {
+        Turn {
+            due: self
+                .under_way
+                .as_ref()
+                .map_or(self.beat.due(), |under_way| under_way.go_on_at),
+            deadline: self.beat.deadline(),
+            is_attempt: self.breaker.is_open(),
         }
     }
 
-    async fn tell_silence(
-        &mut self,
-        polls: u32,
-        cause: &'static str,
-        now: Instant,
-        out: &Outlet,
-    ) -> Result<(), Closed> {
-        let told_at = self.silence.as_ref().map(|s| s.told_at);
-        let is_due = told_at.is_none_or(|told_at| now - told_at >= SILENCE_RETOLD_EVERY);
-        self.silence = Some(Silence {
-            polls,
-            told_at: told_at.filter(|_| !is_due).unwrap_or(now),
-        });
-        if told_at.is_none() {
+    fn begin(&mut self, now: Instant) -> UnderWay {
+        if self.device.forget(now) {
+            self.is_plan_shown = false;
+        }
+        UnderWay {
+            poll: Poll::new(&self.device),
+            started: now,
+            go_on_at: now,
+            torn: 0,
+        }
+    }
+
+    /// The device has answered, be it with refusals.
+    async fn finish(&mut self, under_way: UnderWay, out: &Outlet) -> Result<(), Closed> {
+        let now = Instant::now();
+        self.breaker.answered();
+        let outcome = under_way.poll.end();
+        if outcome.is_torn && under_way.torn + 1 < TORN_TRIES_MAX {
+            self.under_way = Some(UnderWay {
+                poll: Poll::new(&self.device),
+                torn: under_way.torn + 1,
+                ..under_way
+            });
+            return Ok(());
+        }
+        if outcome.is_torn {
+            return self.fail(TORN, false, now, out).await;
+        }
+        if !self.device.is_alive(&outcome.values, now) {
+            return self.fail(HEART_STANDS_STILL, false, now, out).await;
+        }
+        self.beat.advance_past(now);
+        if self.told_at.take().is_some() {
+            info!(source = &*out.source, device = self.device.name, "device answers again");
+        }
+        let news = self.device.learn(outcome.lessons, now);
+        if !news.is_empty() {
+            self.is_plan_shown = false;
+            let refused = self.device.describe_learnt();
+            info!(
+                source = &*out.source,
+                device = self.device.name,
+                ?refused,
+                "device is asked around what it refuses"
+            );
+        }
+        out.show(self, outcome.fault.as_deref(), now - under_way.started);
+        out.send(
+            &self.device,
+            self.device
+                .readings(|point| outcome.values.get(point).cloned().flatten()),
+        )
+        .await
+    }
+
+    /// The poll came to nothing.
+    async fn fail(&mut self, cause: &'static str, makes_way: bool, now: Instant, out: &Outlet) -> Result<(), Closed> {
+        let pause = if makes_way { self.breaker.silent() } else { None };
+        self.beat.advance_past(now + pause.unwrap_or_default());
+        out.show_silence(self, cause);
+        if self.told_at.is_some_and(|told_at| now - told_at < SILENCE_RETOLD_EVERY) {
+            return Ok(());
+        }
+        if self.told_at.replace(now).is_none() {
             warn!(
                 source = &*out.source,
                 device = self.device.name,
@@ -154,69 +236,8 @@ impl Slot {
                 "device does not answer"
             );
         }
-        if is_due {
-            out.send(&self.device, self.device.silent(cause)).await?;
-        }
-        Ok(())
+        out.send(&self.device, self.device.silent(cause)).await
     }
-}
-
-/// Why a whole poll came to nothing.
-struct NoPoll {
-    cause: &'static str,
-    /// It is this device that is silent, and not the connection that is down.
-    is_device: bool,
-}
-
-/// What it answers is not what the machine does any more.
-const HEART_STANDS_STILL: NoPoll = NoPoll {
-    cause: "its heartbeat stands still",
-    is_device: false,
-};
-
-/// Reads anew for as long as the device changes its values in between.
-async fn ask(device: &Device, link: &mut Link, status: &SourceStatus) -> Result<Vec<Result<Answer, Fault>>, NoPoll> {
-    for _ in 0..SNAPSHOT_TRIES {
-        let answers = ask_once(device, link, status).await?;
-        if !device.is_torn(&answers) {
-            return Ok(answers);
-        }
-    }
-    Err(NoPoll {
-        cause: "its values changed each time they were read",
-        is_device: false,
-    })
-}
-
-/// Asks for every block. A device that refuses one may give the others; one that is silent is not asked on.
-async fn ask_once(
-    device: &Device,
-    link: &mut Link,
-    status: &SourceStatus,
-) -> Result<Vec<Result<Answer, Fault>>, NoPoll> {
-    let mut answers = Vec::with_capacity(device.blocks.len());
-    let mut waits = BUSY_WAITS.into_iter();
-    for &block in &device.blocks {
-        let answer = loop {
-            match link.read(device.unit, block, status).await {
-                Ok(answer) => break Ok(answer),
-                Err(ReadError::Refused(why)) => break Err(Fault::Invalid(format!("{why} at {block}"))),
-                Err(ReadError::Busy) => match waits.next() {
-                    Some(wait) => sleep(wait).await,
-                    None => break Err(Fault::Silent("device busy (06)")),
-                },
-                Err(ReadError::DeviceSilent(cause)) => return Err(NoPoll { cause, is_device: true }),
-                Err(ReadError::LinkDown(cause)) => {
-                    return Err(NoPoll {
-                        cause,
-                        is_device: false,
-                    });
-                }
-            }
-        };
-        answers.push(answer);
-    }
-    Ok(answers)
 }
 
 impl Outlet {
@@ -234,26 +255,34 @@ impl Outlet {
         Ok(())
     }
 
-    fn show(&self, device: &Device, asked: &Result<Vec<Result<Answer, Fault>>, NoPoll>, took: Duration) {
-        let error = match asked {
-            Ok(answers) => answers.iter().find_map(|answer| answer.as_ref().err().map(fault_text)),
-            Err(no_poll) => Some(no_poll.cause),
-        };
+    fn show(&self, slot: &mut Slot, fault: Option<&str>, took: Duration) {
+        let device = &slot.device;
+        let is_plan_shown = std::mem::replace(&mut slot.is_plan_shown, true);
         self.status.update_device(&device.name, |view| {
-            view.answers = asked.is_ok();
+            view.answers = true;
+            view.resting = false;
             view.polls += 1;
-            view.failed_polls += u64::from(error.is_some());
+            view.failed_polls += u64::from(fault.is_some());
             view.poll_ms_last = took.as_secs_f64() * 1000.0;
-            if let Some(error) = error {
-                view.last_error = Some(error.to_owned());
+            if let Some(fault) = fault {
+                view.last_error = Some(fault.to_owned());
+            }
+            if !is_plan_shown {
+                view.equipment = Arc::clone(&device.equipment);
+                view.requests = device.describe();
+                view.refused = device.describe_learnt();
             }
         });
     }
-}
 
-fn fault_text(fault: &Fault) -> &str {
-    match fault {
-        Fault::Silent(cause) => cause,
-        Fault::Invalid(why) => why,
+    fn show_silence(&self, slot: &Slot, cause: &str) {
+        self.status.update_device(&slot.device.name, |view| {
+            view.equipment = Arc::clone(&slot.device.equipment);
+            view.answers = false;
+            view.resting = slot.breaker.is_open();
+            view.polls += 1;
+            view.failed_polls += 1;
+            view.last_error = Some(cause.to_owned());
+        });
     }
 }

@@ -18,6 +18,17 @@ pub enum Answer {
     Bits(Vec<bool>),
 }
 
+impl Answer {
+    /// Without what was read along behind the first so many.
+    pub fn shortened_to(mut self, count: u16) -> Self {
+        match &mut self {
+            Self::Registers(registers) => registers.truncate(usize::from(count)),
+            Self::Bits(bits) => bits.truncate(usize::from(count)),
+        }
+        self
+    }
+}
+
 /// How one point is understood.
 #[derive(Debug, Clone)]
 pub struct Decoder {
@@ -43,32 +54,25 @@ impl Decoder {
             bits: settings.at.bits,
             order: Order::of_bytes(settings.order),
             spread,
-            // What a counter holds is counted first and scaled then.
-            scaling: settings.scaling().filter(|_| settings.counter.is_none()),
+            // What a counter holds is counted first, and what another point scales is known later.
+            scaling: settings
+                .scaling()
+                .filter(|_| settings.counter.is_none() && settings.scaled_by().is_none()),
             invalid: settings.invalid.all().to_vec(),
         }
     }
 
     /// The value that starts at `offset` of an answer.
     pub fn decode(&self, answer: &Answer, offset: u16) -> Result<Value, Fault> {
-        scaled(self.raw(answer, offset)?, self.scaling)
-    }
-
-    /// The same, and then multiplied as another point of the device says.
-    pub fn decode_scaled(&self, answer: &Answer, offset: u16, by: Factor) -> Result<Value, Fault> {
-        let own = self.scaling.unwrap_or(Scaling::IDENTITY);
-        scaled(self.raw(answer, offset)?, Some(by.after(own)?))
-    }
-
-    fn raw(&self, answer: &Answer, offset: u16) -> Result<Value, Fault> {
         let offset = usize::from(offset);
-        match answer {
-            Answer::Bits(bits) => bits.get(offset).copied().map(Value::Bool).ok_or_else(short_answer),
+        let value = match answer {
+            Answer::Bits(bits) => Value::Bool(*bits.get(offset).ok_or_else(short_answer)?),
             Answer::Registers(registers) => {
                 let end = offset + self.registers;
-                self.value_of(registers.get(offset..end).ok_or_else(short_answer)?)
+                self.value_of(registers.get(offset..end).ok_or_else(short_answer)?)?
             }
-        }
+        };
+        scaled(value, self.scaling)
     }
 
     fn value_of(&self, registers: &[u16]) -> Result<Value, Fault> {
@@ -145,16 +149,20 @@ pub enum Factor {
 }
 
 impl Factor {
-    fn after(self, own: Scaling) -> Result<Scaling, Fault> {
-        match self {
+    /// A value with its own scaling, and then multiplied.
+    pub fn scale(self, value: Value, own: Scaling) -> Result<Value, Fault> {
+        let scaling = match self {
             Self::Times(factor) => Some(own.times(factor)),
             #[expect(
                 clippy::cast_possible_truncation,
                 reason = "what is no exponent is far out of range either way"
             )]
             Self::PowerOfTen(exponent) => own.shifted(exponent as i32),
+        };
+        if scaling.is_none() {
+            return Err(Fault::Invalid(format!("scaled by {self:?}, which cannot be meant")));
         }
-        .ok_or_else(|| Fault::Invalid(format!("scaled by {self:?}, which cannot be meant")))
+        scaled(value, scaling)
     }
 }
 

@@ -1,5 +1,5 @@
-//! One device, worked out from its settings once: which blocks it is asked for, and how the answers become its points.
-//! Pure; `bus` does the asking.
+//! One device, worked out from its settings: which blocks it is asked for, and how the answers become its points. What the
+//! device refuses changes the blocks. Pure; `bus` does the asking, `poll` says what for.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,9 +7,11 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::decode::{Answer, Decoder, Factor};
-use super::plan::{Place, Plan, Span};
+use super::learnt::{Learnt, Lesson};
+use super::plan::{self, Block, Limits, Span};
 use super::settings::{DeviceSettings, PointSettings};
 use crate::record::{Fault, PointDef, PointReading, Value};
+use crate::scaling::Scaling;
 
 #[derive(Debug)]
 pub struct Device {
@@ -17,9 +19,13 @@ pub struct Device {
     pub unit: u8,
     pub equipment: Arc<str>,
     /// One request each.
-    pub blocks: Vec<Span>,
+    pub blocks: Vec<Block>,
     points: Vec<Point>,
-    /// Which point is the first block and the last: what is read between is one picture if it stays the same.
+    /// Where the points lie.
+    spans: Vec<Span>,
+    limits: Limits,
+    learnt: Learnt,
+    /// Which point is read alone before all others and after them: they are one picture if it stays the same.
     sequence: Option<usize>,
     heart: Option<Heart>,
 }
@@ -28,7 +34,6 @@ pub struct Device {
 struct Point {
     def: Arc<PointDef>,
     decoder: Decoder,
-    place: Place,
     scaled_by: Option<ScaledBy>,
 }
 
@@ -37,6 +42,7 @@ struct Point {
 struct ScaledBy {
     point: usize,
     factor: fn(f64) -> Factor,
+    own: Scaling,
 }
 
 /// The heartbeat of a device, as far as it was heard.
@@ -47,44 +53,51 @@ struct Heart {
     last_beat: Option<(Option<Value>, Instant)>,
 }
 
+/// What a point came to in a poll, if it was asked for.
+pub type Outcome = Option<Result<Value, Fault>>;
+
 fn index_of(settings: &DeviceSettings, name: Option<&String>) -> Option<usize> {
     settings.points.keys().position(|point| Some(point) == name)
 }
 
-fn plan(settings: &DeviceSettings) -> Plan {
-    let (limits, mut spans) = (settings.limits(), Vec::new());
-    spans.extend(settings.points.values().map(PointSettings::span));
-    let Some(nth) = index_of(settings, settings.snapshot.as_ref()) else {
-        return Plan::new(&spans, limits);
-    };
-    let sequence = spans.remove(nth);
-    let framed = limits.aligned(sequence);
-    let mut plan = Plan::new(&spans, limits);
-    plan.blocks.insert(0, framed);
-    plan.blocks.push(framed);
-    plan.places.iter_mut().for_each(|place| place.block += 1);
-    let offset = sequence.start - framed.start;
-    plan.places.insert(nth, Place { block: 0, offset });
-    plan
+/// The requests of one poll, before anything was learnt.
+pub fn requests(settings: &DeviceSettings) -> Vec<Span> {
+    let spans: Vec<Span> = settings.points.values().map(PointSettings::span).collect();
+    let sequence = index_of(settings, settings.snapshot.as_ref());
+    let blocks = framed(sequence, 0..spans.len(), &spans, settings.limits(), |_| true);
+    blocks.into_iter().map(|block| block.span).collect()
 }
 
-/// As a float, because it only goes into estimates.
-pub fn requests_per_poll(settings: &DeviceSettings) -> f64 {
-    u32::try_from(plan(settings).blocks.len()).map_or(f64::INFINITY, f64::from)
+/// The blocks of these points, with the sequence word, if it is one of them, alone at both ends.
+fn framed(
+    sequence: Option<usize>,
+    points: impl Iterator<Item = usize>,
+    spans: &[Span],
+    limits: Limits,
+    may_join: impl Fn(Span) -> bool,
+) -> Vec<Block> {
+    let (frame, points): (Vec<_>, Vec<_>) = points.partition(|&point| Some(point) == sequence);
+    let frame = plan::blocks(frame.into_iter(), spans, limits, |_| true);
+    let blocks = plan::blocks(points.into_iter(), spans, limits, may_join);
+    [frame.clone(), blocks, frame].concat()
 }
 
 impl Device {
     pub fn new(name: &str, settings: &DeviceSettings) -> Self {
-        let Plan { blocks, places } = plan(settings);
-        let points = settings.points.iter().zip(places);
-        Self {
+        let points: Vec<Point> = settings
+            .points
+            .iter()
+            .map(|(name, point)| Point::new(name, point, settings))
+            .collect();
+        let mut device = Self {
             name: name.to_owned(),
             unit: settings.unit,
             equipment: settings.equipment.as_str().into(),
-            blocks,
-            points: points
-                .map(|((name, point), place)| Point::new(name, point, place, settings))
-                .collect(),
+            blocks: Vec::new(),
+            points,
+            spans: settings.points.values().map(PointSettings::span).collect(),
+            limits: settings.limits(),
+            learnt: Learnt::default(),
             sequence: index_of(settings, settings.snapshot.as_ref()),
             heart: settings.heartbeat.as_ref().and_then(|beat| {
                 Some(Heart {
@@ -93,89 +106,132 @@ impl Device {
                     last_beat: None,
                 })
             }),
+        };
+        device.plan();
+        device
+    }
+
+    fn plan(&mut self) {
+        let given = (0..self.points.len()).filter(|&point| self.learnt.hole(point).is_none());
+        let limits = self.learnt.narrow(self.limits);
+        self.blocks = framed(self.sequence, given, &self.spans, limits, |joined| {
+            self.learnt.allows(limits.aligned(joined), &self.spans)
+        });
+    }
+
+    /// Plans anew with what was learnt; gives what was not known before.
+    pub fn learn(&mut self, lessons: Vec<Lesson>, now: Instant) -> Vec<Lesson> {
+        let news: Vec<Lesson> = lessons
+            .into_iter()
+            .filter(|lesson| self.learnt.take(lesson, now))
+            .collect();
+        if !news.is_empty() {
+            self.plan();
         }
+        news
     }
 
-    /// Every point, from the answers to `blocks` in their order.
-    pub fn read(&self, answers: &[Result<Answer, Fault>]) -> Vec<PointReading> {
-        self.readings(|point| self.value(point, answers))
-    }
-
-    fn value(&self, point: &Point, answers: &[Result<Answer, Fault>]) -> Result<Value, Fault> {
-        let answer = answer_at(answers, point.place.block)?;
-        let Some(ScaledBy { point: by, factor }) = point.scaled_by else {
-            return point.decoder.decode(answer, point.place.offset);
-        };
-        let by = &self.points[by];
-        let number = answer_at(answers, by.place.block)
-            .and_then(|answer| by.decoder.decode(answer, by.place.offset))
-            .map_err(|fault| match fault {
-                Fault::Invalid(why) => Fault::Invalid(format!("{}: {why}", by.def.name)),
-                silent @ Fault::Silent(_) => silent,
-            })?;
-        let number = number.as_f64().unwrap_or(f64::NAN);
-        point.decoder.decode_scaled(answer, point.place.offset, factor(number))
-    }
-
-    /// Whether the device changed its values while they were read.
-    pub fn is_torn(&self, answers: &[Result<Answer, Fault>]) -> bool {
-        let Some(sequence) = self.sequence.and_then(|nth| self.points.get(nth)) else {
-            return false;
-        };
-        let read = |block| {
-            sequence
-                .decoder
-                .decode(answer_at(answers, block)?, sequence.place.offset)
-        };
-        match (read(0), read(self.blocks.len() - 1)) {
-            (Ok(before), Ok(after)) => before != after,
-            // What was not read speaks for itself.
-            _ => false,
+    /// Goes back to what the settings say once what was learnt is old; whether it was.
+    pub fn forget(&mut self, now: Instant) -> bool {
+        let is_old = self.learnt.forget(now);
+        if is_old {
+            self.plan();
         }
+        is_old
+    }
+
+    pub fn halves(&self, block: &Block) -> Option<[Block; 2]> {
+        block.halves(&self.spans, self.limits)
+    }
+
+    /// Where the first point of a block starts, which alignment may have put within it.
+    pub fn start_of(&self, block: &Block) -> u16 {
+        let first = block.points.first().and_then(|&point| self.spans.get(point));
+        first.map_or(block.span.start, |span| span.start)
+    }
+
+    pub fn point_count(&self) -> usize {
+        self.points.len()
+    }
+
+    /// What a point holds, from an answer that starts at this address; not yet scaled by another point.
+    pub fn decode(&self, point: usize, answer: &Answer, start: u16) -> Result<Value, Fault> {
+        let (Some(of_point), Some(span)) = (self.points.get(point), self.spans.get(point)) else {
+            return Err(Fault::Silent("not asked"));
+        };
+        of_point.decoder.decode(answer, span.start.saturating_sub(start))
     }
 
     /// Whether the heart of the device beats; one that has none is taken to live.
-    pub fn is_alive(&mut self, answers: &[Result<Answer, Fault>], now: Instant) -> bool {
-        let Some(point) = self.heart.as_ref().and_then(|heart| self.points.get(heart.point)) else {
-            return true;
+    pub fn is_alive(&mut self, outcomes: &[Outcome], now: Instant) -> bool {
+        self.heart.as_mut().is_none_or(|heart| {
+            let beat = outcomes.get(heart.point).cloned().flatten();
+            heart.hear(beat.and_then(Result::ok), now)
+        })
+    }
+
+    /// Every point, from what each came to.
+    pub fn readings(&self, outcome: impl Fn(usize) -> Outcome) -> Vec<PointReading> {
+        let value = |point| match self.learnt.hole(point) {
+            Some(why) => Err(Fault::Invalid(format!("{why} at {}", self.spans[point]))),
+            None => outcome(point).unwrap_or(Err(Fault::Silent("not asked"))),
         };
-        let beat = self.value(point, answers).ok();
-        self.heart.as_mut().is_none_or(|heart| heart.hear(beat, now))
-    }
-
-    /// Every point of a device that did not answer.
-    pub fn silent(&self, cause: &'static str) -> Vec<PointReading> {
-        self.readings(|_| Err(Fault::Silent(cause)))
-    }
-
-    fn readings(&self, value: impl Fn(&Point) -> Result<Value, Fault>) -> Vec<PointReading> {
         self.points
             .iter()
-            .map(|point| PointReading {
-                def: Arc::clone(&point.def),
-                value: value(point),
+            .enumerate()
+            .map(|(point, of_point)| PointReading {
+                def: Arc::clone(&of_point.def),
+                value: match &of_point.scaled_by {
+                    None => value(point),
+                    Some(by) => value(point).and_then(|own| self.scaled(own, by, value(by.point))),
+                },
             })
             .collect()
     }
 
+    /// A value, multiplied as another point says.
+    fn scaled(&self, value: Value, by: &ScaledBy, other: Result<Value, Fault>) -> Result<Value, Fault> {
+        let other = other.map_err(|fault| match fault {
+            Fault::Invalid(why) => Fault::Invalid(format!("{}: {why}", self.points[by.point].def.name)),
+            silent @ Fault::Silent(_) => silent,
+        })?;
+        let factor = (by.factor)(other.as_f64().unwrap_or(f64::NAN));
+        factor.scale(value, by.own)
+    }
+
+    /// Every point of a device that did not answer.
+    pub fn silent(&self, cause: &'static str) -> Vec<PointReading> {
+        self.readings(|_| Some(Err(Fault::Silent(cause))))
+    }
+
     /// One line for each request: what is asked on the wire, and which points it brings.
     pub fn describe(&self) -> Vec<String> {
-        let names = |block: usize| {
-            let is_repeated = self.sequence.is_some() && block + 1 == self.blocks.len();
-            let block = if is_repeated { 0 } else { block };
-            let within = self.points.iter().filter(|p| p.place.block == block);
-            within.map(|p| p.def.name.as_str()).collect::<Vec<_>>().join(", ")
-        };
         self.blocks
             .iter()
-            .enumerate()
-            .map(|(index, block)| format!("unit {} {block}: {}", self.unit, names(index)))
+            .map(|block| format!("unit {} {}: {}", self.unit, block.span, self.names(block)))
             .collect()
+    }
+
+    /// One line for each thing that the device has refused.
+    pub fn describe_learnt(&self) -> Vec<String> {
+        self.learnt
+            .describe(|point| format!("{} ({})", self.points[point].def.name, self.spans[point]))
+    }
+
+    /// The points of a block, in the order of their names.
+    pub fn names(&self, block: &Block) -> String {
+        let mut points = block.points.clone();
+        points.sort_unstable();
+        let names = points.iter().filter_map(|&point| self.points.get(point));
+        names
+            .map(|point| point.def.name.as_str())
+            .collect::<Vec<_>>()
+            .join(", ")
     }
 }
 
 impl Point {
-    fn new(name: &str, point: &PointSettings, place: Place, device: &DeviceSettings) -> Self {
+    fn new(name: &str, point: &PointSettings, device: &DeviceSettings) -> Self {
         let scaled_by = point.scaled_by().and_then(|(key, other)| {
             let factor = if key == "exponent" {
                 Factor::PowerOfTen
@@ -185,6 +241,7 @@ impl Point {
             Some(ScaledBy {
                 point: index_of(device, Some(other))?,
                 factor,
+                own: point.scaling().unwrap_or(Scaling::IDENTITY),
             })
         });
         Self {
@@ -197,7 +254,6 @@ impl Point {
                 counter: point.counter(),
             }),
             decoder: Decoder::new(point),
-            place,
             scaled_by,
         }
     }
@@ -215,17 +271,10 @@ impl Heart {
     }
 }
 
-fn answer_at(answers: &[Result<Answer, Fault>], block: usize) -> Result<&Answer, Fault> {
-    match answers.get(block) {
-        Some(answer) => answer.as_ref().map_err(Clone::clone),
-        None => Err(Fault::Silent("not asked")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::Value;
+    use crate::source::modbus::exception::Exception;
 
     fn device() -> Device {
         let settings: DeviceSettings = toml::from_str(
@@ -252,17 +301,28 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_block_spoils_its_own_points_only() {
-        let refusal = Fault::Invalid("illegal data address (02) at input:10..11".to_owned());
-        let points = device().read(&[Ok(Answer::Registers(vec![1, 0, 7, 1])), Err(refusal.clone())]);
+    fn a_point_that_is_not_there_is_void_and_not_asked_for() {
+        let mut device = device();
+        let hole = Lesson::Hole {
+            point: 1,
+            why: Exception(2),
+        };
+        assert_eq!(device.learn(vec![hole.clone()], Instant::now()), [hole]);
+        assert_eq!(
+            device.describe(),
+            ["unit 3 holding:0: state", "unit 3 input:10..11: force"]
+        );
+        assert_eq!(
+            device.describe_learnt(),
+            ["good (holding:2..3): illegal data address (02)"]
+        );
+        let points = device.readings(|_| Some(Ok(Value::Uint(1))));
         let values: Vec<_> = points.iter().map(|p| (p.def.name.as_str(), p.value.clone())).collect();
+        let void = Fault::Invalid("illegal data address (02) at holding:2..3".to_owned());
+        let one = Value::Uint(1);
         assert_eq!(
             values,
-            [
-                ("force", Err(refusal)),
-                ("good", Ok(Value::Uint(65536 + 7))),
-                ("state", Ok(Value::Uint(1)))
-            ]
+            [("force", Ok(one.clone())), ("good", Err(void)), ("state", Ok(one))]
         );
     }
 
@@ -279,8 +339,11 @@ mod tests {
         Device::new("pv", &settings)
     }
 
-    fn registers(values: &[u16]) -> Answer {
-        Answer::Registers(values.to_vec())
+    /// The values of a device with one block of holding registers.
+    fn read(device: &Device, registers: &[u16]) -> Vec<Result<Value, Fault>> {
+        let answer = Answer::Registers(registers.to_vec());
+        let points = device.readings(|point| Some(device.decode(point, &answer, 0)));
+        points.into_iter().map(|point| point.value).collect()
     }
 
     #[test]
@@ -292,14 +355,12 @@ mod tests {
             kw   = { at = "holding:2", type = "u16", scale = 0.1, scale_by = "ct" }
             ct   = { at = "holding:3", type = "u16" }
         "#);
-        let read = |values: &[u16]| {
-            let points = device.read(&[Ok(registers(values))]);
-            [points[0].value.clone(), points[3].value.clone()]
+        let read = |registers| {
+            let values = read(&device, registers);
+            [values[0].clone(), values[3].clone()]
         };
-        assert_eq!(
-            read(&[2301, 0xFFFF, 3, 40]),
-            [Ok(Value::Float(230.1)), Ok(Value::Float(12.0))]
-        );
+        let scaled = [Ok(Value::Float(230.1)), Ok(Value::Float(12.0))];
+        assert_eq!(read(&[2301, 0xFFFF, 3, 40]), scaled);
         let [amps, _] = read(&[2301, 0x8000, 3, 40]);
         assert!(matches!(amps, Err(Fault::Invalid(why)) if why.starts_with("a_sf: ")));
         assert!(matches!(read(&[2301, 77, 3, 40]), [Err(Fault::Invalid(_)), Ok(_)]));
@@ -323,14 +384,6 @@ mod tests {
                 "unit 1 holding:1: seq"
             ]
         );
-        let answers = |before: u16, after: u16| [before, 7, 21, after].map(|value| Ok(registers(&[value])));
-        assert!(!device.is_torn(&answers(5, 5)));
-        assert!(device.is_torn(&answers(5, 6)));
-        let values: Vec<_> = device.read(&answers(5, 5)).into_iter().map(|p| p.value).collect();
-        assert_eq!(values, [7, 5, 21].map(|value| Ok(Value::Uint(value))));
-        let mut refused = answers(5, 6);
-        refused[0] = Err(Fault::Invalid("illegal data address (02)".to_owned()));
-        assert!(!device.is_torn(&refused), "a refusal speaks for itself");
     }
 
     #[test]
@@ -339,19 +392,20 @@ mod tests {
             "heartbeat = { point = \"beat\", within = \"5s\" }\npoints.beat = { at = \"holding:0\", type = \"u16\" }",
         );
         let start = Instant::now();
-        let refused = Err(Fault::Invalid("device failure (04)".to_owned()));
-        for (second, answer, is_alive) in [
-            (0, Ok(registers(&[1])), true),
-            (4, Ok(registers(&[1])), true),
-            (6, Ok(registers(&[1])), false),
-            (7, Ok(registers(&[2])), true),
-            (12, refused.clone(), true),
-            (13, refused, false),
-            (14, Ok(registers(&[2])), false),
-            (15, Ok(registers(&[3])), true),
+        for (second, beat, is_alive) in [
+            (0, Some(1), true),
+            (4, Some(1), true),
+            (6, Some(1), false),
+            (7, Some(2), true),
+            (12, None, true),
+            (13, None, false),
+            (14, Some(2), false),
+            (15, Some(3), true),
         ] {
+            let refused = Err(Fault::Invalid("device failure (04)".to_owned()));
+            let outcome = beat.map_or(refused, |beat| Ok(Value::Uint(beat)));
             let now = start + Duration::from_secs(second);
-            assert_eq!(device.is_alive(&[answer], now), is_alive, "after {second} s");
+            assert_eq!(device.is_alive(&[Some(outcome)], now), is_alive, "after {second} s");
         }
     }
 }

@@ -1,37 +1,45 @@
 //! Modbus: polls devices and says what their registers hold.
 //!
 //! ```text
-//! settings ─ check ─▶ device: plan (blocks) + decode (values)
-//!                        │
-//! schedule ─ due ─▶ bus ─┴─ one request at a time ─▶ link ─▶ devices
-//!                    └─ Reading per poll ─▶ intake
+//! settings ─ check ─▶ device: plan (blocks) + decode (values) ◀─ learnt ─┐
+//!                        │                                              │ what was refused
+//! schedule ─ next ─▶ bus ┴─ poll: one request at a time ─▶ link ─▶ devices
+//!                    └─ Reading per poll ─▶ intake         (tcp, rtu)
 //! ```
-//! * Every connection is a task of its own, so no connection waits for another. On a connection there is one request in
-//!   flight, and what fails there is told apart: a refused block, a silent device, a dead connection.
+//! * Every connection is a task of its own, a serial line a thread, so no connection waits for another. On a connection
+//!   there is one request in flight, and what fails there is told apart: a refused block, a silent device, a dead connection.
 //! * A value was read by the poll that reports it. What could not be read is a `Fault`: no default stands for it, and an
 //!   answer that came too late is never taken for the next one.
 //! * Modbus knows no authentication. This source only reads.
 
 mod address;
+mod breaker;
+mod budget;
 mod bus;
 mod decode;
 mod device;
+mod exception;
+mod learnt;
 mod link;
 mod plan;
+mod poll;
+pub mod probe;
 mod schedule;
 mod settings;
+mod trial;
+mod url;
 
-use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::record::Reading;
+use crate::source::serial::on_own_thread;
 use crate::status::SourceStatus;
-pub use settings::{DeviceSettings, Finding, PointSettings, Settings, Url};
+pub use settings::{DeviceSettings, Finding, PointSettings, Settings, Template};
+pub use trial::{Trial, Trials, try_connect};
+pub use url::Url;
 
 /// Polls the devices of one connection until told to stop. `settings` have passed their `check`.
 pub async fn run(
@@ -41,12 +49,28 @@ pub async fn run(
     status: Arc<SourceStatus>,
     stop: CancellationToken,
 ) {
-    let mut bus = bus::Bus::new(&name, &settings, out, status);
-    stop.run_until_cancelled(bus.serve()).await;
+    if !settings.url.is_serial() {
+        return serve(&name, &settings, out, status, stop).await;
+    }
+    let (thread_name, thread_status) = (Arc::clone(&name), Arc::clone(&status));
+    let polling = on_own_thread(&name, async move || {
+        serve(&thread_name, &settings, out, thread_status, stop).await;
+    });
+    if let Err(error) = polling.await {
+        status.down(chrono::Utc::now(), error);
+    }
 }
 
-/// What a device over Modbus TCP typically takes for an answer, for estimates before anything is connected.
-const ANSWER_TYPICAL: Duration = Duration::from_millis(10);
+async fn serve(
+    name: &str,
+    settings: &Settings,
+    out: mpsc::Sender<Reading>,
+    status: Arc<SourceStatus>,
+    stop: CancellationToken,
+) {
+    let mut bus = bus::Bus::new(name, settings, out, status);
+    stop.run_until_cancelled(bus.serve()).await;
+}
 
 /// What the connection will be used for: the requests of each device in wire addresses, and how much of the time they take.
 pub fn describe(settings: &Settings) -> Vec<String> {
@@ -62,57 +86,16 @@ pub fn describe(settings: &Settings) -> Vec<String> {
         ));
         lines.extend(plan.iter().map(|request| format!("  {request}")));
     }
-    let share = settings.time_share(settings.request_gap.0 + ANSWER_TYPICAL);
+    let answer = budget::answer_typical(settings);
+    let wire = settings.url.line().map(|line| format!("{} baud and ", line.baud));
     lines.push(format!(
-        "about {:.1} % of the connection's time at {ANSWER_TYPICAL:?} for an answer",
-        share * 100.0
+        "about {:.1} % of the connection's time at {}{answer:?} for an answer",
+        budget::share(settings, answer) * 100.0,
+        wire.unwrap_or_default(),
     ));
+    let unmet = budget::unmet(settings, answer).into_iter();
+    lines.extend(unmet.map(|(device, what)| format!("WARNING: {device} can hardly keep its poll: {what}")));
     lines
-}
-
-/// One block of one device, read once.
-#[derive(Debug)]
-pub struct Trial {
-    pub device: String,
-    /// Wire addresses, as in `unit 1 holding:0..9`.
-    pub block: String,
-    pub outcome: Result<Duration, String>,
-}
-
-impl fmt::Display for Trial {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}: ", self.device, self.block)?;
-        match &self.outcome {
-            Ok(took) => write!(f, "answered in {:.1} ms", took.as_secs_f64() * 1000.0),
-            Err(why) => f.write_str(why),
-        }
-    }
-}
-
-/// Connects and reads every block once; an error if there is no connection at all. `settings` have passed their `check`.
-pub async fn try_connect(settings: &Settings) -> Result<Vec<Trial>, String> {
-    let status = SourceStatus::default();
-    let mut link = link::Link::new(settings);
-    let mut trials = Vec::new();
-    for (name, of_device) in &settings.device {
-        let device = device::Device::new(name, of_device);
-        for &block in &device.blocks {
-            let started = Instant::now();
-            let outcome = match link.read(device.unit, block, &status).await {
-                Ok(_) => Ok(started.elapsed()),
-                Err(link::ReadError::LinkDown(cause)) => {
-                    return Err(status.view().last_error.unwrap_or_else(|| cause.to_owned()));
-                }
-                Err(error) => Err(error.to_string()),
-            };
-            trials.push(Trial {
-                device: name.clone(),
-                block: format!("unit {} {block}", device.unit),
-                outcome,
-            });
-        }
-    }
-    Ok(trials)
 }
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 //!
 //! * A point lies wholly in one block: a value is never put together from two answers.
 //! * A block never exceeds what the device gives in one request, and starts and ends where the device wants it to.
-//! * Points that lie apart are joined over a gap of unread registers if the gap is small enough.
+//! * Points that lie apart are joined over a gap of unread registers if the gap is small enough, and nothing is known
+//!   against it.
 //! * The same points always give the same plan, whatever order they come in.
 
 use std::fmt;
@@ -19,8 +20,17 @@ pub struct Span {
 
 impl Span {
     /// One past the last address; 65536 for a span that reaches the end of the table.
-    fn end(self) -> u32 {
+    pub fn end(self) -> u32 {
         u32::from(self.start) + u32::from(self.count)
+    }
+
+    pub fn overlaps(self, other: Self) -> bool {
+        self.area == other.area && u32::from(self.start) < other.end() && u32::from(other.start) < self.end()
+    }
+
+    /// Whether all of the other lies within.
+    pub fn holds(self, other: Self) -> bool {
+        self.area == other.area && self.start <= other.start && other.end() <= self.end()
     }
 }
 
@@ -82,53 +92,59 @@ fn spanning(area: Area, start: u16, end: u32) -> Span {
     Span { area, start, count }
 }
 
-/// Where a point's value is found among the answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
-    pub block: usize,
-    pub offset: u16,
-}
-
+/// One request, and the points that its answer brings.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Plan {
-    /// One request each.
-    pub blocks: Vec<Span>,
-    /// One for each point, in the order of the points.
-    pub places: Vec<Place>,
+pub struct Block {
+    pub span: Span,
+    /// By their places in the list of spans that was planned for, from the lowest address up.
+    pub points: Vec<usize>,
 }
 
-impl Plan {
-    /// Joins points from the lowest address up: taking in as many as a block holds needs the fewest blocks.
-    pub fn new(points: &[Span], limits: Limits) -> Self {
-        let mut upward: Vec<(usize, Span)> = points.iter().copied().enumerate().collect();
-        upward.sort_by_key(|&(index, span)| (span, index));
-
-        let mut blocks: Vec<Span> = Vec::new();
-        let mut block_of = vec![0; points.len()];
-        for (index, span) in upward {
-            match blocks
-                .last_mut()
-                .and_then(|open| limits.join(*open, span).map(|joined| (open, joined)))
-            {
-                Some((open, joined)) => *open = joined,
-                None => blocks.push(span),
-            }
-            block_of[index] = blocks.len() - 1;
-        }
-
-        for block in &mut blocks {
-            *block = limits.aligned(*block);
-        }
-        let places = points
-            .iter()
-            .zip(block_of)
-            .map(|(span, block)| Place {
-                block,
-                offset: span.start - blocks[block].start,
-            })
-            .collect();
-        Self { blocks, places }
+impl Block {
+    fn over(points: &[usize], spans: &[Span], limits: Limits) -> Option<Self> {
+        let reach = points.iter().filter_map(|&p| spans.get(p).copied());
+        let span = reach.reduce(|a, b| spanning(a.area, a.start.min(b.start), a.end().max(b.end())))?;
+        Some(Self {
+            span: limits.aligned(span),
+            points: points.to_vec(),
+        })
     }
+
+    /// Its points in two requests, if it has more than one.
+    pub fn halves(&self, spans: &[Span], limits: Limits) -> Option<[Self; 2]> {
+        let (low, high) = self.points.split_at(self.points.len() / 2);
+        Some([Self::over(low, spans, limits)?, Self::over(high, spans, limits)?])
+    }
+}
+
+/// The fewest requests that bring these points, each told by its index in `spans`. Points are joined from the lowest
+/// address up, for taking in as many as a block holds needs the fewest blocks.
+pub fn blocks(
+    points: impl Iterator<Item = usize>,
+    spans: &[Span],
+    limits: Limits,
+    may_join: impl Fn(Span) -> bool,
+) -> Vec<Block> {
+    let mut upward: Vec<(Span, usize)> = points.filter_map(|p| Some((*spans.get(p)?, p))).collect();
+    upward.sort_unstable();
+
+    let mut blocks: Vec<Block> = Vec::new();
+    for (span, point) in upward {
+        if let Some(open) = blocks.last_mut()
+            && let Some(joined) = limits.join(open.span, span)
+            && may_join(joined)
+        {
+            open.span = joined;
+            open.points.push(point);
+        } else {
+            let points = vec![point];
+            blocks.push(Block { span, points });
+        }
+    }
+    for block in &mut blocks {
+        block.span = limits.aligned(block.span);
+    }
+    blocks
 }
 
 #[cfg(test)]
@@ -151,11 +167,14 @@ mod tests {
         }
     }
 
+    fn plan(points: &[Span], limits: Limits) -> Vec<Block> {
+        super::blocks(0..points.len(), points, limits, |_| true)
+    }
+
     fn blocks(points: &[Span], limits: Limits) -> Vec<String> {
-        Plan::new(points, limits)
-            .blocks
+        plan(points, limits)
             .iter()
-            .map(ToString::to_string)
+            .map(|block| block.span.to_string())
             .collect()
     }
 
@@ -206,10 +225,6 @@ mod tests {
             blocks(&[holding(65535, 1), holding(3, 2)], limits),
             ["holding:2..5", "holding:65534..65535"]
         );
-        assert_eq!(
-            Plan::new(&[holding(3, 2)], limits).places,
-            [Place { block: 0, offset: 1 }]
-        );
     }
 
     #[test]
@@ -218,6 +233,25 @@ mod tests {
             blocks(&[holding(0, 4), holding(1, 1), holding(2, 4)], LIMITS),
             ["holding:0..5"]
         );
+    }
+
+    #[test]
+    fn nothing_is_read_over_a_hole() {
+        let points = [holding(0, 1), holding(1, 1), holding(3, 1), holding(4, 1)];
+        let spared = super::blocks([0, 1, 3].into_iter(), &points, LIMITS, |joined| {
+            !joined.overlaps(points[2])
+        });
+        let spared: Vec<String> = spared.iter().map(|block| block.span.to_string()).collect();
+        assert_eq!(spared, ["holding:0..1", "holding:4"]);
+    }
+
+    #[test]
+    fn a_block_is_halved_between_its_points() {
+        let points = [holding(0, 2), holding(2, 2), holding(9, 1)];
+        let [low, high] = plan(&points, LIMITS)[0].halves(&points, LIMITS).expect("two halves");
+        assert_eq!((low.span, low.points.as_slice()), (holding(0, 2), [0].as_slice()));
+        assert_eq!((high.span, high.points.as_slice()), (holding(2, 8), [1, 2].as_slice()));
+        assert_eq!(low.halves(&points, LIMITS), None);
     }
 
     fn any_span() -> impl Strategy<Value = Span> {
@@ -245,20 +279,37 @@ mod tests {
             points in prop::collection::vec(any_span(), 0..80),
             limits in any_limits(),
         ) {
-            let plan = Plan::new(&points, limits);
-            prop_assert_eq!(plan.places.len(), points.len());
-            for (point, place) in points.iter().zip(&plan.places) {
-                let block = plan.blocks[place.block];
-                prop_assert_eq!(block.area, point.area);
-                prop_assert_eq!(block.start + place.offset, point.start);
-                prop_assert!(place.offset + point.count <= block.count);
-            }
-            for block in &plan.blocks {
-                prop_assert!(block.end() <= 65536);
-                prop_assert!((1..=limits.max_count(block.area)).contains(&block.count), "{}", block);
-                if !block.area.has_bits() {
-                    prop_assert_eq!((block.start % limits.align, block.count % limits.align), (0, 0));
+            let plan = plan(&points, limits);
+            let mut planned: Vec<usize> = plan.iter().flat_map(|block| block.points.clone()).collect();
+            planned.sort_unstable();
+            prop_assert!(planned.into_iter().eq(0..points.len()), "each point once");
+            for block in &plan {
+                for &point in &block.points {
+                    prop_assert!(block.span.holds(points[point]));
                 }
+                prop_assert!(block.span.end() <= 65536);
+                prop_assert!((1..=limits.max_count(block.span.area)).contains(&block.span.count), "{}", block.span);
+                if !block.span.area.has_bits() {
+                    prop_assert_eq!((block.span.start % limits.align, block.span.count % limits.align), (0, 0));
+                }
+            }
+        }
+
+        #[test]
+        fn halves_bring_what_the_whole_does(
+            points in prop::collection::vec(any_span(), 2..80),
+            limits in any_limits(),
+        ) {
+            for block in plan(&points, limits) {
+                let Some([low, high]) = block.halves(&points, limits) else {
+                    prop_assert_eq!(block.points.len(), 1);
+                    continue;
+                };
+                for half in [&low, &high] {
+                    prop_assert!(block.span.holds(half.span));
+                    prop_assert!(half.points.iter().all(|&point| half.span.holds(points[point])));
+                }
+                prop_assert_eq!([low.points, high.points].concat(), block.points);
             }
         }
 
@@ -267,19 +318,15 @@ mod tests {
             points in prop::collection::vec(any_span(), 1..80),
             limits in any_limits(),
         ) {
-            let plan = Plan::new(&points, limits);
-            for (index, block) in plan.blocks.iter().enumerate() {
-                let mut within: Vec<Span> =
-                    points.iter().zip(&plan.places).filter(|(_, place)| place.block == index).map(|(p, _)| *p).collect();
-                within.sort();
+            for block in plan(&points, limits) {
                 let slack = u32::from(limits.align) - 1;
-                let mut read_to = u32::from(block.start) + slack;
-                for (nth, point) in within.iter().enumerate() {
-                    let allowed = if nth == 0 { 0 } else { u32::from(limits.max_gap) };
+                let mut read_to = u32::from(block.span.start) + slack;
+                for (nth, &point) in block.points.iter().enumerate() {
+                    let (point, allowed) = (points[point], if nth == 0 { 0 } else { u32::from(limits.max_gap) });
                     prop_assert!(u32::from(point.start) <= read_to + allowed);
                     read_to = if nth == 0 { point.end() } else { read_to.max(point.end()) };
                 }
-                prop_assert!(block.end() <= read_to + slack);
+                prop_assert!(block.span.end() <= read_to + slack);
             }
         }
 
@@ -290,8 +337,7 @@ mod tests {
         ) {
             let mut turned = points.clone();
             turned.reverse();
-            let (plan, other) = (Plan::new(&points, limits), Plan::new(&turned, limits));
-            prop_assert_eq!(&plan.blocks, &other.blocks);
+            prop_assert_eq!(blocks(&points, limits), blocks(&turned, limits));
         }
     }
 }

@@ -1,4 +1,6 @@
-//! When a device is due. Beats keep the phase they started with: a late poll neither shifts the later ones nor is made up
+//! When a device is due, and who is asked next. Pure.
+//!
+//! Beats keep the phase they started with: a late poll neither shifts the later ones nor is made up
 //! for in a burst; what was missed is skipped.
 
 use std::time::Duration;
@@ -33,12 +35,64 @@ impl Beat {
         self.due
     }
 
+    /// The beat after the one that is due.
+    pub fn deadline(&self) -> Instant {
+        self.due + self.period
+    }
+
+    /// Back to the first beat that is not over, if a pause had put off the next one.
+    pub fn hasten(&mut self, now: Instant) {
+        let ahead = self.due.saturating_duration_since(now);
+        if ahead > self.period {
+            self.due = now;
+        }
+    }
+
     /// Moves on to the first beat after `now`, and by one beat at least.
     pub fn advance_past(&mut self, now: Instant) {
         let late = now.saturating_duration_since(self.due);
         let since_last_beat_ns = late.as_nanos() % self.period.as_nanos();
         let since_last_beat = Duration::from_nanos(u64::try_from(since_last_beat_ns).unwrap_or(u64::MAX));
         self.due += late.saturating_sub(since_last_beat) + self.period;
+    }
+}
+
+/// What one device waits for.
+#[derive(Debug, Clone, Copy)]
+pub struct Turn {
+    pub due: Instant,
+    /// When the beat after this one falls.
+    pub deadline: Instant,
+    /// The device is silent, and only tried.
+    pub is_attempt: bool,
+}
+
+/// Who has the bus next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    Ask(usize),
+    /// Nobody is due before.
+    At(Instant),
+}
+
+/// Of those that are due, the one whose next beat comes first has the bus: short polls pass long ones, and yet whoever
+/// waits for long has the earliest deadline in the end. Silent devices are not tried before `attempts_from`.
+pub fn next(turns: impl Iterator<Item = Turn>, now: Instant, attempts_from: Instant) -> Option<Next> {
+    let turns: Vec<(Instant, Instant, usize)> = turns
+        .enumerate()
+        .map(|(index, turn)| {
+            let due = if turn.is_attempt {
+                turn.due.max(attempts_from)
+            } else {
+                turn.due
+            };
+            (due, turn.deadline, index)
+        })
+        .collect();
+    let waiting = turns.iter().filter(|(due, ..)| *due <= now);
+    match waiting.min_by_key(|(due, deadline, _)| (*deadline, *due)) {
+        Some(&(.., index)) => Some(Next::Ask(index)),
+        None => turns.iter().map(|(due, ..)| *due).min().map(Next::At),
     }
 }
 
@@ -74,6 +128,83 @@ mod tests {
             assert!(Beat::spread_from(now, 20 * MS).due() - now <= 20 * MS);
             assert!(Beat::spread_from(now, 3_600_000 * MS).due() - now <= SPREAD_MAX);
         }
+    }
+
+    fn turn(beat: &Beat, is_attempt: bool) -> Turn {
+        Turn {
+            due: beat.due(),
+            deadline: beat.deadline(),
+            is_attempt,
+        }
+    }
+
+    #[test]
+    fn the_next_beat_that_comes_first_goes_first() {
+        let start = Instant::now();
+        let slow = Beat::starting_at(start, 1000 * MS);
+        let quick = Beat::starting_at(start + 10 * MS, 100 * MS);
+        let at = |now| next([turn(&slow, false), turn(&quick, false)].into_iter(), now, start);
+        assert_eq!(at(start + 5 * MS), Some(Next::Ask(0)), "the quick one is not due yet");
+        assert_eq!(at(start + 10 * MS), Some(Next::Ask(1)));
+        assert_eq!(at(start - MS), Some(Next::At(start)));
+        assert_eq!(next(std::iter::empty(), start, start), None);
+    }
+
+    #[test]
+    fn silent_devices_wait_for_their_share() {
+        let start = Instant::now();
+        let (dead, alive) = (
+            Beat::starting_at(start, 100 * MS),
+            Beat::starting_at(start + 500 * MS, 100 * MS),
+        );
+        let at = |now| {
+            next(
+                [turn(&dead, true), turn(&alive, false)].into_iter(),
+                now,
+                start + 300 * MS,
+            )
+        };
+        assert_eq!(at(start), Some(Next::At(start + 300 * MS)));
+        assert_eq!(at(start + 300 * MS), Some(Next::Ask(0)));
+    }
+
+    /// Plays a bus on which each request takes `cost_ms`; gives how often each device was polled. A poll is `requests` long.
+    fn play(devices: &[(u32, u32)], cost_ms: u32, for_ms: u32) -> Vec<u32> {
+        let start = Instant::now();
+        let mut now = start;
+        let mut beats: Vec<Beat> = devices
+            .iter()
+            .map(|(period, _)| Beat::starting_at(start, *period * MS))
+            .collect();
+        let (mut asked, mut polls) = (vec![0; devices.len()], vec![0; devices.len()]);
+        while now < start + for_ms * MS {
+            match next(beats.iter().map(|beat| turn(beat, false)), now, start) {
+                Some(Next::Ask(index)) => {
+                    now += cost_ms * MS;
+                    asked[index] += 1;
+                    if asked[index] == devices[index].1 {
+                        (asked[index], polls[index]) = (0, polls[index] + 1);
+                        beats[index].advance_past(now);
+                    }
+                }
+                Some(Next::At(due)) => now = due,
+                None => break,
+            }
+        }
+        polls
+    }
+
+    #[test]
+    fn a_meter_with_many_requests_does_not_starve_a_quick_one() {
+        // Twenty requests of 40 ms are a poll of 800 ms; in between, the quick one keeps its 200 ms.
+        let polls = play(&[(2000, 20), (200, 1)], 40, 60_000);
+        assert!(polls[0] >= 29 && polls[1] >= 297, "{polls:?}");
+    }
+
+    #[test]
+    fn on_a_bus_that_is_too_full_everyone_still_has_a_turn() {
+        let polls = play(&[(100, 1), (100, 1), (100, 1), (5000, 4)], 51, 60_000);
+        assert!(polls.iter().all(|polls| *polls >= 5), "{polls:?}");
     }
 
     proptest! {

@@ -5,15 +5,19 @@
 
 mod device;
 mod point;
+mod template;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::budget;
+use super::url::Url;
 use crate::units::Period;
 pub use device::DeviceSettings;
 pub use point::{Mark, PointSettings};
+pub use template::Template;
 
 /// One connection: one request in flight at a time, however many devices share it.
 #[derive(Debug, Clone, Deserialize)]
@@ -42,48 +46,6 @@ fn no_pause() -> Period {
     Period::from_ms(0)
 }
 
-/// Where the devices are reached.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub enum Url {
-    Tcp {
-        host: String,
-        port: u16,
-    },
-    /// RTU frames, on a serial line or over TCP.
-    Rtu(String),
-}
-
-const PORT: u16 = 502;
-
-impl TryFrom<String> for Url {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is not the address of a Modbus connection; write \"tcp://HOST:PORT\"");
-        let (scheme, rest) = text.split_once("://").ok_or_else(wrong)?;
-        if matches!(scheme, "rtu" | "rtu-tcp") && !rest.is_empty() {
-            return Ok(Self::Rtu(text));
-        }
-        if scheme != "tcp" || rest.contains(['/', '?', '@']) {
-            return Err(wrong());
-        }
-        // The colons of an IPv6 address stand in brackets.
-        let (host, port) = match rest.rsplit_once(':') {
-            Some((host, port)) if !port.ends_with(']') => (host, port.parse().map_err(|_| wrong())?),
-            _ => (rest, PORT),
-        };
-        let host = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
-        if host.is_empty() || port == 0 {
-            return Err(wrong());
-        }
-        Ok(Self::Tcp {
-            host: host.to_owned(),
-            port,
-        })
-    }
-}
-
 /// The path of a setting below `[modbus.NAME]`, and what is wrong with it.
 pub type Finding = (Vec<String>, String);
 
@@ -94,12 +56,6 @@ impl Settings {
     pub fn check(&self) -> Vec<Finding> {
         let mut found = Vec::new();
         let mut find = |key: &str, what: &str| found.push((vec![key.to_owned()], what.to_owned()));
-        if matches!(self.url, Url::Rtu(_)) {
-            find(
-                "url",
-                "RTU is not in this version; what it speaks is Modbus TCP: write \"tcp://HOST:PORT\"",
-            );
-        }
         if !self.writable.is_empty() {
             find("writable", "writing is not in this version; leave `writable` out");
         }
@@ -117,13 +73,17 @@ impl Settings {
         if self.device.is_empty() {
             find("device", "there is no device; write [modbus.NAME.device.DEVICE]");
         }
-        let gaps = self.time_share(self.request_gap.0);
-        if gaps > 1.0 {
-            let what = format!(
-                "the gaps alone would take {:.0} % of the time; poll less often or shorten the gap",
-                gaps * 100.0
-            );
-            find("request_gap", &what);
+        if self.url.line().is_none() {
+            let gaps = budget::share(self, Duration::ZERO);
+            if gaps > 1.0 {
+                let what = format!(
+                    "the gaps alone would take {:.0} % of the time; poll less often or shorten the gap",
+                    gaps * 100.0
+                );
+                find("request_gap", &what);
+            }
+        } else {
+            found.extend(budget::findings(self));
         }
 
         let (mut units, mut equipment) = (BTreeSet::new(), BTreeSet::new());
@@ -140,17 +100,6 @@ impl Settings {
             found.extend(below(&["device", name], of_device));
         }
         found
-    }
-
-    /// The part of the connection's time that is taken if each request costs this much.
-    pub fn time_share(&self, request_cost: Duration) -> f64 {
-        self.device
-            .values()
-            .map(|d| {
-                super::device::requests_per_poll(d) * request_cost.as_secs_f64()
-                    / d.poll.0.max(device::POLL_MIN).as_secs_f64()
-            })
-            .sum()
     }
 }
 
@@ -204,31 +153,6 @@ mod tests {
     }
 
     #[test]
-    fn urls_say_how_the_devices_are_reached() {
-        let url = |text: &str| Url::try_from(text.to_owned());
-        let tcp = |host: &str, port| Url::Tcp {
-            host: host.to_owned(),
-            port,
-        };
-        assert_eq!(url("tcp://10.0.0.7:5020"), Ok(tcp("10.0.0.7", 5020)));
-        assert_eq!(url("tcp://plc.local"), Ok(tcp("plc.local", 502)));
-        assert_eq!(url("tcp://[fe80::1]:503"), Ok(tcp("fe80::1", 503)));
-        assert_eq!(url("tcp://[fe80::1]"), Ok(tcp("fe80::1", 502)));
-        for text in [
-            "",
-            "10.0.0.7:502",
-            "http://10.0.0.7",
-            "tcp://",
-            "tcp://:502",
-            "tcp://h:99999",
-            "tcp://h:0",
-            "tcp://h/x",
-        ] {
-            assert!(url(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
     fn values_that_are_wrong_alone_are_refused_at_their_own_place() {
         for (right, wrong, message) in [
             ("unit = 1", "unit = 300", "u8"),
@@ -256,18 +180,6 @@ mod tests {
 
     #[test]
     fn what_later_versions_bring_is_told_plainly() {
-        for url in ["rtu:///dev/ttyUSB0?baud=19200", "rtu-tcp://10.0.0.7:4001"] {
-            let found = found(&LINE.replace("tcp://127.0.0.1:5020", url));
-            assert!(
-                found.len() == 1 && found[0].starts_with("url: RTU is not in this version"),
-                "{found:?}"
-            );
-        }
-        let template = found(&LINE.replace("unit = 1", "unit = 1\ntemplate = \"sdm630\""));
-        assert!(
-            template.len() == 1 && template[0].starts_with("device.press-7.template: "),
-            "{template:?}"
-        );
         let writable = found(&LINE.replace("[device.press-7]", "writable = [\"force\"]\n[device.press-7]"));
         assert!(
             writable.len() == 1 && writable[0].starts_with("writable: "),

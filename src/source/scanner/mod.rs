@@ -17,6 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::record::{Feedback, FeedbackKind, Frame, Payload, Reading, Receipt, Waiting};
+pub use crate::source::serial::{Line, Parity};
 use crate::status::SourceStatus;
 use framing::Framing;
 
@@ -55,22 +56,6 @@ impl std::fmt::Display for Port {
             Self::Serial { path, line } => write!(f, "serial://{path} at {} baud", line.baud),
         }
     }
-}
-
-/// Settings of a serial line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Line {
-    pub baud: u32,
-    pub data_bits: u8,
-    pub parity: Parity,
-    pub stop_bits: u8,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Parity {
-    None,
-    Even,
-    Odd,
 }
 
 /// What the scanner is answered per frame, after the disk has it.
@@ -123,9 +108,7 @@ pub async fn try_connect(port: &Port) -> Result<String, String> {
             .await
             .map(|_| String::new())
             .map_err(|e| e.to_string()),
-        Port::Serial { path, line } => serial::open(path, *line)
-            .map(|_| String::new())
-            .map_err(|e| e.to_string()),
+        Port::Serial { path, line } => line.open(path).map(|_| String::new()).map_err(|e| e.to_string()),
     }
 }
 

@@ -15,7 +15,10 @@ pub struct DeviceSettings {
     pub unit: u8,
     pub equipment: String,
     pub poll: Period,
+    /// A make of device that is known, by the name of its template.
     pub template: Option<String>,
+    /// Of the template, these points alone.
+    pub only: Option<Vec<String>>,
     pub max_registers: Option<Within<1, 125>>,
     pub max_bits: Option<Within<1, 2000>>,
     pub max_gap: Option<u16>,
@@ -91,16 +94,13 @@ impl DeviceSettings {
                 "a device is polled between every \"1ms\" and once a day (\"1d\")",
             );
         }
-        if self.template.is_some() {
-            find(
-                "template",
-                "templates are not in this version; list the points below `points`",
-            );
+        if self.only.is_some() && self.template.is_none() {
+            find("only", "there is no template of which only some points could be taken");
         }
         if self.points.is_empty() && self.template.is_none() {
             find(
                 "points",
-                "there is nothing to read; write NAME = { at = \"holding:0\", type = \"u16\" }",
+                "there is nothing to read; write NAME = { at = \"holding:0\", type = \"u16\" }, or name a template",
             );
         }
         if self.heartbeat.as_ref().is_some_and(|beat| beat.within.0 < self.poll.0) {
@@ -146,6 +146,7 @@ impl DeviceSettings {
     }
 }
 
-fn at(path: &[&str]) -> Vec<String> {
+/// The place of a setting of a device.
+pub fn at(path: &[&str]) -> Vec<String> {
     path.iter().map(ToString::to_string).collect()
 }

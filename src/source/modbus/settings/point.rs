@@ -218,9 +218,9 @@ impl PointSettings {
             "scaled by 0, every value would be the same",
         );
         find(
-            self.deadband.is_some() && !is_number,
+            self.deadband.is_some_and(|d| d > 0.0) && !is_number,
             "deadband",
-            "only numbers have a deadband",
+            "only numbers have a deadband; 0 tells every change of a bit or a text",
         );
         find(
             self.deadband.is_some_and(|d| !d.is_finite() || d < 0.0),
@@ -396,6 +396,7 @@ mod tests {
             r#"at = "holding:0", type = "u16", invalid = 0xFFFF"#,
             r#"at = "holding:0.1", type = "bool", role = "state", map = { true = "running" }"#,
             r#"at = "holding:65532", type = "u64", order = "CDAB""#,
+            r#"at = "coil:0", deadband = 0"#,
             r#"at = "holding:0", type = "u16", invalid = [0xFFFF, 0x8000]"#,
             r#"at = "holding:0", type = "f32", invalid = [-9999, 1e20]"#,
             r#"at = "holding:0.4..7", role = "state", map = { 3 = "running" }"#,

@@ -1,0 +1,267 @@
+//! RTU over a stream of bytes: a serial line, or a TCP connection to a device server.
+//!
+//! * A frame ends where its length and checksum say, never by a pause: adapters and networks make pauses of their own.
+//! * An answer counts only if nothing follows it within the silence that parts frames, and if nothing was owed that it
+//!   could be taken for (`debts`). Whatever else comes is thrown away up to the next silence.
+//! * A garbled answer is asked for once more.
+
+use std::io;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use super::super::decode::Answer;
+use super::super::exception::Exception;
+use super::super::plan::Span;
+use super::debts::{Debts, Manner};
+use super::frame::{self, Frame, Front, Meaning, Shape};
+
+/// So long without a byte, and a frame that is not whole was cut off. USB adapters hold bytes back for 16 ms.
+const FRAME_GAP: Duration = Duration::from_millis(50);
+/// Who sends for longer than this without a pause is not listened to any more.
+const BABBLE_MAX: Duration = Duration::from_secs(2);
+const CHUNK_BYTES: usize = 512;
+
+pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+
+pub struct Rtu {
+    stream: Box<dyn Stream>,
+    timing: Timing,
+    /// What is sent comes back first.
+    has_echo: bool,
+    received: Vec<u8>,
+    quiet_until: Instant,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct Timing {
+    pub timeout: Duration,
+    /// What parts two frames.
+    pub silence: Duration,
+    /// Between an answer and the next request; at least the silence.
+    pub gap: Duration,
+}
+
+/// Why there was no answer.
+#[derive(Debug)]
+pub enum Trouble {
+    Silent,
+    Garbled(&'static str),
+    Lost(io::Error),
+}
+
+impl From<io::Error> for Trouble {
+    fn from(error: io::Error) -> Self {
+        Self::Lost(error)
+    }
+}
+
+pub type Reply = Result<Answer, Exception>;
+
+impl Rtu {
+    pub fn new(stream: Box<dyn Stream>, timing: Timing, has_echo: bool) -> Self {
+        Self {
+            stream,
+            timing,
+            has_echo,
+            received: Vec::new(),
+            quiet_until: Instant::now(),
+        }
+    }
+
+    /// Asks one unit for one block. The answer has to begin within `patience`.
+    pub async fn read(
+        &mut self,
+        unit: u8,
+        block: Span,
+        patience: Duration,
+        debts: &mut Debts,
+    ) -> Result<Reply, Trouble> {
+        match self.attempt(unit, block, patience, debts).await {
+            Err(Trouble::Garbled(_)) => self.attempt(unit, block, patience, debts).await,
+            outcome => outcome,
+        }
+    }
+
+    async fn attempt(
+        &mut self,
+        unit: u8,
+        block: Span,
+        patience: Duration,
+        debts: &mut Debts,
+    ) -> Result<Reply, Trouble> {
+        self.clear(debts).await?;
+        if debts.owes(unit, Instant::now()) {
+            self.settle(unit, block, patience, debts).await?;
+        }
+        match debts.manner(unit, block, Instant::now()) {
+            Manner::Plain => {}
+            Manner::Padded(padded) => match self.exchange(unit, padded, patience, debts).await? {
+                Ok(answer) => return Ok(Ok(answer.shortened_to(block.count))),
+                // That the device has no more to give says nothing of the block.
+                Err(Exception::ILLEGAL_ADDRESS | Exception::ILLEGAL_VALUE) => debts.refuse_pad(unit, block),
+                Err(exception) => return Ok(Err(exception)),
+            },
+            Manner::Behind(marker) => {
+                // A refusal parts the two answers just as well.
+                let _ = self.exchange(unit, marker, patience, debts).await?;
+            }
+        }
+        self.exchange(unit, block, patience, debts).await
+    }
+
+    /// Makes sure that nothing is on its way that could be taken for the answer to a request for `block`.
+    async fn settle(&mut self, unit: u8, block: Span, patience: Duration, debts: &mut Debts) -> Result<(), Trouble> {
+        let is_proven = match debts.marker(unit, block) {
+            // Exceptions are all alike, so one of them proves nothing.
+            Some(marker) => self.exchange(unit, marker, patience, debts).await?.is_ok(),
+            None => false,
+        };
+        if !is_proven {
+            self.swallow(self.timing.timeout, debts).await?;
+        }
+        debts.settle(unit);
+        Ok(())
+    }
+
+    async fn exchange(
+        &mut self,
+        unit: u8,
+        block: Span,
+        patience: Duration,
+        debts: &mut Debts,
+    ) -> Result<Reply, Trouble> {
+        sleep_until(self.quiet_until).await;
+        self.clear(debts).await?;
+        let sent = frame::request(unit, block);
+        self.stream.write_all(&sent).await?;
+        self.stream.flush().await?;
+        let deadline = Instant::now() + patience;
+        let outcome = match self.skip_echo(&sent, deadline).await {
+            Ok(()) => self.receive(unit, block, deadline, debts).await,
+            Err(trouble) => Err(trouble),
+        };
+        let now = Instant::now();
+        self.quiet_until = now + self.timing.gap;
+        match &outcome {
+            Ok(Ok(_)) => debts.answered(Shape::of(unit, block), now),
+            Ok(Err(_)) => {}
+            Err(_) => debts.owe(Shape::of(unit, block), now),
+        }
+        outcome
+    }
+
+    async fn skip_echo(&mut self, sent: &[u8], deadline: Instant) -> Result<(), Trouble> {
+        if !self.has_echo {
+            return Ok(());
+        }
+        while self.received.len() < sent.len() {
+            if !self.hear(deadline).await? {
+                return Err(Trouble::Garbled("the adapter does not echo"));
+            }
+        }
+        if !self.received.starts_with(sent) {
+            return Err(Trouble::Garbled("the echo is not what was sent"));
+        }
+        self.received.drain(..sent.len());
+        Ok(())
+    }
+
+    async fn receive(&mut self, unit: u8, block: Span, deadline: Instant, debts: &mut Debts) -> Result<Reply, Trouble> {
+        loop {
+            match frame::front(&self.received) {
+                Front::Whole(frame) => {
+                    self.received.drain(..frame.length());
+                    let reply = match frame.meaning(unit, block) {
+                        Meaning::Values(answer) => Ok(answer),
+                        Meaning::Exception(code) => Err(Exception(code)),
+                        Meaning::Foreign if Instant::now() < deadline => {
+                            note(&frame, debts);
+                            continue;
+                        }
+                        Meaning::Foreign => return Err(Trouble::Silent),
+                    };
+                    return self.alone(reply, debts).await;
+                }
+                Front::Part if self.received.is_empty() => {
+                    if !self.hear(deadline).await? {
+                        return Err(Trouble::Silent);
+                    }
+                }
+                Front::Part => {
+                    if !self.hear(Instant::now() + FRAME_GAP).await? {
+                        return Err(Trouble::Garbled("an answer was cut off"));
+                    }
+                }
+                Front::Junk => {
+                    self.swallow(FRAME_GAP, debts).await?;
+                    return Err(Trouble::Garbled("an answer was damaged"));
+                }
+            }
+        }
+    }
+
+    /// An answer that another follows may be that to an earlier request.
+    async fn alone(&mut self, reply: Reply, debts: &mut Debts) -> Result<Reply, Trouble> {
+        if self.received.is_empty() && !self.hear(Instant::now() + self.timing.silence).await? {
+            return Ok(reply);
+        }
+        self.swallow(FRAME_GAP, debts).await?;
+        Err(Trouble::Garbled("more than one answer came"))
+    }
+
+    /// Throws away what came since the last answer.
+    async fn clear(&mut self, debts: &mut Debts) -> Result<(), Trouble> {
+        // What has arrived by now is only seen after the runtime has looked.
+        tokio::task::yield_now().await;
+        if self.hear(Instant::now()).await? {
+            self.swallow(FRAME_GAP, debts).await?;
+        }
+        self.received.clear();
+        Ok(())
+    }
+
+    /// Throws away what comes, until the line has been silent for so long.
+    async fn swallow(&mut self, silence: Duration, debts: &mut Debts) -> io::Result<()> {
+        let enough = Instant::now() + silence.max(BABBLE_MAX);
+        loop {
+            match frame::front(&self.received) {
+                Front::Whole(frame) => {
+                    self.received.drain(..frame.length());
+                    note(&frame, debts);
+                }
+                Front::Junk => self.received.clear(),
+                Front::Part => {
+                    if Instant::now() > enough || !self.hear(Instant::now() + silence).await? {
+                        self.received.clear();
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes in what comes until then; whether there was anything.
+    async fn hear(&mut self, until: Instant) -> io::Result<bool> {
+        let mut chunk = [0; CHUNK_BYTES];
+        match timeout_at(until, self.stream.read(&mut chunk)).await {
+            // A line that was pulled out may read as the end of a file.
+            Ok(Ok(0)) => Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(Ok(count)) => {
+                self.received.extend_from_slice(&chunk[..count]);
+                Ok(true)
+            }
+            Ok(Err(error)) => Err(error),
+            Err(_) => Ok(false),
+        }
+    }
+}
+
+fn note(frame: &Frame, debts: &mut Debts) {
+    if let Some(shape) = frame.shape() {
+        debts.stray(shape, Instant::now());
+    }
+}

@@ -1,0 +1,239 @@
+//! Where the devices of a connection are reached. The scheme tells the kind of the connection.
+//!
+//! ```text
+//! tcp://HOST[:PORT]                                        Modbus TCP
+//! rtu-tcp://HOST:PORT[?baud=…&parity=…&stop=…]             RTU frames to a serial device server; the line behind it
+//! rtu:///dev/…[?baud=19200&parity=even&stop=1&echo=off]    RTU frames on a serial line
+//! ```
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::source::serial::{Line, Parity};
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub enum Url {
+    Tcp {
+        host: String,
+        port: u16,
+    },
+    /// A device server puts the frames on a line, which is its own to set up; what is told of it here goes into pauses
+    /// and estimates.
+    RtuTcp {
+        host: String,
+        port: u16,
+        line: Line,
+    },
+    Rtu {
+        path: String,
+        line: Line,
+        /// The adapter hears what it sends.
+        has_echo: bool,
+    },
+}
+
+const PORT: u16 = 502;
+
+/// What the Modbus specification has for a line of which nothing is told.
+const LINE: Line = Line {
+    baud: 19200,
+    data_bits: 8,
+    parity: Parity::Even,
+    stop_bits: 1,
+};
+
+/// Above this rate the silence between frames is a fixed one.
+const BAUD_OF_FIXED_SILENCE: u32 = 19200;
+const FIXED_SILENCE: Duration = Duration::from_micros(1750);
+/// Characters of silence that part two frames, doubled so as to be whole.
+const SILENCE_HALF_CHARS: u32 = 7;
+/// A character counts as 11 bits for it, whatever the line.
+const SILENCE_BITS_PER_CHAR: u32 = 11;
+
+impl Url {
+    /// The serial line at the end of it.
+    pub fn line(&self) -> Option<Line> {
+        match self {
+            Self::Tcp { .. } => None,
+            Self::RtuTcp { line, .. } | Self::Rtu { line, .. } => Some(*line),
+        }
+    }
+
+    /// Whether we open a serial line ourselves.
+    pub fn is_serial(&self) -> bool {
+        matches!(self, Self::Rtu { .. })
+    }
+}
+
+/// The silence that ends a frame: 3.5 characters.
+pub fn silence(line: Line) -> Duration {
+    if line.baud > BAUD_OF_FIXED_SILENCE {
+        return FIXED_SILENCE;
+    }
+    Duration::from_secs(1) * SILENCE_HALF_CHARS * SILENCE_BITS_PER_CHAR / (2 * line.baud)
+}
+
+/// What so many bytes take on the line.
+pub fn wire_time(line: Line, bytes: u32) -> Duration {
+    Duration::from_secs(1) * bytes * u32::from(line.bits_per_byte()) / line.baud
+}
+
+const FORMS: &str =
+    "write \"tcp://HOST:PORT\", \"rtu-tcp://HOST:PORT\" or \"rtu:///dev/ttyUSB0?baud=19200&parity=even\"";
+
+impl TryFrom<String> for Url {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let wrong = || format!("`{text}` is not the address of a Modbus connection; {FORMS}");
+        let (scheme, rest) = text.split_once("://").ok_or_else(wrong)?;
+        let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
+        match scheme {
+            "tcp" if query.is_empty() => {
+                let (host, port) = host_and_port(place).ok_or_else(wrong)?;
+                let port = port.unwrap_or(PORT);
+                Ok(Self::Tcp { host, port })
+            }
+            "rtu-tcp" => match host_and_port(place) {
+                Some((host, Some(port))) => {
+                    let line = line(query, |_, _| None)?;
+                    Ok(Self::RtuTcp { host, port, line })
+                }
+                _ => Err(wrong()),
+            },
+            "rtu" if place.starts_with('/') && place.len() > 1 => {
+                let mut has_echo = false;
+                let line = line(query, |key, value| {
+                    (key == "echo").then(|| {
+                        has_echo = match value {
+                            "on" => true,
+                            "off" => false,
+                            _ => return Err(format!("`{value}` is not a value of echo; write on or off")),
+                        };
+                        Ok(())
+                    })
+                })?;
+                let path = place.to_owned();
+                Ok(Self::Rtu { path, line, has_echo })
+            }
+            _ => Err(wrong()),
+        }
+    }
+}
+
+fn host_and_port(place: &str) -> Option<(String, Option<u16>)> {
+    if place.contains(['/', '@']) {
+        return None;
+    }
+    // The colons of an IPv6 address stand in brackets.
+    let (host, port) = match place.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port.parse().ok().filter(|port| *port > 0)?)),
+        _ => (place, None),
+    };
+    let host = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
+    (!host.is_empty()).then(|| (host.to_owned(), port))
+}
+
+/// The line that the query of a URL tells of; `own` takes what is no setting of a line.
+fn line(query: &str, mut own: impl FnMut(&str, &str) -> Option<Result<(), String>>) -> Result<Line, String> {
+    let mut line = LINE;
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+        own(key, value).unwrap_or_else(|| line.set(key, value))?;
+    }
+    if line.data_bits == 8 {
+        Ok(line)
+    } else {
+        Err("RTU frames need all 8 data bits of a character; leave `data` out".to_owned())
+    }
+}
+
+impl fmt::Display for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp { host, port } | Self::RtuTcp { host, port, .. } => write!(f, "{host}:{port}"),
+            Self::Rtu { path, line, .. } => write!(f, "{path} at {} baud", line.baud),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(text: &str) -> Result<Url, String> {
+        Url::try_from(text.to_owned())
+    }
+
+    #[test]
+    fn urls_say_how_the_devices_are_reached() {
+        let tcp = |host: &str, port| Url::Tcp {
+            host: host.to_owned(),
+            port,
+        };
+        assert_eq!(url("tcp://10.0.0.7:5020"), Ok(tcp("10.0.0.7", 5020)));
+        assert_eq!(url("tcp://plc.local"), Ok(tcp("plc.local", 502)));
+        assert_eq!(url("tcp://[fe80::1]:503"), Ok(tcp("fe80::1", 503)));
+        assert_eq!(url("tcp://[fe80::1]"), Ok(tcp("fe80::1", 502)));
+        let serial = Url::Rtu {
+            path: "/dev/ttyUSB0".to_owned(),
+            line: Line {
+                parity: Parity::None,
+                ..LINE
+            },
+            has_echo: true,
+        };
+        assert_eq!(
+            url("rtu:///dev/ttyUSB0?baud=19200&parity=none&stop=1&echo=on"),
+            Ok(serial)
+        );
+        let served = Url::RtuTcp {
+            host: "10.0.0.7".to_owned(),
+            port: 4001,
+            line: Line { baud: 9600, ..LINE },
+        };
+        assert_eq!(url("rtu-tcp://10.0.0.7:4001?baud=9600"), Ok(served));
+        for text in [
+            "",
+            "10.0.0.7:502",
+            "http://10.0.0.7",
+            "tcp://",
+            "tcp://:502",
+            "tcp://h:99999",
+            "tcp://h:0",
+            "tcp://h/x",
+            "tcp://h?baud=9600",
+            "rtu-tcp://10.0.0.7",
+            "rtu-tcp://h:4001?echo=on",
+            "rtu://ttyUSB0",
+            "rtu:///",
+            "rtu:///dev/ttyUSB0?baud=fast",
+            "rtu:///dev/ttyUSB0?data=7",
+            "rtu:///dev/ttyUSB0?echo=maybe",
+        ] {
+            assert!(url(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn silences_and_frames_take_what_the_rate_says() {
+        for (baud, silence_us) in [
+            (2400, 16041),
+            (9600, 4010),
+            (19200, 2005),
+            (38400, 1750),
+            (115_200, 1750),
+        ] {
+            assert_eq!(silence(Line { baud, ..LINE }).as_micros(), silence_us, "{baud}");
+        }
+        let line = Line { baud: 9600, ..LINE };
+        assert_eq!(
+            wire_time(line, 165 + 8).as_millis(),
+            198,
+            "80 registers asked for and given"
+        );
+    }
+}

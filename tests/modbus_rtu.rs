@@ -1,0 +1,256 @@
+//! Modbus RTU: on a serial line with a device that others wrote, and behind a device server with a bus that misbehaves.
+
+use std::collections::BTreeSet;
+use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use lineside::record::Fault;
+use lineside::source::modbus::Settings;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use crate::modbus::{Foreign, Line, assert_all_read, foreign_settings, settings};
+use crate::park::modbus_rtu::{Mischief, RtuBus};
+use crate::park::pty::SerialLine;
+
+/// A device with three requests whose answers are all alike.
+fn three_alike(port: u16) -> Settings {
+    settings(&format!(
+        r#"
+        url = "rtu-tcp://127.0.0.1:{port}?baud=921600"
+        timeout = "60ms"
+        [device.m]
+        unit = 1
+        equipment = "M"
+        poll = "20ms"
+        [device.m.points]
+        a = {{ at = "holding:0", type = "u16" }}
+        b = {{ at = "holding:100", type = "u16" }}
+        c = {{ at = "holding:200", type = "u16" }}
+        "#
+    ))
+}
+
+const POINTS: [(&str, u16); 3] = [("a", 0), ("b", 100), ("c", 200)];
+
+/// Everything that can happen to an answer, and whether its values may still be believed.
+fn any_mischief(random: &mut fastrand::Rng) -> (Mischief, bool) {
+    match random.u8(..8) {
+        0 => (Mischief::Late(Duration::from_millis(random.u64(80..200))), false),
+        1 => (Mischief::Twice(Duration::ZERO), true),
+        2 => (Mischief::Twice(Duration::from_millis(random.u64(1..40))), true),
+        3 => (Mischief::Truncated, false),
+        4 => (Mischief::Corrupted(random.usize(..7)), false),
+        5 => (Mischief::WrongUnit, false),
+        6 => (Mischief::WrongLength, false),
+        _ => (Mischief::Silence, false),
+    }
+}
+
+/// Hears a bus on which one answer of three is spoilt, until there were so many, and looks at every value.
+async fn hear_mischief(seed: u64, mischiefs_wanted: usize) -> usize {
+    let spoilt = Arc::new(Mutex::new(BTreeSet::new()));
+    let mischiefs = Arc::new(AtomicUsize::new(0));
+    let random = Mutex::new(fastrand::Rng::with_seed(seed));
+    let (of_server, count) = (Arc::clone(&spoilt), Arc::clone(&mischiefs));
+    let bus = RtuBus::start(move |asked| {
+        let mut random = random.lock().expect("no panic under it");
+        if random.u8(..3) > 0 {
+            return Mischief::Answer;
+        }
+        count.fetch_add(1, Ordering::SeqCst);
+        let (mischief, is_believable) = any_mischief(&mut random);
+        if !is_believable {
+            of_server
+                .lock()
+                .expect("no panic under it")
+                .insert(u64::from(asked.number));
+        }
+        mischief
+    })
+    .await;
+    let mut line = Line::start(three_alike(bus.port));
+    let (mut values, mut last) = (0, 0);
+    while mischiefs.load(Ordering::SeqCst) < mischiefs_wanted {
+        let heard = line.next().await;
+        for (point, start) in POINTS {
+            let Some(number) = heard.value(point) else { continue };
+            let told = format!("seed {seed}: {point} = {number}, the last was {last}");
+            assert!(number > last, "an answer to an earlier request; {told}");
+            assert!(
+                !spoilt.lock().expect("no panic under it").contains(&number),
+                "a spoilt answer; {told}"
+            );
+            let asked = bus.log()[usize::try_from(number - 1).expect("a short test")];
+            assert_eq!(asked.start, start, "an answer to another request; {told}");
+            (last, values) = (number, values + 1);
+        }
+    }
+    values
+}
+
+#[tokio::test]
+async fn of_a_thousand_spoilt_answers_none_becomes_a_value() {
+    let seed = fastrand::u64(..);
+    let mut buses = JoinSet::new();
+    for bus in 0..10 {
+        buses.spawn(hear_mischief(seed.wrapping_add(bus), 100));
+    }
+    let values = buses.join_all().await;
+    assert!(values.iter().all(|values| *values > 20), "seed {seed}: {values:?}");
+}
+
+#[tokio::test]
+async fn a_late_answer_of_one_unit_is_not_that_of_another() {
+    let bus = RtuBus::start(|asked| match (asked.unit, asked.number) {
+        (2, number) if number % 3 == 0 => Mischief::Late(Duration::from_millis(100)),
+        _ => Mischief::Answer,
+    })
+    .await;
+    let mut line = Line::start(settings(&format!(
+        r#"
+        url = "rtu-tcp://127.0.0.1:{}?baud=115200"
+        timeout = "60ms"
+        device.a = {{ unit = 1, equipment = "A", poll = "10ms", points.n = {{ at = "holding:0", type = "u16" }} }}
+        device.b = {{ unit = 2, equipment = "B", poll = "10ms", points.n = {{ at = "holding:0", type = "u16" }} }}
+        "#,
+        bus.port
+    )));
+    for _ in 0..60 {
+        let heard = line.next().await;
+        let unit = if heard.equipment == "A" { 1 } else { 2 };
+        if let Some(number) = heard.value("n") {
+            let asked = bus.log()[usize::try_from(number - 1).expect("a short test")];
+            assert_eq!(asked.unit, unit, "{heard:?}");
+        }
+    }
+    assert_eq!(bus.connections(), 1, "a late answer is no reason to connect again");
+}
+
+#[tokio::test]
+async fn answers_may_come_byte_by_byte() {
+    let bus = RtuBus::start(|_| Mischief::Dribbled).await;
+    let mut line = Line::start(three_alike(bus.port));
+    let heard = line.next().await;
+    assert_eq!(POINTS.map(|(point, _)| heard.value(point)), [Some(1), Some(2), Some(3)]);
+}
+
+#[tokio::test]
+async fn a_dead_unit_of_eight_costs_the_others_next_to_nothing() {
+    // 19,200 baud with 11 bits a character: a request for ten registers and its answer are 33 characters, 19 ms.
+    let byte_time = Duration::from_secs(1) * 11 / 19_200;
+    let bus = RtuBus::start_with(byte_time, |asked| match asked.unit {
+        8 => Mischief::Silence,
+        _ => Mischief::Late(Duration::from_millis(5)),
+    })
+    .await;
+    let mut text = format!(
+        "url = \"rtu-tcp://127.0.0.1:{}?baud=19200\"\ntimeout = \"500ms\"\n",
+        bus.port
+    );
+    for unit in 1..=8 {
+        text += &format!(
+            "device.m{unit} = {{ unit = {unit}, equipment = \"M{unit}\", poll = \"400ms\", \
+             points.n = {{ at = \"holding:0\", type = \"string:20\" }} }}\n"
+        );
+    }
+    let mut line = Line::start(settings(&text));
+    // The unit is found dead by its first two polls.
+    line.hear_for(Duration::from_secs(3)).await;
+    let started = Instant::now();
+    let heard = line.hear_for(Duration::from_secs(12)).await;
+    let wanted = started.elapsed().as_secs_f64() / 0.4;
+    for unit in 1..8 {
+        let polls = heard
+            .iter()
+            .filter(|heard| heard.equipment == format!("M{unit}"))
+            .count();
+        let rate = f64::from(u32::try_from(polls).expect("few")) / wanted;
+        assert!(rate > 0.95, "unit {unit} is polled at {rate:.2} of its rate");
+    }
+    let asked = bus.log();
+    let of_the_dead = asked.iter().filter(|asked| asked.unit == 8).count();
+    assert!(
+        (3..12).contains(&of_the_dead),
+        "asked {of_the_dead} times of {}",
+        asked.len()
+    );
+    let devices = line.status.view().devices;
+    assert!(
+        devices["m8"].resting && devices["m1"].answers && devices["m1"].failed_polls == 0,
+        "{devices:?}"
+    );
+}
+
+#[tokio::test]
+async fn every_type_in_every_order_is_read_over_a_serial_line() {
+    let serial = SerialLine::lay().await;
+    let _device = Foreign::start_on(&serial.end("theirs"));
+    let url = format!("rtu://{}?baud=115200&parity=none", serial.end("ours"));
+    for of_device in ["", "max_registers = 10\nalign = 2\nmax_gap = 0\nmax_bits = 1"] {
+        let mut line = Line::start(foreign_settings(&url, of_device));
+        assert_all_read(&line.next().await, of_device);
+        line.end().await;
+    }
+}
+
+#[tokio::test]
+async fn a_serial_line_that_was_pulled_out_is_found_again() {
+    let mut serial = SerialLine::lay().await;
+    let device = Foreign::start_on(&serial.end("theirs"));
+    let mut line = Line::start(settings(&format!(
+        r#"
+        url = "rtu://{}?baud=115200&parity=none"
+        timeout = "300ms"
+        device.m = {{ unit = 1, equipment = "M", poll = "50ms", points.n = {{ at = "holding:0", type = "u16" }} }}
+        "#,
+        serial.end("ours")
+    )));
+    assert_eq!(line.next().await.value("n"), Some(0xBEEF));
+    drop(device);
+    serial.replug().await;
+    line.until(|heard| matches!(heard.fault("n"), Some(Fault::Silent(_))))
+        .await;
+    let _device = Foreign::start_on(&serial.end("theirs"));
+    line.until(|heard| heard.value("n") == Some(0xBEEF)).await;
+}
+
+#[tokio::test]
+async fn probe_shows_what_registers_may_mean() {
+    let device = Foreign::start();
+    let probe = |args: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_lineside"));
+        let output = command
+            .args(["probe", "modbus", &device.url()])
+            .args(args)
+            .output()
+            .expect("it runs");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        (
+            output.status.code(),
+            text,
+            String::from_utf8_lossy(&output.stderr).into_owned(),
+        )
+    };
+    let (code, shown, _) = probe(&["--unit", "1", "holding:40..43"]);
+    assert_eq!(code, Some(0));
+    assert!(shown.contains("ABCD *123456"), "{shown}");
+    let settings: Vec<&str> = shown.lines().filter(|line| line.starts_with("holding_")).collect();
+    assert_eq!(
+        settings,
+        [
+            "holding_40 = { at = \"holding:40\", type = \"f32\" }  # 123456",
+            "holding_42 = { at = \"holding:42\", type = \"f32\", order = \"CDAB\" }  # 123456",
+        ]
+    );
+    assert_eq!(probe(&["--scan", "1..3"]).1.lines().next(), Some("unit 1 answers"));
+    let (code, _, problem) = probe(&["holding:500"]);
+    assert!(
+        code == Some(1) && problem.contains("illegal data address (02)"),
+        "{problem}"
+    );
+    let (code, _, problem) = probe(&["40001"]);
+    assert!(code == Some(2) && problem.contains("holding:0"), "{problem}");
+}
