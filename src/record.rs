@@ -299,6 +299,8 @@ pub enum Frame {
     Partial(Vec<u8>),
     /// More bytes than a frame may have; the rest was thrown away up to the next terminator.
     TooLong(Vec<u8>),
+    /// A fixed reader says that it saw no code.
+    NoRead,
 }
 
 /// What a station tells its operator.

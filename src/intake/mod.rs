@@ -259,6 +259,7 @@ impl Intake {
         let frame = match frame {
             Frame::Whole(bytes) => bytes,
             Frame::Partial(_) | Frame::TooLong(_) => return self.told(station, FeedbackKind::Err, "PARTIAL_READ", at),
+            Frame::NoRead => return self.told(station, FeedbackKind::Err, "NO_READ", at),
         };
         let reference = Arc::clone(&self.reference.borrow());
         let Some(bench) = self.settings.stations.get(station) else {
