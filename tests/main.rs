@@ -5,6 +5,7 @@ mod park;
 
 mod architecture;
 mod buffer;
+mod cards;
 mod check;
 mod config;
 mod demo;
