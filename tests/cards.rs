@@ -51,15 +51,26 @@ fn read_back(site: &Site, symbols: &[Symbol]) -> Vec<String> {
         assert!(drawn.expect("rsvg-convert, which tests/run installs").success());
         pictures.push(picture);
     }
-    let read = Command::new("zbarimg")
-        .args(["--quiet", "--raw", "-Sdisable", "-Scode128.enable", "-Sqrcode.enable"])
-        .args(&pictures)
-        .output()
-        .expect("zbarimg, which tests/run installs");
-    String::from_utf8_lossy(&read.stdout)
-        .lines()
-        .map(str::to_owned)
-        .collect()
+    let read = |pictures: &[PathBuf], settings: &[&str]| {
+        let read = Command::new("zbarimg")
+            .args(["--quiet", "--raw", "-Sdisable", "-Scode128.enable", "-Sqrcode.enable"])
+            .args(settings)
+            .args(pictures)
+            .output();
+        String::from_utf8_lossy(&read.expect("zbarimg, which tests/run installs").stdout).into_owned()
+    };
+    // The decoder guesses at charsets, unless it is asked for bytes; these come without an end of line.
+    let is_ascii = |place: &usize| symbols[*place].code.is_ascii();
+    let (ascii, other): (Vec<usize>, Vec<usize>) = (0..symbols.len()).partition(is_ascii);
+    let pictures_of = |places: &[usize]| places.iter().map(|place| pictures[*place].clone()).collect::<Vec<_>>();
+    let mut codes = vec![String::new(); symbols.len()];
+    for (place, code) in ascii.iter().zip(read(&pictures_of(&ascii), &[]).lines()) {
+        code.clone_into(&mut codes[*place]);
+    }
+    for place in other {
+        codes[place] = read(&pictures_of(&[place]), &["--oneshot", "-Sbinary"]);
+    }
+    codes
 }
 
 fn know_everything(site: &Site) {

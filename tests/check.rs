@@ -95,9 +95,9 @@ const MISTAKES: &[Mistake] = &[
     },
     Mistake {
         good: "tcp-listen://127.0.0.1:0",
-        bad: "evdev:///dev/input/event3",
-        at: "\"evdev:///dev/input/event3\"",
-        said: &["not in this version", "tcp-listen://"],
+        bad: "evdev:///dev/input/event3?layout=dvorak",
+        at: "\"evdev:///dev/input/event3?layout=dvorak\"",
+        said: &["not a layout", "us, gb, de"],
     },
     Mistake {
         good: "url = \"http://127.0.0.1:1/api/v1/batches\"",
