@@ -1,7 +1,9 @@
 //! Which cards there are: the codes that stations understand, with words for people.
 
+use std::sync::Arc;
+
 use crate::intake::barcode::VERBS;
-use crate::reference::Reference;
+use crate::reference::{Order, Reason, Reference, Worker};
 
 /// Cards of one kind, which are printed together.
 pub struct Suit {
@@ -12,9 +14,11 @@ pub struct Suit {
 pub struct Card {
     pub code: String,
     pub title: Words,
+    /// What the plant calls it, in whatever language.
+    pub name: String,
 }
 
-/// In Chinese and English; names of the plant are the same in both.
+/// In Chinese and English.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Words {
     pub zh: String,
@@ -28,9 +32,16 @@ impl Words {
             en: en.to_owned(),
         }
     }
+}
 
-    fn name(name: &str) -> Self {
-        Self::new(name, name)
+impl Card {
+    /// Of something that has a name and needs no other word.
+    fn named(code: String, name: &str) -> Self {
+        Self {
+            code,
+            title: Words::new("", ""),
+            name: name.to_owned(),
+        }
     }
 }
 
@@ -58,12 +69,16 @@ const COMMANDS: [(&str, &str, &str); 18] = [
 const QUANTITIES: [u32; 20] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 15, 20, 24, 25, 30, 50, 100, 200, 500];
 
 pub fn commands() -> Suit {
-    let card = |verb: &str| Card {
-        code: format!("LSN-{verb}"),
-        title: COMMANDS
-            .iter()
-            .find(|row| row.0 == verb)
-            .map_or_else(|| Words::name(verb), |(_, zh, en)| Words::new(zh, en)),
+    let card = |verb: &str| {
+        let code = format!("LSN-{verb}");
+        match COMMANDS.iter().find(|row| row.0 == verb) {
+            Some((_, zh, en)) => Card {
+                code,
+                title: Words::new(zh, en),
+                name: String::new(),
+            },
+            None => Card::named(code, verb),
+        }
     };
     Suit {
         title: Words::new("指令卡", "Commands"),
@@ -72,10 +87,7 @@ pub fn commands() -> Suit {
 }
 
 pub fn quantities() -> Suit {
-    let card = |quantity: &u32| Card {
-        code: format!("QTY-{quantity}"),
-        title: Words::name(&quantity.to_string()),
-    };
+    let card = |quantity: &u32| Card::named(format!("QTY-{quantity}"), &quantity.to_string());
     Suit {
         title: Words::new("数量卡", "Quantities"),
         cards: QUANTITIES.iter().map(card).collect(),
@@ -83,38 +95,26 @@ pub fn quantities() -> Suit {
 }
 
 pub fn reasons(reference: &Reference) -> Suit {
-    let mut cards: Vec<Card> = reference
-        .reasons()
-        .map(|reason| Card {
-            code: format!("RSN-{}", reason.code),
-            title: Words::name(if reason.name.is_empty() {
-                &reason.code
-            } else {
-                &reason.name
-            }),
-        })
-        .collect();
-    cards.sort_by(|a, b| a.code.cmp(&b.code));
+    let card = |reason: &Arc<Reason>| Card::named(format!("RSN-{}", reason.code), &reason.name);
     Suit {
         title: Words::new("原因卡", "Reasons"),
-        cards,
+        cards: sorted(reference.reasons().map(card)),
     }
 }
 
 pub fn workers(reference: &Reference) -> Suit {
-    let mut cards: Vec<Card> = reference
-        .workers()
-        .filter(|worker| worker.active)
-        .map(|worker| Card {
-            code: format!("EMP-{}", worker.worker_no),
-            title: Words::name(&format!("{} {}", worker.name, worker.worker_no)),
-        })
-        .collect();
-    cards.sort_by(|a, b| a.code.cmp(&b.code));
+    let card = |worker: &Arc<Worker>| Card::named(format!("EMP-{}", worker.worker_no), &worker.name);
+    let active = reference.workers().filter(|worker| worker.active);
     Suit {
         title: Words::new("工牌", "Badges"),
-        cards,
+        cards: sorted(active.map(card)),
     }
+}
+
+fn sorted(cards: impl Iterator<Item = Card>) -> Vec<Card> {
+    let mut cards: Vec<Card> = cards.collect();
+    cards.sort_by(|a, b| a.code.cmp(&b.code));
+    cards
 }
 
 /// Of each order that can be reported on: its own code, and a traveler for each process.
@@ -126,32 +126,28 @@ pub fn orders(reference: &Reference) -> Suit {
     orders.sort_by(|a, b| a.order_no.cmp(&b.order_no));
     let mut cards = Vec::new();
     for order in orders {
-        let product = if order.product_name.is_empty() {
-            &order.product_code
+        let Order {
+            order_no,
+            product_code,
+            product_name,
+            ..
+        } = order.as_ref();
+        let product = if product_name.is_empty() {
+            product_code
         } else {
-            &order.product_name
+            product_name
         };
         cards.push(Card {
-            code: format!("WO-{}", order.order_no),
-            title: Words::new(
-                &format!("工单 {} {product}", order.order_no),
-                &format!("Order {} {product}", order.order_no),
-            ),
+            code: format!("WO-{order_no}"),
+            title: Words::new("工单", "Order"),
+            name: product.clone(),
         });
         let mut processes: Vec<_> = order.processes.iter().collect();
         processes.sort_by_key(|process| process.sequence);
         cards.extend(processes.into_iter().map(|process| Card {
-            code: format!("TRV-{}.{}", order.order_no, process.sequence),
-            title: Words::new(
-                &format!(
-                    "流转卡 {} · {} {}",
-                    order.order_no, process.sequence, process.process_name
-                ),
-                &format!(
-                    "Traveler {} · {} {}",
-                    order.order_no, process.sequence, process.process_name
-                ),
-            ),
+            code: format!("TRV-{order_no}.{}", process.sequence),
+            title: Words::new("流转卡", "Traveler"),
+            name: format!("{} {}", process.sequence, process.process_name),
         }));
     }
     Suit {

@@ -31,11 +31,11 @@ impl Size {
         usize::try_from(columns * rows).expect("a handful")
     }
 
-    /// Beside a QR code of about the card's height.
+    /// Beside a QR code as high as the title leaves it.
     fn bars_width_mm(self, has_qr: bool) -> f64 {
         let (columns, rows) = self.columns_and_rows();
         let (width, height) = (SHEET_MM.0 / f64::from(columns), SHEET_MM.1 / f64::from(rows));
-        let qr = if has_qr { (height * 0.5).min(width * 0.4) } else { 0.0 };
+        let qr = if has_qr { (height * 0.62).min(width * 0.4) } else { 0.0 };
         width - 2.0 * PADDING_MM - qr
     }
 }
@@ -64,10 +64,10 @@ const STYLE: &str = "\
 body { font-family: 'Noto Sans', 'Noto Sans CJK SC', 'Microsoft YaHei', 'PingFang SC', Arial, sans-serif; color: #000 }
 .sheet { width: 210mm; height: 296.9mm; display: grid; overflow: hidden; break-after: page }
 .card { padding: 2.5mm; display: flex; flex-direction: column; justify-content: space-between; overflow: hidden; border: .1mm dotted #bbb }
-.title { font-weight: 700; line-height: 1.15; overflow-wrap: anywhere }
+.title { font-weight: 700; line-height: 1.15; max-height: 2.3em; overflow: hidden; overflow-wrap: anywhere }
 .small .title { font-size: 9pt } .medium .title { font-size: 11pt } .large .title { font-size: 18pt }
 .en { font-weight: 400; font-size: .8em }
-.symbols { display: flex; align-items: center; justify-content: space-between; flex: 1; min-height: 0; padding: 1mm 0 }
+.symbols { display: flex; align-items: center; justify-content: space-between; flex: 1 0 50%; min-height: 0; padding: 1mm 0 }
 .bars { flex: 1; min-width: 0; height: 100%; max-height: 25mm }
 .qr { height: 100%; max-width: 40%; margin-left: auto; margin-right: auto }
 .code { font: 7pt/1 monospace; overflow-wrap: anywhere } .large .code { font-size: 10pt }
@@ -116,8 +116,9 @@ fn push_card(body: &mut String, card: &Card, size: Size, language: Language, sym
     push(
         body,
         format_args!(
-            "<div class=\"card\"><div class=\"title\">{}</div><div class=\"symbols\">{}{}</div><div class=\"code\">{}</div></div>\n",
+            "<div class=\"card\"><div class=\"title\">{} {}</div><div class=\"symbols\">{}{}</div><div class=\"code\">{}</div></div>\n",
             words(&card.title, language),
+            escaped(&card.name),
             bars.unwrap_or_default(),
             qr.unwrap_or_default(),
             escaped(&card.code)
@@ -129,7 +130,7 @@ fn words(words: &Words, language: Language) -> String {
     match language {
         Language::Zh => escaped(&words.zh),
         Language::En => escaped(&words.en),
-        Language::Both if words.zh == words.en => escaped(&words.zh),
+        Language::Both if words.en.is_empty() => String::new(),
         Language::Both => format!(
             "{} <span class=\"en\">{}</span>",
             escaped(&words.zh),
