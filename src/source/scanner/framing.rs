@@ -17,7 +17,8 @@ pub struct Framing {
     is_begun: bool,
     fault: Option<Fault>,
     whole: VecDeque<Frame>,
-    noise_bytes: usize,
+    /// What came between frames, the latest of it.
+    noise: Vec<u8>,
 }
 
 /// Why the open frame will not be whole.
@@ -38,7 +39,7 @@ impl Framing {
             is_begun: true,
             fault: None,
             whole: VecDeque::new(),
-            noise_bytes: 0,
+            noise: Vec::new(),
         }
     }
 
@@ -63,11 +64,11 @@ impl Framing {
             } else if self.open.len() >= FRAME_BYTES_MAX {
                 // What is kept can still complete a starter or terminator that is cut in two.
                 let keep_from = self.open.len() - self.starter.len().max(self.terminator.len());
-                self.open.drain(..keep_from);
+                let thrown: Vec<u8> = self.open.drain(..keep_from).collect();
                 if self.is_begun {
                     self.fault = Some(Fault::TooLong);
                 } else {
-                    self.noise_bytes += keep_from;
+                    self.noise = thrown;
                 }
             }
         }
@@ -79,7 +80,7 @@ impl Framing {
         if self.is_begun {
             self.give_up();
         } else {
-            self.noise_bytes += self.open.len();
+            self.noise = std::mem::take(&mut self.open);
         }
         self.open.clear();
         self.is_begun = true;
@@ -101,9 +102,9 @@ impl Framing {
         self.whole.pop_front()
     }
 
-    /// How many bytes came between frames since this was asked last.
-    pub fn take_noise(&mut self) -> usize {
-        std::mem::take(&mut self.noise_bytes)
+    /// What came between frames since this was asked last.
+    pub fn take_noise(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.noise)
     }
 
     /// Whether bytes came that no terminator has followed yet.
@@ -169,9 +170,11 @@ mod tests {
     #[test]
     fn what_comes_before_a_starter_is_noise() {
         let mut framing = Framing::new(b"\x03".to_vec()).with_starter(b"\x02".to_vec());
-        framing.take(b"garb\x02WO-1\x03\r\n\x02WO-2");
+        framing.take(b"garb\x02WO-1\x03");
         assert_eq!(frames(&mut framing), [Frame::Whole(b"WO-1".to_vec())]);
-        assert_eq!(framing.take_noise(), 6);
+        assert_eq!(framing.take_noise(), b"garb");
+        framing.take(b"\x02WO-2");
+        assert_eq!(framing.take_noise(), b"");
         // A code that never ended, and one that did.
         framing.take(b"\x02WO-3\x03");
         assert_eq!(

@@ -247,11 +247,11 @@ impl Station {
                 }
                 (Err(()), _) => framing.give_up(),
             }
-            match framing.take_noise() {
-                0 => {}
-                noise => self
-                    .status
-                    .reject(format!("{noise} bytes came before the start of a code")),
+            let noise = framing.take_noise();
+            if !noise.is_empty() {
+                let reason = "bytes came before the start of a code";
+                self.status
+                    .reject(chrono::Utc::now(), &self.settings.station, reason, &noise);
             }
         }
     }
