@@ -161,7 +161,7 @@ impl Keys {
 fn alt_code(digits: &[u8]) -> Typed {
     let number: Option<u16> = std::str::from_utf8(digits).ok().and_then(|text| text.parse().ok());
     match number.map(u16::to_be_bytes) {
-        Some([0, 0]) | None if digits.is_empty() => Typed::Nothing,
+        None if digits.is_empty() => Typed::Nothing,
         Some([0, byte]) => Typed::Bytes(vec![byte]),
         Some(bytes) => Typed::Bytes(bytes.to_vec()),
         None => Typed::Unreadable,
