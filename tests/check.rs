@@ -107,6 +107,19 @@ const MISTAKES: &[Mistake] = &[
     },
     Mistake {
         good: "[reference]",
+        bad: r#"[modbus.bus]
+url = "rtu:///dev/ttyUSB0?baud=1200"
+[modbus.bus.device.meter]
+unit = 1
+equipment = "METER"
+poll = "250ms"
+points.name = { at = "input:0", type = "string:40" }
+[reference]"#,
+        at: "\"250ms\"",
+        said: &["its requests (1) take 550 ms of every 250ms", "poll it every \"550ms\""],
+    },
+    Mistake {
+        good: "[reference]",
         bad: "[spc.diameter]\nchart = \"xbar-r\"\n[reference]",
         at: "spc",
         said: &["`spc` is not in this version", "leave the section out"],
