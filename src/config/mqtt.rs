@@ -8,11 +8,12 @@ use serde::Deserialize;
 
 use super::plan::Check;
 use crate::buffer;
-use crate::intake::decode::{EquipmentAt, Format, Part, TopicRule};
+use crate::intake::decode::{Format, RateLimit, TopicRule};
 use crate::record::{PointDef, Role};
 use crate::secret::Secret;
 use crate::source::mqtt;
 use crate::tls;
+use crate::topic::{EquipmentAt, Part};
 use crate::units::Size;
 
 #[derive(Debug, Deserialize)]
@@ -111,9 +112,19 @@ pub struct Topic {
     pub equipment: TopicEquipment,
     pub time: Option<Pointer>,
     pub id: Option<Pointer>,
+    pub samples: Option<Pointer>,
     #[serde(default = "payload_max")]
     pub max_payload: Size,
+    pub rate_limit: Option<TopicRate>,
     pub points: BTreeMap<String, TopicPoint>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TopicRate {
+    pub per_second: f64,
+    /// What may come at once; by default the messages of five seconds.
+    pub burst: Option<f64>,
 }
 
 fn payload_max() -> Size {
@@ -262,8 +273,13 @@ pub(super) fn lower_topics(broker: &str, section: &Mqtt, check: &mut Check) -> V
             equipment: topic.equipment.0.clone(),
             time: topic.time.as_ref().map(|pointer| pointer.0.clone()),
             id: topic.id.as_ref().map(|pointer| pointer.0.clone()),
+            samples: topic.samples.as_ref().map(|pointer| pointer.0.clone()),
             points: points.collect(),
             payload_bytes_max: usize::try_from(topic.max_payload.0).unwrap_or(usize::MAX),
+            rate_limit: topic.rate_limit.map(|rate| RateLimit {
+                per_second: rate.per_second,
+                burst: rate.burst.unwrap_or(rate.per_second * 5.0).max(1.0),
+            }),
         });
     }
     rules
@@ -310,9 +326,18 @@ fn check_topic(path: &[&str], topic: &Topic, check: &mut Check) {
         }
         EquipmentAt::Pointer(_) => {}
     }
-    if is_value && (topic.time.is_some() || topic.id.is_some()) {
-        let name = if topic.time.is_some() { "time" } else { "id" };
+    let pointers = [("time", &topic.time), ("id", &topic.id), ("samples", &topic.samples)];
+    for (name, _) in pointers.iter().filter(|(_, pointer)| is_value && pointer.is_some()) {
         check.find(&deeper(name), "a bare value has no JSON to point into; leave it out");
+    }
+    if let Some(rate) = topic.rate_limit {
+        let is_rate = |number: f64| number.is_finite() && number > 0.0;
+        if !is_rate(rate.per_second) || rate.burst.is_some_and(|burst| !is_rate(burst)) {
+            check.find(
+                &deeper("rate_limit"),
+                "a rate is more than 0; write { per_second = 50, burst = 200 }",
+            );
+        }
     }
     for (name, point) in &topic.points {
         let point_path = [path, &["points", name]].concat();

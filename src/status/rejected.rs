@@ -72,15 +72,22 @@ impl Sample {
             Err(error) if error.error_len().is_none() => std::str::from_utf8(&start[..error.valid_up_to()]).ok(),
             Err(_) => None,
         };
-        let hex = || start.iter().map(|byte| format!("{byte:02x}")).collect();
         Self {
             at,
             reason: reason.to_owned(),
             payload: text.map(str::to_owned),
-            payload_hex: text.is_none().then(hex),
+            payload_hex: text.is_none().then(|| hex(start)),
             payload_bytes: payload.len(),
         }
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let digit = |nibble: u8| char::from_digit(nibble.into(), 16).unwrap_or_default();
+    bytes
+        .iter()
+        .flat_map(|byte| [digit(byte >> 4), digit(byte & 0xF)])
+        .collect()
 }
 
 #[cfg(test)]

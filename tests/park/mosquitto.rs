@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::process::{Child, ChildStdin, Command, Stdio};
 
+use rumqttc::{AsyncClient, Event, MqttOptions, Packet, QoS};
 use tempfile::TempDir;
 
 use super::{free_port, until};
@@ -72,6 +73,32 @@ impl Mosquitto {
         let mut publisher = self.publisher(topic, &["-l"]);
         publisher.say(lines);
         publisher.finish();
+    }
+
+    /// Publishes one message that the broker keeps for who subscribes later.
+    pub fn retain(&self, topic: &str, body: &str) {
+        self.publish_whole(topic, body.as_bytes(), &["-r"]);
+    }
+
+    /// The same on many topics, over one connection.
+    pub async fn retain_each(&self, topics: &[String], body: &str) {
+        let options = MqttOptions::new("retainer", "127.0.0.1", self.port);
+        let (client, mut events) = AsyncClient::new(options, 10);
+        let say = async {
+            for topic in topics {
+                let said = client.publish(topic, QoS::AtLeastOnce, true, body).await;
+                said.expect("the client lives");
+            }
+        };
+        let hear = async {
+            let mut unanswered = topics.len();
+            while unanswered > 0 {
+                if let Event::Incoming(Packet::PubAck(_)) = events.poll().await.expect("the broker lives") {
+                    unanswered -= 1;
+                }
+            }
+        };
+        tokio::join!(say, hear);
     }
 
     /// Publishes one message of any bytes.
