@@ -188,7 +188,7 @@ impl Intake {
                 };
                 self.poll(&source, sample, at)
             }
-            Payload::Told(all) => self.node(&source, all, at),
+            Payload::Told(all) => self.node(&source, &source_status, all, at),
             Payload::Scan { station, frame } => {
                 let verdict = self.scan(&station, &frame, at);
                 if let Verdict::Rejected(reason) = &verdict {

@@ -130,10 +130,13 @@ impl Intake {
         told(accepted)
     }
 
-    pub(super) fn node(&mut self, source: &Arc<str>, all: Vec<Told>, at: Timestamp) -> Verdict {
+    pub(super) fn node(&mut self, source: &Arc<str>, status: &SourceStatus, all: Vec<Told>, at: Timestamp) -> Verdict {
         let mut accepted = Accepted::default();
         for one in all {
             match one {
+                Told::Sample(sample) if !self.tracker.has_room_for(&sample.equipment) => {
+                    status.reject(at, &sample.equipment, "too many different names of equipment", &[]);
+                }
                 Told::Sample(sample) => self.record(source, sample, at, None, &mut accepted),
                 Told::Gone { equipment, reason } => {
                     let zone = self.settings.zone;

@@ -108,6 +108,26 @@ impl Mosquitto {
         publisher.finish();
     }
 
+    /// What the broker keeps of a topic.
+    pub fn kept(&self, topic: &str) -> String {
+        let told = Command::new("mosquitto_sub")
+            .args([
+                "-h",
+                "127.0.0.1",
+                "-C",
+                "1",
+                "-W",
+                "10",
+                "-t",
+                topic,
+                "-p",
+                &self.port.to_string(),
+            ])
+            .output()
+            .unwrap_or_else(|e| missing(&e));
+        String::from_utf8(told.stdout).expect("text").trim().to_owned()
+    }
+
     /// A client that publishes what it is told, at `QoS` 1.
     pub fn publisher(&self, topic: &str, more: &[&str]) -> Publisher {
         let mut client = Command::new("mosquitto_pub")

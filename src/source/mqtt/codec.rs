@@ -7,9 +7,11 @@ use rumqttc::v5::mqttbytes::{self as mqttbytes5, v5};
 use rumqttc::{Protocol as Level, mqttbytes};
 
 use super::{KEEP_ALIVE, PACKET_BYTES_MAX, Protocol, Qos, RECEIVE_MAX, Settings};
+use crate::source::sparkplug::Publication;
 
-/// SUBSCRIBE is the one request of ours that has an answer.
+/// Requests of ours that have an answer; there is never more than one of each under way that we would wait for.
 const SUBSCRIBE_ID: u16 = 1;
+const PUBLISH_ID: u16 = 2;
 const SMALL_BYTES_MAX: usize = 16 << 10;
 
 #[derive(Debug)]
@@ -35,7 +37,7 @@ pub enum Heard {
 }
 
 /// CONNECT with our persistent session.
-pub fn connect(settings: &Settings, out: &mut BytesMut) -> Result<(), String> {
+pub fn connect(settings: &Settings, will: Option<&Publication>, out: &mut BytesMut) -> Result<(), String> {
     let keep_alive = u16::try_from(KEEP_ALIVE.as_secs()).unwrap_or(u16::MAX);
     let credentials = settings
         .credentials
@@ -48,7 +50,8 @@ pub fn connect(settings: &Settings, out: &mut BytesMut) -> Result<(), String> {
                 keep_alive,
                 client_id: settings.client_id.clone(),
                 clean_session: false,
-                last_will: None,
+                last_will: will
+                    .map(|will| v4::LastWill::new(&will.topic, &*will.body, mqttbytes::QoS::AtLeastOnce, will.is_kept)),
                 login: credentials.map(|(user, password)| v4::Login::new(user, password)),
             };
             v4::Packet::Connect(packet)
@@ -67,7 +70,11 @@ pub fn connect(settings: &Settings, out: &mut BytesMut) -> Result<(), String> {
                 properties: Some(properties),
             };
             let login = credentials.map(|(user, password)| v5::Login::new(user, password));
-            v5::Packet::Connect(packet, None, login)
+            let will = will.map(|will| {
+                let qos = mqttbytes5::QoS::AtLeastOnce;
+                v5::LastWill::new(&will.topic, will.body.clone(), qos, will.is_kept, None)
+            });
+            v5::Packet::Connect(packet, will, login)
                 .write(out, None)
                 .map_err(|e| e.to_string())?;
         }
@@ -117,6 +124,35 @@ pub fn subscribe(settings: &Settings, out: &mut BytesMut) -> Result<(), String> 
         }
     }
     Ok(())
+}
+
+pub fn publish(protocol: Protocol, publication: &Publication, out: &mut BytesMut) -> Result<(), String> {
+    let Publication { topic, body, is_kept } = publication;
+    let written = match protocol {
+        Protocol::V311 => {
+            let qos = if *is_kept {
+                mqttbytes::QoS::AtLeastOnce
+            } else {
+                mqttbytes::QoS::AtMostOnce
+            };
+            let mut packet = v4::Publish::new(topic, qos, &**body);
+            (packet.retain, packet.pkid) = (*is_kept, PUBLISH_ID);
+            let packet = v4::Packet::Publish(packet);
+            packet.write(out, usize::MAX).map_err(|e| e.to_string())
+        }
+        Protocol::V5 => {
+            let qos = if *is_kept {
+                mqttbytes5::QoS::AtLeastOnce
+            } else {
+                mqttbytes5::QoS::AtMostOnce
+            };
+            let mut packet = v5::Publish::new(topic, qos, body.clone(), None);
+            (packet.retain, packet.pkid) = (*is_kept, PUBLISH_ID);
+            let packet = v5::Packet::Publish(packet);
+            packet.write(out, None).map_err(|e| e.to_string())
+        }
+    };
+    written.map(drop)
 }
 
 pub fn ping(protocol: Protocol, out: &mut BytesMut) -> Result<(), String> {

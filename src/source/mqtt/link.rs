@@ -21,6 +21,7 @@ use ws_stream_tungstenite::WsStream;
 use super::codec::{self, Heard};
 use super::inbox::Inbox;
 use super::{CONNECT_WITHIN, KEEP_ALIVE, Protocol, Settings, Transport};
+use crate::source::sparkplug::Publication;
 
 /// Messages handed on at once, so that acknowledgements get their turn.
 const HEARD_MAX: usize = 256;
@@ -41,8 +42,8 @@ pub struct Link {
 }
 
 impl Link {
-    /// CONNECT with our persistent session, and SUBSCRIBE; both are answered when this returns.
-    pub async fn connect(settings: &Settings) -> Result<Self, String> {
+    /// CONNECT with our persistent session, which is answered when this returns, and SUBSCRIBE, which is under way then.
+    pub async fn connect(settings: &Settings, will: Option<&Publication>) -> Result<Self, String> {
         let deadline = Instant::now() + CONNECT_WITHIN;
         let late = |_| format!("no answer within {CONNECT_WITHIN:?}");
         let stream = timeout_at(deadline, open(settings)).await.map_err(late)??;
@@ -54,7 +55,7 @@ impl Link {
             next_ping: Instant::now() + KEEP_ALIVE,
             pong_due: None,
         };
-        codec::connect(settings, &mut link.outbox)?;
+        codec::connect(settings, will, &mut link.outbox)?;
         timeout_at(deadline, link.expect(|heard| matches!(heard, Heard::Connected)))
             .await
             .map_err(late)??;
@@ -118,6 +119,11 @@ impl Link {
         for packet_id in packet_ids {
             codec::puback(packet_id, &mut self.outbox);
         }
+        self.flush().await
+    }
+
+    pub async fn publish(&mut self, publication: &Publication) -> Result<(), String> {
+        codec::publish(self.protocol, publication, &mut self.outbox)?;
         self.flush().await
     }
 
