@@ -117,11 +117,19 @@ url = "{north}"
     )
 }
 
-/// The values of one point, in order of arrival, of what was recorded.
-fn values(requests: &[Request], point: &str) -> Vec<Value> {
+/// The recorded payloads that have this point, in order of arrival.
+fn payloads(requests: &[Request], point: &str) -> Vec<Value> {
     let messages = requests.iter().flat_map(|request| request.messages().to_vec());
     messages
-        .filter_map(|message| Some(message["payload"]["points"].get(point)?["value"].clone()))
+        .map(|message| message["payload"].clone())
+        .filter(|payload| payload["points"].get(point).is_some())
+        .collect()
+}
+
+fn values(requests: &[Request], point: &str) -> Vec<Value> {
+    let payloads = payloads(requests, point).into_iter();
+    payloads
+        .map(|payload| payload["points"][point]["value"].clone())
         .collect()
 }
 
@@ -144,14 +152,9 @@ async fn an_edge_node_is_followed_from_birth_to_death() {
         north
             .heard("the state", |requests| values(requests, "state").len() == 2)
             .await;
-        let past = requests
-            .iter()
-            .flat_map(Request::messages)
-            .next_back()
-            .expect("a record")
-            .clone();
+        let past = payloads(&requests, "force").remove(2);
         assert_eq!(
-            past["payload"]["points"]["force"],
+            past["points"]["force"],
             json!({"value": 3, "quality": "good", "unit": "kN"})
         );
         let view = site.get("equipment").await["P7"].clone();
@@ -170,17 +173,9 @@ async fn an_edge_node_is_followed_from_birth_to_death() {
             |all: &Value| all["P7"]["state"] == "offline" && all["P7"]["points"]["force"]["quality"] == "stale";
         site.shows("equipment", "the death", is_offline).await;
         let requests = heard(json!([-5, -7, 3, 8, 8, 8])).await;
-        let last = requests
-            .iter()
-            .flat_map(Request::messages)
-            .next_back()
-            .expect("a record")
-            .clone();
+        let last = payloads(&requests, "force").remove(5);
         assert_eq!(
-            (
-                &last["payload"]["state"],
-                &last["payload"]["points"]["force"]["quality"]
-            ),
+            (&last["state"], &last["points"]["force"]["quality"]),
             (&json!("offline"), &json!("stale"))
         );
     }

@@ -12,7 +12,8 @@ pub struct Mosquitto {
     pub port: u16,
     process: Option<Child>,
     dir: TempDir,
-    settings: String,
+    /// Lines of its configuration, for its next start.
+    pub settings: String,
 }
 
 impl Mosquitto {

@@ -204,7 +204,7 @@ fn heard_v311(packet: v4::Packet) -> Result<Heard, String> {
             retained: publish.retain,
         },
         v4::Packet::ConnAck(answer) if answer.code == v4::ConnectReturnCode::Success => Heard::Connected,
-        v4::Packet::ConnAck(answer) => return Err(format!("the broker refuses us: {:?}", answer.code)),
+        v4::Packet::ConnAck(answer) => return Err(refusal(&format!("{:?}", answer.code))),
         v4::Packet::SubAck(granted) => subscribed(!granted.return_codes.contains(&v4::SubscribeReasonCode::Failure))?,
         v4::Packet::PingResp => Heard::Pong,
         _ => Heard::Other,
@@ -220,7 +220,7 @@ fn heard_v5(packet: v5::Packet) -> Result<Heard, String> {
             retained: publish.retain,
         },
         v5::Packet::ConnAck(answer) if answer.code == v5::ConnectReturnCode::Success => Heard::Connected,
-        v5::Packet::ConnAck(answer) => return Err(format!("the broker refuses us: {:?}", answer.code)),
+        v5::Packet::ConnAck(answer) => return Err(refusal(&format!("{:?}", answer.code))),
         v5::Packet::SubAck(granted) => {
             let is_granted = |code: &v5::SubscribeReasonCode| matches!(code, v5::SubscribeReasonCode::Success(_));
             subscribed(granted.return_codes.iter().all(is_granted))?
@@ -231,6 +231,19 @@ fn heard_v5(packet: v5::Packet) -> Result<Heard, String> {
         v5::Packet::PingResp(_) => Heard::Pong,
         _ => Heard::Other,
     })
+}
+
+/// What to do about a broker that does not let us in. Its words are those of the standard, alike in both protocols.
+fn refusal(code: &str) -> String {
+    let advice = match code {
+        "BadUserNamePassword" | "NotAuthorized" | "BadAuthenticationMethod" => {
+            "the user name or the password is wrong or missing; see username and password_file"
+        }
+        "BadClientId" | "ClientIdentifierNotValid" => "it does not take our name; see client_id",
+        "RefusedProtocolVersion" | "UnsupportedProtocolVersion" => "it does not speak this version; see protocol",
+        _ => return format!("the broker refuses us: {code}"),
+    };
+    format!("the broker refuses us ({code}): {advice}")
 }
 
 /// A copy of what is small: a slice would keep the whole receive buffer alive, and a new one would be made for each read.

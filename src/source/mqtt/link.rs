@@ -182,7 +182,7 @@ async fn tls(
     TlsConnector::from(Arc::clone(config))
         .connect(name, tcp)
         .await
-        .map_err(|e| format!("TLS: {e}"))
+        .map_err(|e| crate::tls::explain(&e, &settings.host))
 }
 
 async fn websocket<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(

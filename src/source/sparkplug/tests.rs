@@ -98,6 +98,7 @@ impl Bench {
                 role: None,
                 map: Vec::new(),
                 deadband: None,
+                counter: None,
             })
         };
         let rule = Rule {
