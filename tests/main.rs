@@ -16,4 +16,5 @@ mod modbus;
 mod modbus_devices;
 mod modbus_rtu;
 mod mqtt;
+mod sparkplug;
 mod store;
