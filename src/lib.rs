@@ -23,3 +23,4 @@ pub mod tls;
 pub mod units;
 pub mod web;
 pub mod wire;
+pub mod writes;
