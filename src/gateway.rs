@@ -185,13 +185,13 @@ fn start_sources(
     for (name, settings) in plan.mqtt.clone() {
         let source = format!("mqtt/{name}");
         let status = status.source(&source);
-        sources.spawn(mqtt::run(
-            source.into(),
+        sources.spawn(mqtt::run(mqtt::Source {
+            name: source.into(),
             settings,
-            readings.clone(),
+            readings: readings.clone(),
             status,
-            stop.clone(),
-        ));
+            stop: stop.clone(),
+        }));
     }
     for ((name, settings), writes) in plan.modbus.clone().into_iter().zip(writable) {
         let status = status.source(&format!("modbus/{name}"));

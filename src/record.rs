@@ -428,6 +428,9 @@ pub struct WorkReport {
     pub crew: Vec<CrewMember>,
     #[serde(default)]
     pub defects: Vec<Defect>,
+    /// The pieces of this report that have a serial, where pieces are reported one by one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub serials: Vec<String>,
     #[serde(default)]
     pub to_inspect: Decimal,
     #[serde(default, rename = "final")]
@@ -448,7 +451,22 @@ pub struct CrewMember {
     pub worker_no: String,
     pub from: String,
     pub to: String,
-    pub activity: String,
+    pub activity: Activity,
+    /// Why work stopped, where it was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// What a worker did in an interval of a job. A stop is no labor: it is told for its reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Activity {
+    Setup,
+    Run,
+    Stop,
+    /// From other systems; stations do not tell these.
+    #[serde(other)]
+    Other,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -473,6 +491,15 @@ pub struct ScanTrace {
     pub aim: Option<String>,
     pub raw: String,
     pub at: String,
+}
+
+/// `EQUIPMENT_FAILURE`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EquipmentFailure {
+    pub equipment: String,
+    pub state: String,
+    pub since: String,
+    pub detail: String,
 }
 
 /// `ALERT_TRIGGERED`.

@@ -17,6 +17,8 @@ use crate::files;
 use crate::record::Timestamp;
 use crate::secret::Secret;
 
+/// How often the age of unchanged data is brought to disk: a gateway that starts offline may take it for this much older.
+const AGE_KEPT_EVERY: Duration = Duration::from_mins(10);
 /// A body larger than this is not reference data.
 const BODY_BYTES_MAX: usize = 64 << 20;
 
@@ -277,6 +279,7 @@ pub fn load(file: &Path, fresh_for: Duration) -> Reference {
 pub async fn keep_fresh(settings: Settings, reference: watch::Sender<Arc<Reference>>, stop: CancellationToken) {
     let mut backoff = Backoff::new(Duration::from_secs(1), settings.every.max(Duration::from_secs(1)));
     let mut snapshot: Option<Snapshot> = None;
+    let mut kept_at: Option<tokio::time::Instant> = None;
     loop {
         // The first pull is whole: what is on disk may be of another workshop.
         let version = snapshot.as_ref().map(|s| s.version.clone()).unwrap_or_default();
@@ -299,15 +302,11 @@ pub async fn keep_fresh(settings: Settings, reference: watch::Sender<Arc<Referen
                 } else {
                     reference.send_modify(|known| Arc::make_mut(known).confirmed_at = Some(now));
                 }
-                if let Some(snapshot) = snapshot.clone() {
-                    keep(
-                        settings.file.clone(),
-                        Kept {
-                            confirmed_at: now,
-                            snapshot,
-                        },
-                    )
-                    .await;
+                let is_due = is_news || kept_at.is_none_or(|at| at.elapsed() >= AGE_KEPT_EVERY);
+                if is_due && let Some(snapshot) = snapshot.clone() {
+                    let confirmed_at = now;
+                    keep(settings.file.clone(), Kept { confirmed_at, snapshot }).await;
+                    kept_at = Some(tokio::time::Instant::now());
                 }
                 settings.every
             }

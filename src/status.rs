@@ -1,6 +1,8 @@
 //! What the gateway knows of itself at this moment: sources, stations, equipment, buffer, upstreams. Stages write their
 //! own part through a handle; the board, the API and `/metrics` read. Nothing here is durable, nothing waits.
 
+mod rejected;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -8,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use serde::Serialize;
 
 use crate::record::{Feedback, Lane, Quality, Seq, Timestamp, Value};
+pub use rejected::{Rejected, Rejections, Sample};
 
 /// Shared by every stage; cheap to clone.
 #[derive(Debug, Clone, Default)]
@@ -97,6 +100,8 @@ pub struct SourceStatus {
     readings: AtomicU64,
     rejected: AtomicU64,
     duplicates: AtomicU64,
+    limited: AtomicU64,
+    retained: AtomicU64,
     link: Mutex<Link>,
 }
 
@@ -107,6 +112,7 @@ struct Link {
     last_error: Option<String>,
     reconnects: u64,
     last_rejection: Option<String>,
+    rejections: Rejections,
     devices: BTreeMap<String, DeviceView>,
 }
 
@@ -119,7 +125,12 @@ pub struct SourceView {
     pub readings: u64,
     pub rejected: u64,
     pub duplicates: u64,
+    /// Messages beyond the rate that their topic is allowed.
+    pub limited: u64,
+    /// Messages that the broker had kept: shown as last known, never recorded.
+    pub retained: u64,
     pub last_rejection: Option<String>,
+    pub rejections: Rejections,
     pub devices: BTreeMap<String, DeviceView>,
 }
 
@@ -180,10 +191,20 @@ impl SourceStatus {
         self.duplicates.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A reading that could not be understood; the reason is kept as a sample.
-    pub fn reject(&self, reason: impl Into<String>) {
+    pub fn count_limited(&self) {
+        self.limited.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub fn count_retained(&self) {
+        self.retained.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A reading that could not be understood, of this topic or station; it is kept as a sample.
+    pub fn reject(&self, at: Timestamp, subject: &str, reason: &str, payload: &[u8]) {
         self.rejected.fetch_add(1, Ordering::Relaxed);
-        lock(&self.link).last_rejection = Some(reason.into());
+        let mut link = lock(&self.link);
+        link.last_rejection = Some(format!("{subject}: {reason}"));
+        link.rejections.add(at, subject, reason, payload);
     }
 
     pub fn view(&self) -> SourceView {
@@ -196,7 +217,10 @@ impl SourceStatus {
             readings: self.readings.load(Ordering::Relaxed),
             rejected: self.rejected.load(Ordering::Relaxed),
             duplicates: self.duplicates.load(Ordering::Relaxed),
+            limited: self.limited.load(Ordering::Relaxed),
+            retained: self.retained.load(Ordering::Relaxed),
             last_rejection: link.last_rejection,
+            rejections: link.rejections,
             devices: link.devices,
         }
     }

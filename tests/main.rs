@@ -3,6 +3,7 @@
 
 mod park;
 
+mod architecture;
 mod buffer;
 mod check;
 mod config;
@@ -13,4 +14,5 @@ mod line;
 mod modbus;
 mod modbus_devices;
 mod modbus_rtu;
+mod mqtt;
 mod store;

@@ -239,6 +239,9 @@ on_both![
     a_void_takes_back_what_its_report_did,
     an_order_is_finished_by_its_last_process,
     a_finished_order_takes_hours_but_no_more_pieces,
+    what_was_made_before_an_order_was_finished_still_counts,
+    what_a_station_could_not_check_is_looked_up,
+    a_serial_counts_once_per_process_until_it_is_taken_back,
     sums_that_leave_the_column_are_refused,
     gaps_open_and_close,
     telemetry_is_kept_and_shows_the_latest_state,
@@ -596,6 +599,83 @@ async fn a_finished_order_takes_hours_but_no_more_pieces(bench: Bench) {
     ];
     assert_eq!(codes(&bench.send(&after).await), ["rejected order_not_reportable"]);
     assert_eq!(bench.order_state("WO-1").await, ("100.0000".to_owned(), 4));
+}
+
+/// A gateway that was cut off brings in what was made before the last piece was reported elsewhere.
+async fn what_was_made_before_an_order_was_finished_still_counts(bench: Bench) {
+    let bench = bench.with_order().await;
+    bench.send(&[work_report(1, "R-1", 100, &json!({}))]).await;
+    assert_eq!(bench.order_state("WO-1").await, ("100.0000".to_owned(), 4));
+    let mut late = [
+        work_report(2, "R-2", 40, &json!({"process_code": "10"})),
+        work_report(3, "R-3", 2, &json!({})),
+        work_report(4, "R-4", 2, &json!({})),
+    ];
+    for message in &mut late[..2] {
+        message["timestamp"] = json!("2026-11-21T07:59:59+08:00");
+    }
+    assert_eq!(codes(&bench.send(&late).await), ["rejected order_not_reportable"]);
+    assert_eq!(bench.order_state("WO-1").await, ("102.0000".to_owned(), 4));
+    let flagged = "SELECT COUNT(*) FROM report_details WHERE flags = '[\"late\"]' AND report_no <> 'R-4'";
+    assert_eq!(bench.scalar(flagged).await, "2");
+}
+
+/// Labels leave prefixes out, and a traveler names its process by the sequence.
+async fn what_a_station_could_not_check_is_looked_up(bench: Bench) {
+    let bench = bench.with_order().await;
+    bench.put("/api/v1/workers/EMP-7", json!({"name": "李明"})).await;
+    let unsure = json!({"order_no": "1", "process_code": "2", "worker_no": "7", "flags": ["unverified"]});
+    let mut sure = unsure.clone();
+    sure["flags"] = json!([]);
+    let messages = [
+        work_report(1, "R-1", 5, &unsure),
+        work_report(2, "R-2", 5, &sure),
+        work_report(
+            3,
+            "R-3",
+            5,
+            &json!({"order_no": "1", "process_code": "30", "flags": ["unverified"]}),
+        ),
+    ];
+    assert_eq!(
+        codes(&bench.send(&messages).await),
+        ["rejected order_not_found", "rejected process_not_found"]
+    );
+    let row = "SELECT COUNT(*) FROM production_report WHERE order_no = 'WO-1' AND process_name = '装配' AND worker_name = '李明'";
+    assert_eq!(bench.scalar(row).await, "1");
+    assert_eq!(bench.order_state("WO-1").await, ("5.0000".to_owned(), 3));
+    let void = json!({
+        "order_no": "1", "process_code": "2", "worker_no": "7", "flags": ["unverified"], "voids": "R-1",
+        "work_hours": "-1.5"
+    });
+    assert!(codes(&bench.send(&[work_report(4, "R-5", -5, &void)]).await).is_empty());
+    let hours = "SELECT COUNT(*) FROM workers WHERE worker_no = 'EMP-7' AND total_work_hours + 0 = 0";
+    assert_eq!(bench.scalar(hours).await, "1");
+}
+
+async fn a_serial_counts_once_per_process_until_it_is_taken_back(bench: Bench) {
+    let bench = bench.with_order().await;
+    let piece = |sequence, report_no, changes: &Value| {
+        let mut of = json!({"serials": ["SN-1"]});
+        for (name, value) in changes.as_object().into_iter().flatten() {
+            of[name] = value.clone();
+        }
+        work_report(sequence, report_no, 1, &of)
+    };
+    let messages = [
+        piece(1, "R-1", &json!({})),
+        piece(2, "R-2", &json!({})),
+        piece(3, "R-3", &json!({"process_code": "10"})),
+    ];
+    assert_eq!(codes(&bench.send(&messages).await), ["rejected duplicate_serial"]);
+    let later = [piece(4, "R-4", &json!({}))];
+    assert_eq!(codes(&bench.send(&later).await), ["rejected duplicate_serial"]);
+    let void = json!({"voids": "R-1", "work_hours": "-1.5", "serials": ["SN-1"]});
+    let messages = [work_report(5, "R-5", -1, &void), piece(6, "R-6", &json!({}))];
+    assert!(codes(&bench.send(&messages).await).is_empty());
+    let of = "SELECT COUNT(*) FROM report_serials WHERE serial = 'SN-1' AND report_no IN ('R-3', 'R-6')";
+    assert_eq!(bench.scalar(of).await, "2");
+    assert_eq!(bench.scalar("SELECT COUNT(*) FROM report_serials").await, "2");
 }
 
 async fn sums_that_leave_the_column_are_refused(bench: Bench) {

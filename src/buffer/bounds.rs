@@ -104,7 +104,7 @@ impl Work {
         let (used, free) = (self.used(), disk::free(&self.shared.dir)?);
         self.status.update_buffer(|view| {
             view.writable = !self.is_full && !self.is_broken;
-            view.telemetry_paused = self.is_paused;
+            view.telemetry_paused = self.is_paused || self.is_full;
             if !self.is_broken {
                 view.problem = match (self.is_full, self.is_paused) {
                     (true, _) => Some("reports alone fill the buffer: nothing is accepted".to_owned()),

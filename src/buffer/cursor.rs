@@ -1,5 +1,6 @@
 //! How far one upstream has got, in each lane, and which batch is under way: two slots in one small file, written in turn.
-//! The composition of a batch is on disk before its first attempt, so that a retry after a crash is the same batch.
+//! The composition of a batch is on disk before its first attempt, so that a retry after a crash is the same batch. The same
+//! kind of file tells how far the lanes themselves have got.
 //!
 //! Slot (64 bytes at 0 and at 4096, little endian): version u64 | per lane: next u64, in-flight end u64 (0: none) | epoch
 //! u64 | zeroes | crc32 u32 of what stands before it. The valid slot with the higher version counts.
@@ -119,9 +120,16 @@ impl Cursor {
     /// Durable when it returns.
     pub fn save(&self, places: Places) -> io::Result<()> {
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        file.save(&places)?;
+        file.write(&places)?;
+        file.file.sync_data()?;
         *self.places.lock().unwrap_or_else(PoisonError::into_inner) = places;
         Ok(())
+    }
+
+    /// Survives the end of the process, not a power cut.
+    pub fn note(&self, places: Places) -> io::Result<()> {
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        file.write(&places)
     }
 }
 
@@ -152,11 +160,10 @@ impl CursorFile {
         Ok((Self { file, version }, best.map(|(_, places)| places)))
     }
 
-    fn save(&mut self, places: &Places) -> io::Result<()> {
+    fn write(&mut self, places: &Places) -> io::Result<()> {
         let version = self.version + 1;
         let offset = SLOT_OFFSETS[usize::from(version % 2 == 1)];
         self.file.write_all_at(&places.encode(version), offset)?;
-        self.file.sync_data()?;
         self.version = version;
         Ok(())
     }
@@ -204,7 +211,7 @@ mod tests {
         let (mut cursor, none) = CursorFile::open(&path).expect("made");
         assert_eq!(none, None);
         for next in 1..=5 {
-            cursor.save(&places(next)).expect("saved");
+            cursor.write(&places(next)).expect("saved");
         }
         assert_eq!(peek(&path).expect("readable"), Some(places(5)));
         // Saves alternate between the slots; damage the newer one, as a torn write would.
@@ -212,7 +219,7 @@ mod tests {
         file.write_all_at(&[0xff; 16], SLOT_OFFSETS[1]).expect("damaged");
         let (mut cursor, found) = CursorFile::open(&path).expect("opened");
         assert_eq!(found, Some(places(4)));
-        cursor.save(&places(6)).expect("saved over the damage");
+        cursor.write(&places(6)).expect("saved over the damage");
         assert_eq!(CursorFile::open(&path).expect("opened").1, Some(places(6)));
     }
 }

@@ -6,8 +6,8 @@
 //! * No value is larger than [`PART_BYTES_MAX`]; a larger one is stored in parts. A page of large values would leave the data
 //!   file for a file of its own, which sled neither syncs nor survives: when a full disk refuses such a file, every later
 //!   call on the database hangs, closing it too.
-//! * A directory gets its name only after its content is durable. It therefore holds the header key `h` for ever; one that
-//!   opens without it was damaged, not new.
+//! * A directory is marked as made (`made`) only after its first content is durable, and it holds the header key `h` for ever:
+//!   one that opens without it was damaged if it bears the mark, and never used if it does not.
 //! * sled reports some damage by panicking: every call into it goes through [`guard`].
 //! * A handle that met an error stays failed and has to be opened again, after all its clones have gone.
 
@@ -33,6 +33,7 @@ const OPEN_BYTES_MIN: u64 = 4 << 20;
 /// sled's own threads may hold its file lock for a moment after the last handle has gone.
 const UNLOCK_WITHIN: Duration = Duration::from_secs(10);
 const HEADER_KEY: &[u8] = b"h";
+const MADE: &str = "made";
 
 /// What went wrong in the log, divided by what has to be done about it.
 #[derive(Debug, thiserror::Error)]
@@ -107,32 +108,33 @@ pub struct Db {
 }
 
 impl Db {
-    /// Makes a database with its header and first content. It is durable under its name when this returns.
+    /// Makes a database with its header and first content. It is durable when this returns.
     pub fn create(path: &Path, header: &str, mut content: Batch) -> Result<(), SegmentError> {
-        let unfinished = beside(path, "new-");
-        if unfinished.exists() {
-            fs::remove_dir_all(&unfinished)?;
-        }
         content.insert(HEADER_KEY, header.as_bytes());
-        let sled = open_sled(&unfinished)?;
-        guard(&unfinished, || sled.apply_batch(content.0).and_then(|()| sled.flush()))?;
+        let sled = open_sled(path)?;
+        guard(path, || sled.apply_batch(content.0).and_then(|()| sled.flush()))?;
         drop(sled);
-        disk::sync_tree(&unfinished)?;
-        fs::rename(&unfinished, path)?;
-        crate::files::sync_dir(path.parent().unwrap_or(Path::new(".")))?;
-        Ok(())
+        Ok(mark_made(path)?)
+    }
+
+    /// Settles what a crash left without its mark: its first content is there as a whole, then it is made durable, or it is
+    /// not, then nothing was ever answered from it and it goes.
+    pub fn settle(path: &Path) -> Result<(), SegmentError> {
+        if is_made(path) {
+            return Ok(());
+        }
+        match Self::open(path).map(drop) {
+            Ok(()) => Ok(mark_made(path)?),
+            Err(SegmentError::Damaged { .. }) => Ok(fs::remove_dir_all(path)?),
+            Err(error) => Err(error),
+        }
     }
 
     pub fn open(path: &Path) -> Result<Self, SegmentError> {
         let opened = open_sled(path).and_then(|sled| {
             let path = path.to_owned();
-            match guard(&path, || sled.get(HEADER_KEY))? {
-                Some(_) => Ok(Self { path, sled }),
-                None => Err(SegmentError::Damaged {
-                    path,
-                    cause: "its header is missing".to_owned(),
-                }),
-            }
+            let db = Self { path, sled };
+            db.header().map(|_| db)
         });
         match opened {
             Err(SegmentError::Damaged { .. }) if disk::free(path).is_ok_and(|free| free < OPEN_BYTES_MIN) => {
@@ -140,6 +142,16 @@ impl Db {
             }
             other => other,
         }
+    }
+
+    /// As it was given to [`Db::create`].
+    pub fn header(&self) -> Result<String, SegmentError> {
+        let mut header = Err(self.damaged(&"its header is missing"));
+        self.scan(HEADER_KEY.to_vec()..=HEADER_KEY.to_vec(), |_, value| {
+            header = Ok(String::from_utf8_lossy(&value).into_owned());
+            Ok(false)
+        })?;
+        header
     }
 
     /// Gives the pairs of a range, in order, until `take` says that it has enough.
@@ -209,10 +221,15 @@ impl WriteDb {
     }
 }
 
-/// The path of a directory beside another, under the same name with a prefix.
-pub fn beside(path: &Path, prefix: &str) -> PathBuf {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    path.with_file_name(format!("{prefix}{name}"))
+pub fn is_made(path: &Path) -> bool {
+    path.join(MADE).exists()
+}
+
+fn mark_made(path: &Path) -> io::Result<()> {
+    disk::sync_tree(path)?;
+    crate::files::sync_dir(path.parent().unwrap_or(Path::new(".")))?;
+    File::create(path.join(MADE))?;
+    crate::files::sync_dir(path)
 }
 
 /// Renames a damaged directory, so that people can look at it and nothing else stumbles over it.
@@ -362,6 +379,18 @@ mod tests {
         let (_dir, path) = made();
         fs::write(path.join("db"), b"").unwrap();
         assert!(matches!(Db::open(&path), Err(SegmentError::Damaged { .. })));
+    }
+
+    #[test]
+    fn what_a_crash_left_unmarked_is_finished_or_removed() {
+        let (_dir, path) = made();
+        fs::remove_file(path.join(MADE)).unwrap();
+        Db::settle(&path).unwrap();
+        assert!(is_made(&path));
+        fs::remove_file(path.join(MADE)).unwrap();
+        fs::write(path.join("db"), b"half").unwrap();
+        Db::settle(&path).unwrap();
+        assert!(!path.exists());
     }
 
     #[test]

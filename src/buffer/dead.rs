@@ -55,6 +55,9 @@ impl DeadLetters {
     /// Opens the letters, or begins them. Returns where damaged ones were set aside: lost to the gateway, not to those who
     /// can dig.
     pub fn open(path: PathBuf) -> Result<(Self, Option<PathBuf>), SegmentError> {
+        if path.exists() {
+            Db::settle(&path)?;
+        }
         if !path.exists() {
             Db::create(&path, HEADER, Batch::default())?;
         }

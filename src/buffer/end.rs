@@ -2,6 +2,7 @@
 //! it has grown enough, and opened afresh after a failure.
 
 use std::io;
+use std::time::{Duration, Instant};
 
 use super::cursor::Cursor;
 use super::log::Log;
@@ -9,8 +10,12 @@ use super::segment::{self, OpenEnd, States};
 use super::{SegmentError, Shared};
 use crate::record::{Lane, Record, Seq};
 
-/// A new segment is begun at this many records or bytes.
+/// A new segment is begun at this many records.
 const SEGMENT_RECORDS_MAX: u64 = 65_536;
+/// At a steady rate segments may stay small, for sled holds the open one in memory several times over; in a flood the syncs
+/// that a new one costs count more.
+const SEGMENT_BYTES_STEADY: u64 = 1 << 20;
+const STEADY_AFTER: Duration = Duration::from_secs(3);
 /// Above the records that a segment can hold: where sequences go on when the end of the newest segment is unknown.
 const SEQ_JUMP: Seq = 1 << 17;
 
@@ -24,6 +29,7 @@ pub struct LaneEnd {
     pub next: Seq,
     /// What the newest segment holds: payload, or a little more after a start.
     bytes: u64,
+    begun: Instant,
     pub dropped: u64,
 }
 
@@ -37,6 +43,12 @@ impl LaneEnd {
     /// would have its name.
     pub fn is_grown(&self, bytes_max: u64) -> bool {
         let records = self.next - self.first;
+        let is_steady = self.begun.elapsed() >= STEADY_AFTER;
+        let bytes_max = if is_steady {
+            bytes_max.min(SEGMENT_BYTES_STEADY)
+        } else {
+            bytes_max
+        };
         records > 0 && (self.bytes >= bytes_max || records >= SEGMENT_RECORDS_MAX)
     }
 
@@ -55,7 +67,7 @@ impl LaneEnd {
         let log = shared.log(self.lane);
         let end = OpenEnd::create(&log.dir, self.lane, shared.epoch, self.next, states)?;
         log.set_newest(end.segment.clone());
-        (self.first, self.bytes) = (self.next, 0);
+        (self.first, self.bytes, self.begun) = (self.next, 0, Instant::now());
         self.end = Some(end);
         Ok(())
     }
@@ -144,18 +156,19 @@ pub fn open_end(shared: &Shared, log: &Log) -> Result<LaneEnd, SegmentError> {
         end: Some(end),
         next,
         bytes,
+        begun: Instant::now(),
         dropped: 0,
     })
 }
 
-/// Sequences below this may have been given to records that are no longer found: an upstream has got them, or they lie in
-/// a segment that was set aside, in this start or in one that a crash cut short.
+/// Sequences below this may have been given to records that are no longer found: an upstream has got them, the lane is known
+/// to have been longer, or they lie in a segment that was set aside, in this start or in one that a crash cut short.
 fn used_until(shared: &Shared, log: &Log, next: Seq) -> io::Result<Seq> {
-    let sent = shared.cursors.values().map(Cursor::places);
-    let sent = sent
+    let known = shared.cursors.values().chain([&shared.ends]).map(Cursor::places);
+    let used = known
         .filter(|places| places.epoch == shared.epoch)
         .map(|places| places.lane(log.lane))
-        .fold(0, |sent, place| sent.max(place.next).max(place.in_flight_end));
+        .fold(0, |used, place| used.max(place.next).max(place.in_flight_end));
     let aside = segment::latest_set_aside(&log.dir)?.filter(|first| *first >= next);
-    Ok(sent.max(aside.map_or(0, |first| first + SEQ_JUMP)))
+    Ok(used.max(aside.map_or(0, |first| first + SEQ_JUMP)))
 }

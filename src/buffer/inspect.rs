@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::SegmentError;
 use super::cursor::{self, Places};
-use super::db::Db;
+use super::db::{self, Db};
 use super::dead::{self, DeadLetter};
 use super::segment::{self, Segment};
 use crate::record::{Lane, Seq};
@@ -72,10 +72,25 @@ impl Inspection {
         fs::read_to_string(self.dir.join("epoch")).ok()?.trim().parse().ok()
     }
 
+    /// The folder of a lane, and the first sequences of its segments.
+    fn firsts(&self, lane: Lane) -> Result<(PathBuf, Vec<Seq>), InspectError> {
+        let lane_dir = self.dir.join(lane.name());
+        if !lane_dir.exists() {
+            return Ok((lane_dir, Vec::new()));
+        }
+        let mut firsts = segment::list(&lane_dir).map_err(|e| unreadable(&lane_dir, &e))?;
+        firsts.retain(|first| self.is_whole(&segment::path_of(&lane_dir, *first)));
+        Ok((lane_dir, firsts))
+    }
+
+    /// Whether nothing cut off the making of this database; what it holds may still be damaged.
+    fn is_whole(&self, path: &Path) -> bool {
+        db::is_made(path) || self.with_copy(path, |copy| Db::open(copy).map(drop)).is_ok()
+    }
+
     /// First sequences of a lane's segments, and the bytes each takes.
     pub fn segments(&self, lane: Lane) -> Result<Vec<(Seq, u64)>, InspectError> {
-        let lane_dir = self.dir.join(lane.name());
-        let firsts = segment::list(&lane_dir).map_err(|e| unreadable(&lane_dir, &e))?;
+        let (lane_dir, firsts) = self.firsts(lane)?;
         Ok(firsts
             .into_iter()
             .map(|first| (first, segment::allocated(&lane_dir, first)))
@@ -98,8 +113,7 @@ impl Inspection {
 
     /// Gives every record of a lane that can be read, in order. Fails at the end when some could not be.
     pub fn read(&self, lane: Lane, mut take: impl FnMut(Entry)) -> Result<(), InspectError> {
-        let lane_dir = self.dir.join(lane.name());
-        let firsts = segment::list(&lane_dir).map_err(|e| unreadable(&lane_dir, &e))?;
+        let (lane_dir, firsts) = self.firsts(lane)?;
         let mut expected = firsts.first().copied().unwrap_or(1);
         let mut outcome = Ok(());
         for first in firsts {
@@ -124,7 +138,7 @@ impl Inspection {
 
     pub fn dead_letters(&self, id_prefix: &str, limit: usize) -> Result<Vec<DeadLetter>, InspectError> {
         let path = self.dir.join("dead");
-        if !path.is_dir() {
+        if !path.is_dir() || !self.is_whole(&path) {
             return Ok(Vec::new());
         }
         self.with_copy(&path, |copy| dead::list(&Db::open(copy)?, id_prefix, limit))
@@ -132,8 +146,7 @@ impl Inspection {
 
     /// Sequence after the last record of a lane.
     pub fn next(&self, lane: Lane) -> Result<Seq, InspectError> {
-        let lane_dir = self.dir.join(lane.name());
-        let firsts = segment::list(&lane_dir).map_err(|e| unreadable(&lane_dir, &e))?;
+        let (lane_dir, firsts) = self.firsts(lane)?;
         let Some(first) = firsts.last() else { return Ok(1) };
         self.with_copy(&segment::path_of(&lane_dir, *first), |copy| {
             Segment::open(copy.parent().unwrap_or(copy), *first)?.next()

@@ -68,7 +68,7 @@ impl Catalog {
 
 impl Log {
     /// Opens the lane's directory; segments are opened when they are needed.
-    pub fn open(lane: Lane, dir: PathBuf) -> io::Result<Self> {
+    pub fn open(lane: Lane, dir: PathBuf) -> Result<Self, SegmentError> {
         fs::create_dir_all(&dir)?;
         segment::clean_up(&dir)?;
         let sizes = segment::list(&dir)?

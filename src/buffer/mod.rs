@@ -10,6 +10,7 @@
 //! report/seg-…      one sled database per segment, named after its first sequence
 //! telemetry/seg-…   the same for what may give way
 //! cursors/NAME      how far the upstream NAME has got
+//! ends              how far the lanes have got, told apart from sled, so that a lost end is noticed
 //! dead/             dead letters
 //! reserve           space to act with on a full disk
 //! ```
@@ -164,6 +165,7 @@ struct Shared {
     report: Log,
     telemetry: Log,
     cursors: BTreeMap<String, Cursor>,
+    ends: Cursor,
     dead: DeadLetters,
     /// States as they are on disk.
     states: Mutex<States>,
@@ -232,6 +234,7 @@ impl Buffer {
         let epoch = epoch(&dir, [&report, &telemetry])?;
         let (dead, lost_letters) = DeadLetters::open(dir.join("dead"))?;
         let cursors = open_cursors(&dir, &settings.upstreams)?;
+        let ends = Cursor::open(&dir.join("ends"))?;
         crate::files::sync_dir(&dir)?;
         if let Some(parent) = dir.parent() {
             crate::files::sync_dir(parent)?;
@@ -244,6 +247,7 @@ impl Buffer {
             report,
             telemetry,
             cursors,
+            ends,
             dead,
             states: Mutex::default(),
             refusals: AtomicU64::new(0),
@@ -422,12 +426,16 @@ struct Epoch {
 /// data has vanished, and carrying on as if new would be a lie.
 fn epoch(dir: &Path, logs: [&Log; 2]) -> io::Result<Epoch> {
     let known = fs::read_to_string(dir.join("epoch")).ok();
-    let known = known.and_then(|text| text.trim().parse::<u64>().ok());
+    let mut known = known.and_then(|text| text.trim().parse::<u64>().ok());
     let mut missing = Vec::new();
     for log in logs {
         if !log::is_begun(&log.dir)? {
             missing.push(log.lane);
         }
+    }
+    if known.is_none() && missing.is_empty() {
+        // Only the marker was lost: every segment knows its epoch too.
+        known = segment::epoch(&logs[0].dir)?;
     }
     let now = u64::try_from(chrono::Utc::now().timestamp()).unwrap_or(1);
     match known {
@@ -444,7 +452,7 @@ fn epoch(dir: &Path, logs: [&Log; 2]) -> io::Result<Epoch> {
                 vanished: missing,
             })
         }
-        // The marker is written after both lanes are begun, so without one nothing was ever answered.
+        // The marker is written after both lanes are begun, so without one and without segments nothing was ever answered.
         None => Ok(Epoch {
             number: now,
             vanished: Vec::new(),

@@ -2,6 +2,7 @@
 //! id, so every upstream that took it before recognises it.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use chrono::DateTime;
 use serde::Deserialize;
@@ -13,6 +14,9 @@ use super::{Buffer, Commit, DeadLetter};
 use crate::clock::Zone;
 use crate::record::{Feedback, Kind, Receipt, Record, Waiting};
 
+/// Telemetry may have to wait for room on the disk for hours; the person who resubmits it does not.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+
 #[derive(Debug, thiserror::Error)]
 pub enum ResubmitError {
     #[error("there is no dead letter with the id {0}")]
@@ -21,6 +25,10 @@ pub enum ResubmitError {
     Unreadable(String),
     #[error("the disk did not take it; the letter stays")]
     Refused,
+    #[error(
+        "the disk has not taken it within {ANSWER_WITHIN:?}; it may still, and the letter stays until it is resubmitted or discarded"
+    )]
+    Unconfirmed,
     #[error(transparent)]
     Disk(#[from] super::SegmentError),
 }
@@ -85,8 +93,13 @@ impl Buffer {
             generation: self.generation(),
             ..Commit::default()
         };
-        self.submit(commit).await.map_err(|_| ResubmitError::Refused)?;
-        if !told.await.unwrap_or(false) {
+        let deadline = tokio::time::Instant::now() + ANSWER_WITHIN;
+        match self.submit_within(commit, ANSWER_WITHIN).await {
+            Ok(None) => {}
+            Ok(Some(_)) | Err(_) => return Err(ResubmitError::Refused),
+        }
+        let is_kept = tokio::time::timeout_at(deadline, told).await;
+        if !is_kept.map_err(|_| ResubmitError::Unconfirmed)?.unwrap_or(false) {
             return Err(ResubmitError::Refused);
         }
         self.discard(message_id).await?;

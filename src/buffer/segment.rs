@@ -52,9 +52,19 @@ fn firsts(lane_dir: &Path, prefix: &str) -> io::Result<Vec<Seq>> {
     Ok(firsts)
 }
 
-/// First sequences of the segments in a lane's directory, ascending.
+/// First sequences of the segments in a lane's directory, ascending, also of one that a crash left half made.
 pub fn list(lane_dir: &Path) -> io::Result<Vec<Seq>> {
     firsts(lane_dir, "seg-")
+}
+
+/// The epoch that the newest readable segment of a lane was made in.
+pub fn epoch(lane_dir: &Path) -> io::Result<Option<u64>> {
+    let headers = list(lane_dir)?.into_iter().rev().filter_map(|first| {
+        let db = Db::open(&path_of(lane_dir, first)).ok()?;
+        db.header().ok()
+    });
+    let mut epochs = headers.filter_map(|header| header.split(' ').nth(1)?.parse().ok());
+    Ok(epochs.next())
 }
 
 /// First sequence of the latest segment that was set aside.
@@ -62,16 +72,18 @@ pub fn latest_set_aside(lane_dir: &Path) -> io::Result<Option<Seq>> {
     Ok(firsts(lane_dir, "bad-")?.pop())
 }
 
-/// Removes what a crash left half made (`new-…`) or half removed (`del-…`).
-pub fn clean_up(lane_dir: &Path) -> io::Result<()> {
+/// Settles what a crash left half made, and removes what it left half removed (`del-…`).
+pub fn clean_up(lane_dir: &Path) -> Result<(), SegmentError> {
     for entry in fs::read_dir(lane_dir)? {
         let path = entry?.path();
         let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
-        if name.starts_with("del-") || name.starts_with("new-") {
+        if name.starts_with("del-") {
             fs::remove_dir_all(&path)?;
         }
     }
-    Ok(())
+    list(lane_dir)?
+        .into_iter()
+        .try_for_each(|first| Db::settle(&path_of(lane_dir, first)))
 }
 
 /// Takes a segment out of the lane: renamed first, so that a crash cannot leave half of it behind under its own name.

@@ -19,12 +19,12 @@ use super::end::{LaneEnd, open_end};
 use super::gather::Queues;
 use super::notice::Notice;
 use super::segment::States;
-use super::{Commit, SegmentError, Settings, Shared, Tails, disk};
+use super::{Commit, Place, Places, SegmentError, Settings, Shared, Tails, disk};
 use crate::record::{Lane, Record};
 use crate::status::Status;
 
-/// A new segment is begun at this size, unless it has its full number of records before. sled keeps what it has open in
-/// memory, whatever its cache is told, so this bounds the memory; a new segment costs a few syncs.
+/// A new segment is begun at this size at the latest. sled keeps what it has open in memory, whatever its cache is told, so
+/// this bounds the memory; a new segment costs a few syncs.
 const SEGMENT_BYTES_MAX: u64 = 4 << 20;
 /// A small buffer has small segments, so that giving way takes little at a time.
 const SEGMENTS_PER_BUFFER_MIN: u64 = 16;
@@ -146,7 +146,7 @@ impl Work {
         let mut is_stopping = false;
         let mut next_housekeeping = tokio::time::Instant::now() + HOUSEKEEPING_EVERY;
         loop {
-            let with_telemetry = !self.is_paused && !self.is_broken;
+            let with_telemetry = !(self.is_paused || self.is_full || self.is_broken);
             tokio::select! {
                 biased;
                 () = sleep_until(next_housekeeping) => {
@@ -253,10 +253,20 @@ impl Work {
     }
 
     fn publish_tails(&self) {
-        self.shared.tails.send_replace(Tails {
+        let tails = Tails {
             report: self.report.next,
             telemetry: self.telemetry.next,
-        });
+        };
+        let place = |next| Place { next, in_flight_end: 0 };
+        let ends = Places {
+            epoch: self.shared.epoch,
+            report: place(tails.report),
+            telemetry: place(tails.telemetry),
+        };
+        if let Err(error) = self.shared.ends.note(ends) {
+            tracing::warn!(%error, "how far the lanes have got could not be noted");
+        }
+        self.shared.tails.send_replace(tails);
     }
 
     /// The count comes before the answer: whoever learns of a refusal must find it changed.

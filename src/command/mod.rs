@@ -37,7 +37,7 @@ pub enum Command {
     /// Looks into the buffer and its dead letters
     #[command(subcommand)]
     Buffer(buffer::Command),
-    /// Looks at devices and scans, and changes nothing
+    /// Looks at one thing and says what the gateway would make of it
     #[command(subcommand)]
     Probe(probe::Command),
 }

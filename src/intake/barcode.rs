@@ -7,10 +7,14 @@
 //! traveler  = "TRV-" order_no "." process sequence          equipment = "EQ-" id    reason = "RSN-" code
 //! ```
 //! Prefixes are read in either case. Characters are letters, digits, `-`, `.` and what UTF-8 gives for site labels;
-//! control characters are never part of a code.
+//! control characters are never part of a code. Labels by the rules of GS1 are seen by the site's expressions as they are
+//! printed, whole and by element: `(01)…(10)LOT7` and `(10)LOT7`; a count in them (30, 37) is a quantity.
 
 use regex::Regex;
 use rust_decimal::Decimal;
+
+use super::charset;
+use super::gs1::{self, symbology};
 
 /// A code longer than this is not one of ours.
 const CODE_CHARS_MAX: usize = 128;
@@ -90,6 +94,8 @@ pub struct Label {
 pub struct Scanned {
     pub text: String,
     pub aim: Option<String>,
+    /// What GS1 finds in it: lot (10), serial number (21), product (01) and the like.
+    pub elements: Vec<gs1::Element>,
     pub meaning: Result<Meaning, Unreadable>,
 }
 
@@ -100,6 +106,7 @@ pub enum Unreadable {
     AmbiguousCode,
     QuantityInvalid,
     InvalidCharset,
+    BadGs1,
 }
 
 impl Unreadable {
@@ -109,45 +116,56 @@ impl Unreadable {
             Self::AmbiguousCode => "AMBIGUOUS_CODE",
             Self::QuantityInvalid => "QTY_INVALID",
             Self::InvalidCharset => "INVALID_CHARSET",
+            Self::BadGs1 => "BAD_GS1",
         }
     }
 }
 
 /// Reads one frame. Labels of the site come first: they are what the plant printed.
 pub fn read(frame: &[u8], labels: &[Label]) -> Scanned {
-    let Ok(text) = std::str::from_utf8(frame) else {
-        let text = frame
-            .iter()
-            .fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
-        return Scanned {
-            text,
-            aim: None,
-            meaning: Err(Unreadable::InvalidCharset),
-        };
+    let scanned = |text: &str, aim: Option<&str>, meaning| Scanned {
+        text: text.to_owned(),
+        aim: aim.map(str::to_owned),
+        elements: Vec::new(),
+        meaning,
+    };
+    let Some(text) = charset::decode(frame) else {
+        return scanned(&charset::hex(frame), None, Err(Unreadable::InvalidCharset));
     };
     let text = text.trim();
-    let (aim, code) = split_aim(text);
-    let meaning = if code.chars().any(char::is_control) {
+    let (aim, code) = match symbology::split(text.as_bytes()) {
+        Some((aim, _)) => (Some(aim), &text[aim.len()..]),
+        None => (None, text),
+    };
+    let Ok(label) = gs1::label(aim, code) else {
+        return scanned(code, aim, Err(Unreadable::BadGs1));
+    };
+    let meaning = if label.text.chars().any(char::is_control) {
         Err(Unreadable::InvalidCharset)
-    } else if code.is_empty() || code.chars().count() > CODE_CHARS_MAX {
+    } else if label.text.is_empty() || code.chars().count() > CODE_CHARS_MAX {
         Err(Unreadable::UnknownCode)
     } else {
-        site_label(code, labels).unwrap_or_else(|| own_code(code))
+        meaning_of(&label, labels)
     };
     Scanned {
-        text: code.to_owned(),
-        aim: aim.map(str::to_owned),
-        meaning,
+        elements: label.elements,
+        ..scanned(&label.text, aim, meaning)
     }
 }
 
-/// `]` letter digit in front of the data, as scanners send it when told to.
-fn split_aim(text: &str) -> (Option<&str>, &str) {
-    match text.as_bytes() {
-        [b']', kind, modifier, ..] if kind.is_ascii_alphabetic() && modifier.is_ascii_alphanumeric() => {
-            (Some(&text[..3]), &text[3..])
-        }
-        _ => (None, text),
+fn meaning_of(label: &gs1::Label, labels: &[Label]) -> Result<Meaning, Unreadable> {
+    let whole = (label.elements.len() != 1).then(|| label.text.clone());
+    let codes = whole
+        .into_iter()
+        .chain(label.elements.iter().map(gs1::Element::bracketed));
+    let mut known = codes.filter_map(|code| site_label(&code, labels));
+    match (known.next(), known.next()) {
+        (Some(meaning), None) => meaning,
+        (Some(_), Some(_)) => Err(Unreadable::AmbiguousCode),
+        (None, _) => match label.value(&["30", "37"]) {
+            Some(count) => quantity(count.trim_start_matches('0')),
+            None => own_code(&label.text),
+        },
     }
 }
 
@@ -329,6 +347,34 @@ mod tests {
         );
         assert_eq!(read(b"MO10260001", &labels).meaning, Err(Unreadable::AmbiguousCode));
         assert_eq!(read(b"EMP-7", &labels).meaning, Ok(Meaning::Badge("7".into())));
+    }
+
+    #[test]
+    fn gs1_labels_are_read_by_element() {
+        let label = |kind, pattern| Label {
+            kind,
+            pattern: Regex::new(pattern).expect("a test pattern"),
+        };
+        let labels = [label(LabelKind::Order, r"^\(10\)(?<id>MO\d+)$")];
+        let scanned = read(b"]C1011231231231233310MO17\x1d2142", &labels);
+        assert_eq!(scanned.meaning, Ok(Meaning::Order("MO17".into())));
+        assert_eq!(scanned.text, "(01)12312312312333(10)MO17(21)42");
+        assert_eq!(scanned.elements.len(), 3);
+        // One element is not two labels.
+        assert_eq!(read(b"]C110MO17", &labels).meaning, Ok(Meaning::Order("MO17".into())));
+        let counted = read(b"\x1d02123456789012313700000120", &[]);
+        assert_eq!(counted.meaning, Ok(Meaning::Quantity(Decimal::from(120))));
+        assert_eq!(read(b"]d230000", &[]).meaning, Err(Unreadable::QuantityInvalid));
+        assert_eq!(read(b"]C10112345678901234", &[]).meaning, Err(Unreadable::BadGs1));
+        assert_eq!(read(b"]C110LOT7", &[]).meaning, Err(Unreadable::UnknownCode));
+        let traveler = label(LabelKind::Traveler, r"^\(10\)(?<id>MO\d+)\(21\)(?<sequence>\d+)$");
+        assert_eq!(
+            read(b"]C110MO17\x1d2120", &[traveler]).meaning,
+            Ok(Meaning::Traveler {
+                order: "MO17".into(),
+                sequence: 20
+            })
+        );
     }
 
     proptest! {

@@ -5,9 +5,11 @@
 //! `Commit::generation`), and the state is taken back to what is on disk before the next reading is judged.
 
 pub mod barcode;
+pub mod charset;
 pub mod counter;
 pub mod decode;
 pub mod equipment;
+pub mod gs1;
 pub mod repeats;
 pub mod station;
 pub mod validate;
@@ -175,14 +177,22 @@ impl Intake {
                 topic,
                 body,
                 retained: _,
-            } => self.message(&source, &topic, &body, at),
+            } => {
+                let verdict = self.message(&source, &topic, &body, at);
+                if let Verdict::Rejected(reason) = &verdict {
+                    source_status.reject(at, &String::from_utf8_lossy(&topic), reason, &body);
+                }
+                verdict
+            }
             Payload::Poll { equipment, points } => self.status_record(&source, &equipment, points, at, at, None),
-            Payload::Scan { station, frame } => self.scan(&station, &frame, at),
+            Payload::Scan { station, frame } => {
+                let verdict = self.scan(&station, &frame, at);
+                if let Verdict::Rejected(reason) = &verdict {
+                    source_status.reject(at, &station, reason, &[]);
+                }
+                verdict
+            }
         };
-        match &verdict {
-            Verdict::Rejected(reason) => source_status.reject(reason.clone()),
-            Verdict::Nothing | Verdict::Accepted(_) => {}
-        }
         (verdict, receipt)
     }
 
@@ -202,7 +212,7 @@ impl Intake {
             route
         };
         let Some(rule) = route.and_then(|at| rules.get(at)) else {
-            return Verdict::Rejected(format!("{topic_text}: no rule for this topic"));
+            return Verdict::Rejected("no rule for this topic".to_owned());
         };
         match decode::message(rule, topic_text, body) {
             Ok(decoded) => {
@@ -218,7 +228,7 @@ impl Intake {
                 let time = decoded.time.unwrap_or(at);
                 self.status_record(source, &decoded.equipment, decoded.points, time, at, id)
             }
-            Err(reason) => Verdict::Rejected(format!("{topic_text}: {reason}")),
+            Err(reason) => Verdict::Rejected(reason),
         }
     }
 

@@ -5,8 +5,11 @@
 //! same orders rarely deadlock.
 
 mod load;
+mod serials;
+mod unverified;
 mod write;
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 
 use chrono::NaiveDateTime;
@@ -18,6 +21,7 @@ use super::statement::{Arg, args};
 use crate::record::{Alert, WorkReport};
 
 pub use load::load_orders;
+use serials::Serials;
 
 pub struct Book<'a> {
     tenant_id: i64,
@@ -26,11 +30,12 @@ pub struct Book<'a> {
     /// As loaded, to see what changed.
     orders_before: HashMap<String, (i64, Decimal)>,
     reports: HashMap<String, Reported>,
+    serials: Serials,
     checks: BTreeSet<String>,
     workers: HashMap<String, Worker>,
     equipment: HashMap<String, Equipment>,
     message_times: HashMap<(String, String), NaiveDateTime>,
-    new_reports: Vec<(&'a Event<'a>, &'a WorkReport)>,
+    new_reports: Vec<(&'a Event<'a>, Cow<'a, WorkReport>)>,
     touched_progress: BTreeSet<(String, String)>,
     touched_workers: BTreeSet<String>,
     touched_equipment: BTreeSet<String>,
@@ -84,17 +89,12 @@ impl<'a> Book<'a> {
         Ok(())
     }
 
-    fn order(&mut self, order_no: &str) -> Result<&mut Order, Rejection> {
-        self.orders
-            .get_mut(order_no)
-            .ok_or_else(|| Rejection::new("order_not_found", format!("the store knows no order `{order_no}`")))
-    }
-
     fn report(&mut self, event: &'a Event<'a>, report: &'a WorkReport) -> Result<(), Rejection> {
         if self.reports.contains_key(&report.report_no) {
             let detail = format!("another message reported as `{}`", report.report_no);
             return Err(Rejection::new("report_no_conflict", detail));
         }
+        let mut report = self.verified(report);
         let voided = match &report.voids {
             Some(no) => Some(self.reports.get(no).cloned().ok_or_else(|| {
                 Rejection::new("report_not_found", format!("there is no report `{no}` to take back"))
@@ -106,7 +106,16 @@ impl<'a> Book<'a> {
             .get(&report.worker_no)
             .map_or(Decimal::ZERO, |w| w.total_work_hours)
             + report.work_hours;
-        self.order(&report.order_no)?.apply(report, event.at, voided.as_ref())?;
+        let order = self
+            .orders
+            .get_mut(&report.order_no)
+            .ok_or_else(|| unknown_order(&report.order_no))?;
+        self.serials.check(order, &report)?;
+        if order.is_late(&report, event.at) {
+            report.to_mut().flags.push("late".to_owned());
+        }
+        order.apply(&report, event.at, voided.as_ref())?;
+        self.serials.take(order, &report);
 
         let worker = self.workers.entry(report.worker_no.clone()).or_insert_with(|| Worker {
             name: report.worker_name.clone().unwrap_or_else(|| report.worker_no.clone()),
@@ -143,7 +152,10 @@ impl<'a> Book<'a> {
             return Err(Rejection::new("check_no_conflict", detail));
         }
         let (tenant_id, gateway_id) = (self.tenant_id, self.gateway_id);
-        let order = self.order(&found.order_no)?;
+        let order = self
+            .orders
+            .get(&found.order_no)
+            .ok_or_else(|| unknown_order(&found.order_no))?;
         if found.check_quantity > order.quantity {
             let detail = format!(
                 "{} were inspected of an order over {}",
@@ -273,4 +285,8 @@ impl<'a> Book<'a> {
             self.touched_equipment.insert(code.to_owned());
         }
     }
+}
+
+fn unknown_order(order_no: &str) -> Rejection {
+    Rejection::new("order_not_found", format!("the store knows no order `{order_no}`"))
 }

@@ -5,7 +5,8 @@
 //!   reported `final`, or when the ordered quantity is complete.
 //! * A void takes back what its report did, and may take a finished order back to 3. A closed order (5) takes nothing.
 //! * A finished order takes no more pieces, but still hours and `final`: who has just reported the last piece scans DONE
-//!   and signs off after that.
+//!   and signs off after that. What was made before it was finished and only arrives now, from a gateway that was cut off,
+//!   was made all the same: it is taken, and marked as late.
 
 use std::collections::HashMap;
 
@@ -97,7 +98,7 @@ impl Order {
         at: NaiveDateTime,
         voided: Option<&Reported>,
     ) -> Result<(), Rejection> {
-        self.check_reportable(report)?;
+        self.check_reportable(report, at)?;
         self.process(&report.process_code)?;
         if let Some(voided) = voided {
             check_void(report, voided)?;
@@ -160,11 +161,22 @@ impl Order {
         self.routing.last().is_none_or(|last| last.code == process_code)
     }
 
-    fn check_reportable(&self, report: &WorkReport) -> Result<(), Rejection> {
-        let has_pieces = !report.output_quantity.is_zero() || !report.to_inspect.is_zero();
+    /// Whether pieces come in after the order was finished that were reported at their station before that.
+    pub fn is_late(&self, report: &WorkReport, at: NaiveDateTime) -> bool {
+        let of_last = self.progress.iter().filter(|(code, _)| self.counts(code));
+        let finished = of_last.filter_map(|(_, progress)| progress.last_report).max();
+        self.status == status::FINISHED
+            && report.voids.is_none()
+            && has_pieces(report)
+            && finished.is_some_and(|finished| at < finished)
+    }
+
+    fn check_reportable(&self, report: &WorkReport, at: NaiveDateTime) -> Result<(), Rejection> {
         let why = match self.status {
             status::RELEASED | status::IN_PRODUCTION => return Ok(()),
-            status::FINISHED if report.voids.is_some() || !has_pieces => return Ok(()),
+            status::FINISHED if report.voids.is_some() || !has_pieces(report) || self.is_late(report, at) => {
+                return Ok(());
+            }
             status::FINISHED => "finished",
             status::CLOSED => "closed",
             _ => "not released",
@@ -174,6 +186,10 @@ impl Order {
             format!("order {} is {why}", self.number),
         ))
     }
+}
+
+fn has_pieces(report: &WorkReport) -> bool {
+    !report.output_quantity.is_zero() || !report.to_inspect.is_zero()
 }
 
 fn check_void(void: &WorkReport, voided: &Reported) -> Result<(), Rejection> {

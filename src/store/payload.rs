@@ -161,12 +161,16 @@ fn work_report(mut report: WorkReport) -> Result<WorkReport, Rejection> {
         ("crew", report.crew.len()),
         ("scans", report.scans.len()),
         ("flags", report.flags.len()),
+        ("serials", report.serials.len()),
     ] {
         if length > LIST_MAX {
             return Err(Rejection::invalid(format!(
                 "{name} has {length} entries; {LIST_MAX} are allowed"
             )));
         }
+    }
+    for serial in &report.serials {
+        text("serials", serial, 128)?;
     }
     for defect in &report.defects {
         most("defects.reason", &defect.reason, 100)?;

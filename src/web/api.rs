@@ -291,7 +291,7 @@ fn problem(error: &ResubmitError) -> Problem {
     let status = match error {
         ResubmitError::Unknown(_) => StatusCode::NOT_FOUND,
         ResubmitError::Unreadable(_) => StatusCode::UNPROCESSABLE_ENTITY,
-        ResubmitError::Refused | ResubmitError::Disk(_) => StatusCode::SERVICE_UNAVAILABLE,
+        ResubmitError::Refused | ResubmitError::Unconfirmed | ResubmitError::Disk(_) => StatusCode::SERVICE_UNAVAILABLE,
     };
     Problem::new(status, error.to_string())
 }

@@ -61,6 +61,12 @@ pub fn render(status: &Status) -> String {
         "Readings recognised as repeats.",
         &|v| v.duplicates as f64,
     );
+    of_sources(
+        "source_limited_total",
+        "counter",
+        "Messages beyond the rate of their topic.",
+        &|v| v.limited as f64,
+    );
     of_sources("source_reconnects_total", "counter", "Times the link was lost.", &|v| {
         v.reconnects as f64
     });

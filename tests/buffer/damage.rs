@@ -153,6 +153,23 @@ fn the_newest_segment_is_damaged_and_its_sequences_are_not_used_again() {
     }
 }
 
+/// sled takes such damage for a log that ends earlier, and says nothing.
+#[test]
+fn an_end_that_sled_does_not_miss_is_missed() {
+    let scratch = tempfile::tempdir().unwrap();
+    let settings = settings(scratch.path(), MAX_BYTES, &["central"]);
+    let bench = Bench::open(&settings);
+    assert!(bench.keep(bench.commit(1, vec![record(Kind::WorkReport, 1, 1500)])));
+    let tail = bench.tail(Lane::Report);
+    bench.finish();
+    flip(&scratch.path().join("report/seg-0000000000000001/db"), 0.0);
+    let bench = Bench::open(&settings);
+    assert!(bench.tail(Lane::Report) >= tail, "no sequence comes twice");
+    if bench.all(Lane::Report).values().all(is_of_buffer) {
+        assert_announced(&bench.alerts(), "BUFFER_DAMAGED");
+    }
+}
+
 #[test]
 fn a_truncated_a_missing_and_an_empty_segment() {
     let harms: [fn(&Path); 5] = [
@@ -188,6 +205,26 @@ fn a_half_written_snapshot_harms_nothing() {
     let plant = Plant::new();
     for segment in plant.segments() {
         fs::write(segment.join("snap.0000000000000001.generating"), b"torn").unwrap();
+    }
+    let (found, alerts) = plant.survive();
+    assert_eq!(found.len() as u64, RECORDS);
+    assert!(alerts.is_empty());
+}
+
+#[test]
+fn a_lost_or_torn_epoch_marker_changes_nothing() {
+    let plant = Plant::new();
+    for torn in [None, Some("\0\0\0")] {
+        let before = Bench::open(&plant.settings);
+        let epoch = before.buffer.epoch();
+        before.finish();
+        match torn {
+            None => fs::remove_file(plant.dir().join("epoch")).unwrap(),
+            Some(text) => fs::write(plant.dir().join("epoch"), text).unwrap(),
+        }
+        let after = Bench::open(&plant.settings);
+        assert_eq!(after.buffer.epoch(), epoch);
+        after.finish();
     }
     let (found, alerts) = plant.survive();
     assert_eq!(found.len() as u64, RECORDS);

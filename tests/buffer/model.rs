@@ -72,12 +72,16 @@ struct Model {
 impl Model {
     /// Looks at everything that the buffer holds: dense, and nothing has changed since it was last seen.
     fn see(&mut self, bench: &Bench, lane: Lane) -> BTreeMap<Seq, Entry> {
-        let all = bench.all(lane);
-        let first = all.keys().next().copied().unwrap_or(bench.tail(lane));
-        assert!(
-            all.keys().copied().eq(first..bench.tail(lane)),
-            "{lane}: dense from {first}"
-        );
+        // The buffer may tell something of its own, or give way, while it is read.
+        let bounds = || (bench.buffer.first(lane), bench.tail(lane));
+        let (all, first, tail) = loop {
+            let (first, tail) = bounds();
+            let all = bench.all(lane);
+            if bounds() == (first, tail) {
+                break (all, first, tail);
+            }
+        };
+        assert!(all.keys().copied().eq(first..tail), "{lane}: dense from {first}");
         for (seq, entry) in &all {
             let before = self.seen.entry((lane, *seq)).or_insert_with(|| entry.clone());
             assert_eq!(before, entry, "{lane} {seq} has changed");

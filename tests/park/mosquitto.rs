@@ -1,7 +1,7 @@
 //! A real broker of our own: mosquitto on a free loopback port, killed on drop. Messages are published by its own client.
 
 use std::io::Write;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 
 use tempfile::TempDir;
 
@@ -11,11 +11,18 @@ pub struct Mosquitto {
     pub port: u16,
     process: Option<Child>,
     dir: TempDir,
+    settings: String,
 }
 
 impl Mosquitto {
     pub async fn start() -> Self {
+        Self::start_with("allow_anonymous true").await
+    }
+
+    /// With these lines in its configuration.
+    pub async fn start_with(settings: &str) -> Self {
         let mut broker = Self::not_started();
+        settings.clone_into(&mut broker.settings);
         broker.start_again().await;
         broker
     }
@@ -27,6 +34,7 @@ impl Mosquitto {
             port,
             process: None,
             dir,
+            settings: "allow_anonymous true".to_owned(),
         }
     }
 
@@ -34,8 +42,8 @@ impl Mosquitto {
     pub async fn start_again(&mut self) {
         let config = self.dir.path().join("mosquitto.conf");
         let text = format!(
-            "listener {} 127.0.0.1\nallow_anonymous true\npersistence false\nmax_queued_messages 0\nuser root\n",
-            self.port
+            "user root\npersistence false\nmax_queued_messages 0\nlistener {} 127.0.0.1\n{}\n",
+            self.port, self.settings
         );
         std::fs::write(&config, text).expect("a configuration");
         let spawned = Command::new("mosquitto")
@@ -61,25 +69,46 @@ impl Mosquitto {
 
     /// Publishes each line as a message of its own at `QoS` 1; returns after the broker has acknowledged them all.
     pub fn publish(&self, topic: &str, lines: &[String]) {
+        let mut publisher = self.publisher(topic, &["-l"]);
+        publisher.say(lines);
+        publisher.finish();
+    }
+
+    /// Publishes one message of any bytes.
+    pub fn publish_whole(&self, topic: &str, body: &[u8], more: &[&str]) {
+        let mut publisher = self.publisher(topic, &[&["-s"], more].concat());
+        publisher.input.write_all(body).expect("the client reads");
+        publisher.finish();
+    }
+
+    /// A client that publishes what it is told, at `QoS` 1.
+    pub fn publisher(&self, topic: &str, more: &[&str]) -> Publisher {
         let mut client = Command::new("mosquitto_pub")
-            .args([
-                "-h",
-                "127.0.0.1",
-                "-q",
-                "1",
-                "-l",
-                "-t",
-                topic,
-                "-p",
-                &self.port.to_string(),
-            ])
+            .args(["-h", "127.0.0.1", "-q", "1", "-t", topic, "-p", &self.port.to_string()])
+            .args(more)
             .stdin(Stdio::piped())
             .spawn()
             .unwrap_or_else(|e| missing(&e));
-        let mut input = client.stdin.take().expect("is piped");
-        input
-            .write_all((lines.join("\n") + "\n").as_bytes())
-            .expect("the client reads");
+        let input = client.stdin.take().expect("is piped");
+        Publisher { client, input }
+    }
+}
+
+pub struct Publisher {
+    client: Child,
+    input: ChildStdin,
+}
+
+impl Publisher {
+    /// Each line is a message of its own.
+    pub fn say(&mut self, lines: &[String]) {
+        let text = lines.join("\n") + "\n";
+        self.input.write_all(text.as_bytes()).expect("the client reads");
+    }
+
+    /// Returns after the broker has acknowledged everything.
+    pub fn finish(self) {
+        let Self { mut client, input } = self;
         drop(input);
         assert!(client.wait().expect("it ends").success(), "not all was acknowledged");
     }

@@ -127,7 +127,8 @@ impl Dialogue {
                 .zone
                 .rfc3339(context.now - chrono::Duration::milliseconds(labor_ms)),
             to: context.zone.rfc3339(context.now),
-            activity: "run".to_owned(),
+            activity: crate::record::Activity::Run,
+            reason: None,
         });
         Draft(WorkReport {
             report_no: String::new(),
@@ -152,6 +153,7 @@ impl Dialogue {
             worker_name: operator.and_then(|operator| operator.name.clone()),
             crew: crew.into_iter().filter(|_| labor_ms > 0).collect(),
             defects: Vec::new(),
+            serials: Vec::new(),
             to_inspect: Decimal::ZERO,
             is_final: false,
             voids: None,

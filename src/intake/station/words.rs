@@ -177,6 +177,11 @@ const SENTENCES: &[(&str, &str, &str)] = &[
         "码中含无法读取的字符。",
     ),
     (
+        "BAD_GS1",
+        "The label breaks a rule of GS1; it may be misprinted.",
+        "标签不符合 GS1 规则，可能印刷有误。",
+    ),
+    (
         "PARTIAL_READ",
         "Only part of the code came; scan again.",
         "读码不完整，请重新扫描。",

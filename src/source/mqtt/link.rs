@@ -19,6 +19,7 @@ use tokio_rustls::TlsConnector;
 use ws_stream_tungstenite::WsStream;
 
 use super::codec::{self, Heard};
+use super::inbox::Inbox;
 use super::{CONNECT_WITHIN, KEEP_ALIVE, Protocol, Settings, Transport};
 
 /// Messages handed on at once, so that acknowledgements get their turn.
@@ -33,7 +34,7 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 pub struct Link {
     stream: Box<dyn Stream>,
     protocol: Protocol,
-    inbox: BytesMut,
+    inbox: Inbox,
     outbox: BytesMut,
     next_ping: Instant,
     pong_due: Option<Instant>,
@@ -48,7 +49,7 @@ impl Link {
         let mut link = Self {
             stream,
             protocol: settings.protocol,
-            inbox: BytesMut::with_capacity(INBOX_BYTES),
+            inbox: Inbox::new(settings.protocol, INBOX_BYTES),
             outbox: BytesMut::new(),
             next_ping: Instant::now() + KEEP_ALIVE,
             pong_due: None,
@@ -66,7 +67,7 @@ impl Link {
     async fn expect(&mut self, is_it: impl Fn(&Heard) -> bool) -> Result<(), String> {
         self.flush().await?;
         loop {
-            match codec::next(self.protocol, &mut self.inbox)? {
+            match self.inbox.next()? {
                 Some(heard) if is_it(&heard) => return Ok(()),
                 Some(heard) => return Err(format!("expected CONNACK, heard {heard:?}")),
                 None => self.read().await?,
@@ -78,7 +79,7 @@ impl Link {
     pub async fn hear(&mut self, heard: &mut Vec<Heard>) -> Result<(), String> {
         loop {
             while heard.len() < HEARD_MAX {
-                match codec::next(self.protocol, &mut self.inbox)? {
+                match self.inbox.next()? {
                     Some(Heard::Pong) => self.pong_due = None,
                     Some(Heard::Other) => {}
                     Some(one) => heard.push(one),
@@ -104,8 +105,8 @@ impl Link {
     }
 
     async fn read(&mut self) -> Result<(), String> {
-        self.inbox.reserve(INBOX_BYTES / 4);
-        match self.stream.read_buf(&mut self.inbox).await {
+        self.inbox.bytes.reserve(INBOX_BYTES / 4);
+        match self.stream.read_buf(&mut self.inbox.bytes).await {
             Ok(0) => Err("the broker closed the connection".to_owned()),
             Ok(_) => Ok(()),
             Err(error) => Err(error.to_string()),
@@ -118,6 +119,17 @@ impl Link {
             codec::puback(packet_id, &mut self.outbox);
         }
         self.flush().await
+    }
+
+    /// Says that we go, and waits until the broker has closed: what is still on its way to us would otherwise make the
+    /// kernel reset the connection, and take our last words back.
+    pub async fn disconnect(mut self) -> Result<(), String> {
+        codec::disconnect(&mut self.outbox);
+        self.flush().await?;
+        self.stream.shutdown().await.map_err(|error| error.to_string())?;
+        let mut unheard = vec![0; INBOX_BYTES];
+        while self.stream.read(&mut unheard).await.is_ok_and(|bytes| bytes > 0) {}
+        Ok(())
     }
 
     async fn flush(&mut self) -> Result<(), String> {

@@ -1,10 +1,12 @@
 //! Reading the rows that a slice of messages names, locked where they will be changed.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 
 use chrono::NaiveDateTime;
 
-use super::{Book, Equipment, Worker};
+use super::serials::Serials;
+use super::{Book, Equipment, Worker, unverified};
 use crate::store::order::{Order, Process, Progress, Reported};
 use crate::store::payload::{Effect, Event};
 use crate::store::statement::{DbError, Transaction};
@@ -12,10 +14,11 @@ use crate::store::statement::{DbError, Transaction};
 /// The keys that the messages name.
 #[derive(Default)]
 struct Keys<'a> {
-    orders: BTreeSet<&'a str>,
+    orders: BTreeSet<Cow<'a, str>>,
     reports: BTreeSet<&'a str>,
+    serials: BTreeSet<&'a str>,
     checks: BTreeSet<&'a str>,
-    workers: BTreeSet<&'a str>,
+    workers: BTreeSet<Cow<'a, str>>,
     equipment: BTreeSet<&'a str>,
     order_messages: BTreeSet<&'a str>,
 }
@@ -26,14 +29,15 @@ impl<'a> Keys<'a> {
         for event in events {
             match &event.effect {
                 Effect::Report(report) => {
-                    keys.orders.insert(&report.order_no);
-                    keys.workers.insert(&report.worker_no);
+                    keys.orders.extend(unverified::order_spellings(report));
+                    keys.workers.extend(unverified::worker_spellings(report));
                     keys.reports.insert(&report.report_no);
                     keys.reports.extend(report.voids.as_deref());
+                    keys.serials.extend(report.serials.iter().map(String::as_str));
                     keys.equipment.extend(report.equipment.as_deref());
                 }
                 Effect::Inspection(inspection) => {
-                    keys.orders.insert(&inspection.order_no);
+                    keys.orders.insert(inspection.order_no.as_str().into());
                     keys.checks.insert(&inspection.check_no);
                 }
                 Effect::Alert(_) => {}
@@ -54,7 +58,9 @@ impl<'a> Book<'a> {
         events: impl Iterator<Item = &'a Event<'a>>,
     ) -> Result<Self, DbError> {
         let keys = Keys::of(events);
-        let orders = load_orders(tx, tenant_id, &keys.orders, tx.for_update()).await?;
+        let order_keys = keys.orders.iter().map(AsRef::as_ref).collect();
+        let worker_keys = keys.workers.iter().map(AsRef::as_ref).collect();
+        let orders = load_orders(tx, tenant_id, &order_keys, tx.for_update()).await?;
         Ok(Self {
             tenant_id,
             gateway_id,
@@ -64,8 +70,9 @@ impl<'a> Book<'a> {
                 .collect(),
             orders,
             reports: load_reports(tx, tenant_id, &keys.reports).await?,
+            serials: Serials::load(tx, tenant_id, &keys.serials).await?,
             checks: load_checks(tx, tenant_id, &keys.checks).await?,
-            workers: load_workers(tx, tenant_id, &keys.workers).await?,
+            workers: load_workers(tx, tenant_id, &worker_keys).await?,
             equipment: load_equipment(tx, tenant_id, &keys.equipment).await?,
             message_times: load_message_times(tx, &keys.order_messages).await?,
             new_reports: Vec::new(),

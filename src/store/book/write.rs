@@ -24,6 +24,7 @@ impl Book<'_> {
         }
         self.write_workers(tx, now).await?;
         self.write_reports(tx, now).await?;
+        std::mem::take(&mut self.serials).write(tx, self.tenant_id).await?;
         self.write_progress(tx).await?;
         self.write_equipment(tx, now).await?;
         let columns = "check_no, receipt_id, order_id, order_no, product_id, product_code, product_name, check_date,  \

@@ -347,6 +347,16 @@ CREATE TABLE IF NOT EXISTS defects (
   KEY idx_report_no (report_no)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin COMMENT='The nonconforming quantities of a report';
 
+CREATE TABLE IF NOT EXISTS report_serials (
+  order_id BIGINT NOT NULL,
+  process_code VARCHAR(50) NOT NULL,
+  serial VARCHAR(128) NOT NULL,
+  report_no VARCHAR(50) NOT NULL,
+  tenant_id BIGINT NOT NULL,
+  PRIMARY KEY (order_id, process_code, serial),
+  KEY idx_report_no (report_no)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin COMMENT='The pieces that were reported by their serial: each once per process of an order';
+
 CREATE TABLE IF NOT EXISTS quality_details (
   check_no VARCHAR(50) NOT NULL,
   tenant_id BIGINT NOT NULL,

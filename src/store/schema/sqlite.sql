@@ -346,6 +346,17 @@ CREATE TABLE IF NOT EXISTS defects (
 );
 CREATE INDEX IF NOT EXISTS defects_idx_report_no ON defects (report_no);
 
+-- The pieces that were reported by their serial: each once per process of an order.
+CREATE TABLE IF NOT EXISTS report_serials (
+  order_id INTEGER NOT NULL,
+  process_code TEXT NOT NULL,
+  serial TEXT NOT NULL,
+  report_no TEXT NOT NULL,
+  tenant_id INTEGER NOT NULL,
+  PRIMARY KEY (order_id, process_code, serial)
+);
+CREATE INDEX IF NOT EXISTS report_serials_idx_report_no ON report_serials (report_no);
+
 -- What an inspection carries beside the columns of its table.
 CREATE TABLE IF NOT EXISTS quality_details (
   check_no TEXT NOT NULL,

@@ -1,0 +1,213 @@
+//! One connection to a broker, from CONNECT to its end: messages go to the intake, acknowledgements come back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+use super::codec::Heard;
+use super::link::Link;
+use super::window::Window;
+use super::{INTAKE_WITHIN, Source};
+use crate::backoff::Backoff;
+use crate::record::{Feedback, Payload, Reading, Receipt, Timestamp, Waiting};
+
+const ACKS_PER_WRITE_MAX: usize = 4096;
+/// How long, when we are to stop, the disk is waited for, so that what was read is acknowledged and does not come again.
+const STOP_WITHIN: Duration = Duration::from_secs(2);
+
+/// What waits behind a message: its place in the window of this connection.
+struct Acks {
+    due: mpsc::UnboundedSender<Due>,
+}
+
+enum Due {
+    Kept(u64),
+    Refused,
+}
+
+impl Waiting for Acks {
+    fn kept(&self, token: u64, _: Option<Feedback>) {
+        // A connection that is gone takes no acknowledgement; the broker will send the message again.
+        let _ = self.due.send(Due::Kept(token));
+    }
+
+    fn refused(&self, _: u64) {
+        let _ = self.due.send(Due::Refused);
+    }
+}
+
+struct Session<'s> {
+    source: &'s Source,
+    link: Link,
+    window: Window,
+    waiting: Arc<dyn Waiting>,
+    acks: mpsc::UnboundedReceiver<Due>,
+    answers: Vec<Due>,
+    packet_ids: Vec<u16>,
+}
+
+/// Holds one connection; the error is why it ended. `Ok` when we were to stop, or nobody takes readings any more.
+pub async fn hold(source: &Source, backoff: &mut Backoff) -> Result<(), String> {
+    let link = tokio::select! {
+        () = source.stop.cancelled() => return Ok(()),
+        link = Link::connect(&source.settings) => link?,
+    };
+    let (due, acks) = mpsc::unbounded_channel();
+    let session = Session {
+        source,
+        link,
+        window: Window::default(),
+        waiting: Arc::new(Acks { due }),
+        acks,
+        answers: Vec::new(),
+        packet_ids: Vec::new(),
+    };
+    session.run(backoff).await
+}
+
+impl Source {
+    /// Gives a reading to the intake, waiting while that is busy; says whether to go on.
+    async fn hand_on(&self, payload: Payload, at: Timestamp, receipt: Receipt) -> Result<bool, String> {
+        let reading = Reading {
+            source: Arc::clone(&self.name),
+            at,
+            payload,
+            receipt,
+        };
+        let reading = match self.readings.try_send(reading) {
+            Ok(()) => return Ok(true),
+            Err(mpsc::error::TrySendError::Closed(_)) => return Ok(false),
+            Err(mpsc::error::TrySendError::Full(reading)) => reading,
+        };
+        let sent = tokio::select! {
+            () = self.stop.cancelled() => return Ok(false),
+            sent = self.readings.send_timeout(reading, INTAKE_WITHIN) => sent,
+        };
+        match sent {
+            Ok(()) => Ok(true),
+            Err(mpsc::error::SendTimeoutError::Closed(_)) => Ok(false),
+            Err(mpsc::error::SendTimeoutError::Timeout(_)) => Err("the gateway's disk does not keep up".to_owned()),
+        }
+    }
+}
+
+impl Session<'_> {
+    async fn run(mut self, backoff: &mut Backoff) -> Result<(), String> {
+        let mut heard = Vec::new();
+        loop {
+            tokio::select! {
+                () = self.source.stop.cancelled() => break,
+                _ = self.acks.recv_many(&mut self.answers, ACKS_PER_WRITE_MAX) => self.settle()?,
+                result = self.link.hear(&mut heard) => {
+                    result?;
+                    let at = chrono::Utc::now();
+                    for one in heard.drain(..) {
+                        if !self.take(one, at, backoff).await? {
+                            return self.finish().await;
+                        }
+                    }
+                }
+            }
+            self.acknowledge().await?;
+        }
+        self.finish().await
+    }
+
+    /// Deals with one thing heard; says whether to go on.
+    async fn take(&mut self, heard: Heard, at: Timestamp, backoff: &mut Backoff) -> Result<bool, String> {
+        match heard {
+            Heard::Message {
+                topic,
+                body,
+                retained,
+                packet_id,
+            } => {
+                let receipt = if packet_id.is_some() {
+                    Receipt::new(Arc::clone(&self.waiting), self.window.next_token())
+                } else {
+                    Receipt::nobody()
+                };
+                let payload = Payload::Message { topic, body, retained };
+                if !self.source.hand_on(payload, at, receipt).await? {
+                    return Ok(false);
+                }
+                if packet_id.is_some() {
+                    self.window.push(packet_id);
+                }
+            }
+            Heard::TooLarge {
+                topic,
+                bytes,
+                packet_id,
+            } => self.pass_by(&topic, bytes, packet_id, at),
+            Heard::Subscribed => {
+                let settings = &self.source.settings;
+                tracing::info!(
+                    source = &*self.source.name,
+                    host = settings.host,
+                    port = settings.port,
+                    "subscribed"
+                );
+                backoff.reset();
+                self.source.status.up(at);
+            }
+            Heard::Connected | Heard::Pong | Heard::Other => {}
+        }
+        Ok(true)
+    }
+
+    /// A message that is too large to be read is acknowledged, or it would come again for ever.
+    fn pass_by(&mut self, topic: &Bytes, bytes: usize, packet_id: Option<u16>, at: Timestamp) {
+        let topic = String::from_utf8_lossy(topic);
+        let reason = format!("the message has {bytes} bytes, more than are ever read");
+        self.source.status.count_reading();
+        self.source.status.reject(at, &topic, &reason, &[]);
+        let token = self.window.next_token();
+        self.window.push(packet_id);
+        self.window.settle(token);
+    }
+
+    /// Takes in what the disk said.
+    fn settle(&mut self) -> Result<(), String> {
+        for answer in self.answers.drain(..) {
+            match answer {
+                Due::Kept(token) => self.window.settle(token),
+                Due::Refused => return Err("the gateway's disk takes no messages".to_owned()),
+            }
+        }
+        Ok(())
+    }
+
+    async fn acknowledge(&mut self) -> Result<(), String> {
+        self.window.take_due(&mut self.packet_ids);
+        if self.packet_ids.is_empty() {
+            return Ok(());
+        }
+        self.link.acknowledge(self.packet_ids.drain(..)).await
+    }
+
+    /// Reads no more, acknowledges what was read as the disk gets it, and leaves. What is then still open comes again.
+    async fn finish(mut self) -> Result<(), String> {
+        let source = self.source;
+        let orderly = async move {
+            self.acknowledge().await?;
+            while !self.window.is_empty() && self.acks.recv_many(&mut self.answers, ACKS_PER_WRITE_MAX).await > 0 {
+                self.settle()?;
+                self.acknowledge().await?;
+            }
+            self.link.disconnect().await
+        };
+        let left = timeout(STOP_WITHIN, orderly).await;
+        if let Err(reason) = left.unwrap_or_else(|_| Err("the disk is late".to_owned())) {
+            tracing::warn!(
+                source = &*source.name,
+                reason,
+                "the broker was left in a hurry; what was not acknowledged comes again"
+            );
+        }
+        Ok(())
+    }
+}
