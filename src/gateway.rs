@@ -24,6 +24,7 @@ use crate::reference::{self, Reference};
 use crate::source::{modbus, mqtt, scanner};
 use crate::status::Status;
 use crate::web;
+use crate::writes::{Write, Writes};
 
 /// Readings between the sources and the intake.
 const READINGS_MAX: usize = 1024;
@@ -89,7 +90,8 @@ impl Gateway {
         let (readings_tx, readings) = mpsc::channel(READINGS_MAX);
         let intake = Intake::new(plan.intake.clone(), status.clone(), reference.clone(), &buffer.states());
         let intake = tokio::spawn(intake.run(readings, buffer.clone()));
-        let mut sources = start_sources(&plan, scanners, &readings_tx, &status, &stops.sources);
+        let (writes, writable) = Writes::new(plan.modbus.iter().map(|(_, settings)| settings.writable_points()));
+        let mut sources = start_sources(&plan, scanners, writable, &readings_tx, &status, &stops.sources);
         drop(readings_tx);
         status.set_sources_started();
 
@@ -117,6 +119,7 @@ impl Gateway {
             status: status.clone(),
             buffer: buffer.clone(),
             reference,
+            writes,
             control,
             zone: plan.web.zone,
             identity: plan.web.identity.clone(),
@@ -173,6 +176,7 @@ struct Stops {
 fn start_sources(
     plan: &Plan,
     scanners: Vec<(scanner::Settings, Option<TcpListener>)>,
+    writable: Vec<mpsc::Receiver<Write>>,
     readings: &mpsc::Sender<crate::record::Reading>,
     status: &Status,
     stop: &CancellationToken,
@@ -189,12 +193,13 @@ fn start_sources(
             stop: stop.clone(),
         }));
     }
-    for (name, settings) in plan.modbus.clone() {
+    for ((name, settings), writes) in plan.modbus.clone().into_iter().zip(writable) {
         let status = status.source(&format!("modbus/{name}"));
         sources.spawn(modbus::run(
             name.into(),
             settings,
             readings.clone(),
+            writes,
             status,
             stop.clone(),
         ));

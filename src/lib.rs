@@ -24,3 +24,4 @@ pub mod topic;
 pub mod units;
 pub mod web;
 pub mod wire;
+pub mod writes;

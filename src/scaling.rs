@@ -53,6 +53,11 @@ impl Scaling {
         (value * self.scale + self.offset) / self.divisor
     }
 
+    /// The value that is told as this one.
+    pub fn undo(&self, told: f64) -> f64 {
+        (told * self.divisor - self.offset) / self.scale
+    }
+
     /// The same, and then `× factor`.
     #[must_use]
     pub fn times(self, factor: f64) -> Self {

@@ -20,6 +20,7 @@ const RANKS: &[(&str, u8)] = &[
     ("status", 2),
     ("judge", 2),
     ("reference", 2),
+    ("writes", 2),
     ("buffer", 3),
     ("source", 4),
     ("store", 4),
@@ -41,6 +42,7 @@ const KEPT_APART: &[(&str, &[&str])] = &[
 /// No tokio, no clock: the same input always gives the same answer.
 const PURE: &[&str] = &[
     "intake/barcode",
+    "intake/counter",
     "intake/decode",
     "intake/gs1",
     "intake/station",
@@ -48,6 +50,7 @@ const PURE: &[&str] = &[
     "judge",
     "source/modbus/address",
     "source/modbus/decode",
+    "source/modbus/encode",
     "source/modbus/plan",
 ];
 const IMPURE: &[&str] = &[

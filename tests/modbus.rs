@@ -58,6 +58,7 @@ impl Line {
             "line-1".into(),
             settings,
             out,
+            mpsc::channel(1).1,
             Arc::clone(&status),
             stop.clone(),
         ));
@@ -325,7 +326,7 @@ pub fn assert_all_read(heard: &Heard, of_device: &str) {
 #[tokio::test]
 async fn a_device_whose_heart_stands_still_is_not_believed() {
     let device = Foreign::start();
-    let of_device = "heartbeat = { point = \"bcd16\", within = \"700ms\" }";
+    let of_device = "heartbeat = { point = \"bcd16\", within = \"1200ms\" }";
     let mut line = Line::start(foreign_settings(&device.url(), of_device));
     let heard = line.until(|heard| heard.fault("bcd16").is_some()).await;
     let still = Fault::Silent("its heartbeat stands still");

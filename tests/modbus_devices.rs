@@ -1,13 +1,19 @@
 //! Modbus devices through the whole gateway: what outlives its restarts.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
+use lineside::record;
+use lineside::source::modbus;
+use lineside::writes::Writes;
 use serde_json::Value;
 use tokio_modbus::Slave;
-use tokio_modbus::client::{Context, Writer, tcp};
+use tokio_modbus::client::{Context, Reader, Writer, tcp};
+use tokio_util::sync::CancellationToken;
 
-use crate::modbus::Foreign;
+use crate::modbus::{Foreign, settings};
 use crate::park::gateway::Site;
+use crate::park::pty::SerialLine;
 use crate::park::until;
 
 /// Someone at the machine, who changes what its registers hold.
@@ -32,7 +38,7 @@ async fn a_total_goes_on_after_kill_9_though_the_counter_rolled_over_meanwhile()
     let site = Site::new(&format!(
         r#"
 [modbus.line]
-url = "tcp://127.0.0.1:{}"
+url = "{}"
 [modbus.line.device.press]
 unit = 1
 equipment = "PRESS-7"
@@ -40,7 +46,7 @@ poll = "20ms"
 [modbus.line.device.press.points]
 good_count = {{ at = "holding:300", type = "u16", role = "good_count", deadband = 0, counter = {{ max_rate = {{ per_second = 50 }} }} }}
 "#,
-        device.port
+        device.url()
     ));
     machine.write_single_register(300, 65_530).await.unwrap().unwrap();
     let gateway = site.start().await;
@@ -67,4 +73,95 @@ good_count = {{ at = "holding:300", type = "u16", role = "good_count", deadband 
         (&65_539.into(), &"the counter was reset".into())
     );
     assert!(gateway.stop().success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn points_that_are_listed_can_be_written_and_are_read_back() {
+    let device = Foreign::start();
+    let site = Site::new(&format!(
+        r#"
+[modbus.line]
+url = "{}"
+writable = ["press.speed", "lamp", "count"]
+[modbus.line.device.press]
+unit = 1
+equipment = "PRESS-7"
+poll = "1h"
+[modbus.line.device.press.points]
+speed = {{ at = "holding:310", type = "f32", order = "CDAB", scale = 0.1, write_range = {{ low = 0, high = 100 }} }}
+count = {{ at = "holding:312", type = "u16", write_range = {{ low = 0, high = 10 }} }}
+lamp = {{ at = "coil:1" }}
+heat = {{ at = "holding:313", type = "u16" }}
+"#,
+        device.url()
+    ));
+    let _gateway = site.start().await;
+    let token = std::fs::read_to_string(site.data().join("control-token")).unwrap();
+    let write = async |point: &str, value: Value, token: &str| {
+        let body = serde_json::json!({"value": value});
+        site.post(&format!("equipment/PRESS-7/points/{point}"), token, &body)
+            .await
+    };
+    let (status, answer) = write("speed", 62.5.into(), &token).await;
+    assert_eq!((status, &answer["value"]), (200, &62.5.into()), "{answer}");
+    assert_eq!(write("lamp", true.into(), &token).await.1["value"], true);
+    assert_eq!(write("count", 7.into(), &token).await.1["value"], 7);
+    for (point, value, token, expected) in [
+        ("speed", 100.5.into(), &*token, 422),
+        ("speed", "fast".into(), &token, 422),
+        ("lamp", 2.into(), &token, 422),
+        ("heat", 5.into(), &token, 403),
+        ("nothing", 5.into(), &token, 403),
+        ("speed", 5.into(), "another", 401),
+    ] {
+        let (status, answer) = write(point, value, token).await;
+        assert_eq!(status, expected, "{point}: {answer}");
+    }
+    let mut machine = hands_on(&device).await;
+    let held = machine.read_holding_registers(310, 3).await.unwrap().unwrap();
+    let speed = f32::to_bits(625.0);
+    assert_eq!(held, [(speed & 0xFFFF) as u16, (speed >> 16) as u16, 7]);
+    assert_eq!(machine.read_coils(0, 2).await.unwrap().unwrap(), [true, true]);
+}
+
+#[tokio::test]
+async fn points_are_written_over_a_serial_line_too() {
+    let serial = SerialLine::lay().await;
+    let _device = Foreign::start_on(&serial.end("theirs"));
+    let settings = settings(&format!(
+        r#"
+        url = "rtu://{}?baud=115200&parity=none"
+        writable = ["m.count", "lamp", "wide"]
+        [device.m]
+        unit = 1
+        equipment = "M"
+        poll = "1h"
+        [device.m.points]
+        count = {{ at = "holding:312", type = "u16", write_range = {{ low = 0, high = 10 }} }}
+        wide = {{ at = "holding:314", type = "u32", write_range = {{ low = 0, high = 100000 }} }}
+        lamp = {{ at = "coil:1" }}
+        "#,
+        serial.end("ours")
+    ));
+    let (writes, mut asked) = Writes::new([settings.writable_points()].into_iter());
+    let (out, _readings) = tokio::sync::mpsc::channel(8);
+    let stop = CancellationToken::new();
+    let task = tokio::spawn(modbus::run(
+        "line".into(),
+        settings,
+        out,
+        asked.remove(0),
+        Arc::default(),
+        stop.clone(),
+    ));
+    for (point, value) in [
+        ("count", record::Value::Uint(7)),
+        ("wide", record::Value::Uint(70_000)),
+        ("lamp", record::Value::Bool(true)),
+    ] {
+        let held = writes.write("M".to_owned(), point.to_owned(), value.clone()).await;
+        assert_eq!(held, Ok(value), "{point}");
+    }
+    stop.cancel();
+    task.await.unwrap();
 }

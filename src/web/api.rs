@@ -13,8 +13,9 @@ use serde_json::{Value, json};
 use super::{Window, metrics};
 use crate::buffer::{BatchLimit, ResubmitError};
 use crate::http::Problem;
-use crate::record::{Lane, Seq};
+use crate::record::{self, Lane, Seq};
 use crate::wire;
+use crate::writes::NotWritten;
 
 /// Records or letters in one answer at most.
 const PAGE_MAX: usize = 1000;
@@ -29,6 +30,7 @@ pub fn routes(window: Window) -> Router {
         .route("/api/v1/stations", get(stations))
         .route("/api/v1/stations/{id}", get(station))
         .route("/api/v1/equipment", get(equipment))
+        .route("/api/v1/equipment/{equipment}/points/{point}", post(write_point))
         .route("/api/v1/orders", get(orders))
         .route("/api/v1/buffer/records", get(records))
         .route("/api/v1/buffer/dead-letters", get(dead_letters))
@@ -184,6 +186,38 @@ fn may_write(window: &Window, headers: &HeaderMap) -> Result<(), Problem> {
             "changes need the control token of the gateway's data folder",
         )),
     }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PointValue {
+    value: record::Value,
+}
+
+/// Sends a value to a machine; answers with what the machine holds then.
+async fn write_point(
+    State(window): State<Window>,
+    Path((equipment, point)): Path<(String, String)>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Json<Value>, Problem> {
+    may_write(&window, &headers)?;
+    let wanted: PointValue = serde_json::from_slice(&body)
+        .map_err(|e| Problem::new(StatusCode::BAD_REQUEST, format!("write {{\"value\": 12.5}}: {e}")))?;
+    let held = window
+        .writes
+        .write(equipment.clone(), point.clone(), wanted.value)
+        .await;
+    let held = held.map_err(|error| {
+        let status = match error {
+            NotWritten::NotAllowed(_) => StatusCode::FORBIDDEN,
+            NotWritten::WrongValue(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            NotWritten::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            NotWritten::Failed(_) => StatusCode::BAD_GATEWAY,
+        };
+        Problem::new(status, error.to_string())
+    })?;
+    Ok(Json(json!({"equipment": equipment, "point": point, "value": held})))
 }
 
 async fn resubmit(

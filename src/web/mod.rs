@@ -1,7 +1,7 @@
 //! The gateway's own window: health, metrics, the live status as JSON, and one page that shows it.
 //!
-//! Without accounts it only listens on loopback, and only reads. The one exception is the `buffer` command: it shows the
-//! control token, which the gateway writes for its own user at each start.
+//! Without accounts it only listens on loopback, and only reads. The exceptions are dead letters and points of machines:
+//! who changes those shows the control token, which the gateway writes for its own user at each start.
 
 mod api;
 mod metrics;
@@ -30,6 +30,7 @@ use crate::http::{self, Limits, Problem};
 use crate::reference::Reference;
 use crate::secret::Secret;
 use crate::status::Status;
+use crate::writes::Writes;
 
 /// The page takes scripts and styles from us alone.
 const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; frame-ancestors 'none'";
@@ -63,6 +64,7 @@ pub struct Window {
     pub status: Status,
     pub buffer: Buffer,
     pub reference: watch::Receiver<Arc<Reference>>,
+    pub writes: Writes,
     pub control: Secret,
     pub zone: Zone,
     pub identity: Identity,

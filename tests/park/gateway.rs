@@ -173,6 +173,16 @@ impl Site {
         serde_json::from_slice(&bytes).expect("JSON")
     }
 
+    /// A change, by who has this token; the status and the body of the answer.
+    pub async fn post(&self, path: &str, token: &str, body: &Value) -> (u16, Value) {
+        let url = format!("http://127.0.0.1:{}/api/v1/{path}", self.web_port);
+        let asked = self.client.post(url).bearer_auth(token).body(body.to_string());
+        let answer = asked.send().await.expect("the gateway answers");
+        let status = answer.status().as_u16();
+        let bytes = answer.bytes().await.expect("a whole answer");
+        (status, serde_json::from_slice(&bytes).expect("JSON"))
+    }
+
     /// Looks at a part of the API until it is as wanted.
     pub async fn shows(&self, path: &str, what: &str, is_wanted: impl Fn(&Value) -> bool) -> Value {
         until(what, async || Some(self.get(path).await).filter(&is_wanted)).await

@@ -15,12 +15,13 @@ use tracing::{info, warn};
 
 use super::breaker::{Breaker, SHARE_OF_THE_SILENT};
 use super::device::Device;
-use super::link::Link;
+use super::link::{Link, ReadError};
 use super::poll::{Poll, Step};
 use super::schedule::{Beat, Next, Turn, next};
 use super::settings::Settings;
-use crate::record::{Payload, PointReading, Reading, Receipt};
+use crate::record::{Payload, PointReading, Reading, Receipt, Value};
 use crate::status::SourceStatus;
+use crate::writes::{NotWritten, Write};
 
 /// A device that changes its values faster than they are read has no picture of them to give.
 const TORN_TRIES_MAX: u32 = 3;
@@ -67,6 +68,17 @@ struct Outlet {
 /// Nobody listens any more.
 struct Closed;
 
+/// The next write; without anyone left who could ask for one, never.
+async fn next_of(writes: &mut Option<mpsc::Receiver<Write>>) -> Write {
+    if let Some(asked) = writes {
+        if let Some(write) = asked.recv().await {
+            return write;
+        }
+        *writes = None;
+    }
+    std::future::pending().await
+}
+
 impl Bus {
     pub fn new(name: &str, settings: &Settings, readings: mpsc::Sender<Reading>, status: Arc<SourceStatus>) -> Self {
         let now = Instant::now();
@@ -94,17 +106,72 @@ impl Bus {
         }
     }
 
-    /// Polls for as long as somebody listens.
-    pub async fn serve(&mut self) {
+    /// Polls for as long as somebody listens. What is to be written does not wait for polls.
+    pub async fn serve(&mut self, writes: mpsc::Receiver<Write>) {
+        let mut writes = Some(writes);
         while let Some(next) = next(self.slots.iter().map(Slot::turn), Instant::now(), self.attempts_from) {
-            match next {
-                Next::At(due) => sleep_until(due).await,
-                Next::Ask(index) => {
-                    if self.ask(index).await.is_err() {
-                        return;
-                    }
+            let due = match next {
+                Next::At(due) => due,
+                Next::Ask(_) => Instant::now(),
+            };
+            let asked = tokio::select! {
+                biased;
+                write = next_of(&mut writes) => {
+                    self.write(write).await;
+                    continue;
                 }
+                () = sleep_until(due) => next,
+            };
+            if let Next::Ask(index) = asked
+                && self.ask(index).await.is_err()
+            {
+                return;
             }
+        }
+    }
+
+    /// Carries out a write and answers it; both are logged, for nothing else remembers who changed a machine.
+    async fn write(&mut self, write: Write) {
+        let outcome = self.carry_out(&write).await;
+        let Write {
+            equipment,
+            point,
+            value,
+            done,
+        } = write;
+        match &outcome {
+            Ok(held) => info!(equipment, point, ?value, ?held, "a point was written"),
+            Err(error) => warn!(equipment, point, ?value, %error, "a point was not written"),
+        }
+        // Who asked may have left meanwhile.
+        let _ = done.send(outcome);
+    }
+
+    async fn carry_out(&mut self, write: &Write) -> Result<Value, NotWritten> {
+        let slot = self
+            .slots
+            .iter()
+            .find(|slot| *slot.device.equipment == *write.equipment);
+        let way_in = slot.and_then(|slot| Some((slot.device.unit, slot.device.way_in(&write.point)?)));
+        let Some((unit, (encoder, decoder))) = way_in else {
+            return Err(NotWritten::NotAllowed(format!("{} has no such point", write.equipment)));
+        };
+        let sent = encoder.encode(&write.value).map_err(NotWritten::WrongValue)?;
+        let failed = |what: &str, error: ReadError| NotWritten::Failed(format!("{what}: {error}"));
+        let (status, patience) = (&self.out.status, self.link.timeout());
+        let written = self.link.write(unit, &sent, status).await;
+        written.map_err(|error| failed("the machine did not take it", error))?;
+        let answer = self.link.read(unit, encoder.span, patience, status).await;
+        let answer = answer.map_err(|error| failed("it was sent, but could not be read back", error))?;
+        let held = decoder.decode(&answer, 0);
+        match held {
+            Ok(held) if sent.is_held_by(&answer) => Ok(held),
+            Ok(held) => Err(NotWritten::Failed(format!(
+                "it was sent, but the machine holds {held:?}"
+            ))),
+            Err(_) => Err(NotWritten::Failed(
+                "it was sent, but the machine holds no value".to_owned(),
+            )),
         }
     }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::decode::{Answer, Decoder, Factor};
+use super::encode::Encoder;
 use super::learnt::{Learnt, Lesson};
 use super::plan::{self, Block, Limits, Span};
 use super::settings::{DeviceSettings, PointSettings};
@@ -34,6 +35,7 @@ pub struct Device {
 struct Point {
     def: Arc<PointDef>,
     decoder: Decoder,
+    encoder: Encoder,
     scaled_by: Option<ScaledBy>,
 }
 
@@ -162,6 +164,12 @@ impl Device {
         of_point.decoder.decode(answer, span.start.saturating_sub(start))
     }
 
+    /// How a point is written, and how it is read back.
+    pub fn way_in(&self, point: &str) -> Option<(&Encoder, &Decoder)> {
+        let point = self.points.iter().find(|of_device| of_device.def.name == point)?;
+        Some((&point.encoder, &point.decoder))
+    }
+
     /// Whether the heart of the device beats; one that has none is taken to live.
     pub fn is_alive(&mut self, outcomes: &[Outcome], now: Instant) -> bool {
         self.heart.as_mut().is_none_or(|heart| {
@@ -254,6 +262,7 @@ impl Point {
                 counter: point.counter(),
             }),
             decoder: Decoder::new(point),
+            encoder: Encoder::new(point),
             scaled_by,
         }
     }

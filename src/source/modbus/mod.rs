@@ -10,7 +10,8 @@
 //!   there is one request in flight, and what fails there is told apart: a refused block, a silent device, a dead connection.
 //! * A value was read by the poll that reports it. What could not be read is a `Fault`: no default stands for it, and an
 //!   answer that came too late is never taken for the next one.
-//! * Modbus knows no authentication. This source only reads.
+//! * Modbus knows no authentication. Only points that the configuration lists are ever written, each within its range, and
+//!   every write is logged.
 
 mod address;
 mod breaker;
@@ -18,6 +19,7 @@ mod budget;
 mod bus;
 mod decode;
 mod device;
+mod encode;
 mod exception;
 mod learnt;
 mod link;
@@ -37,6 +39,7 @@ use tokio_util::sync::CancellationToken;
 use crate::record::Reading;
 use crate::source::serial::on_own_thread;
 use crate::status::SourceStatus;
+use crate::writes::Write;
 pub use settings::{DeviceSettings, Finding, PointSettings, Settings, Template};
 pub use trial::{Trial, Trials, try_connect};
 pub use url::Url;
@@ -46,15 +49,16 @@ pub async fn run(
     name: Arc<str>,
     settings: Settings,
     out: mpsc::Sender<Reading>,
+    writes: mpsc::Receiver<Write>,
     status: Arc<SourceStatus>,
     stop: CancellationToken,
 ) {
     if !settings.url.is_serial() {
-        return serve(&name, &settings, out, status, stop).await;
+        return serve(&name, &settings, out, writes, status, stop).await;
     }
     let (thread_name, thread_status) = (Arc::clone(&name), Arc::clone(&status));
     let polling = on_own_thread(&name, async move || {
-        serve(&thread_name, &settings, out, thread_status, stop).await;
+        serve(&thread_name, &settings, out, writes, thread_status, stop).await;
     });
     if let Err(error) = polling.await {
         status.down(chrono::Utc::now(), error);
@@ -65,11 +69,12 @@ async fn serve(
     name: &str,
     settings: &Settings,
     out: mpsc::Sender<Reading>,
+    writes: mpsc::Receiver<Write>,
     status: Arc<SourceStatus>,
     stop: CancellationToken,
 ) {
     let mut bus = bus::Bus::new(name, settings, out, status);
-    stop.run_until_cancelled(bus.serve()).await;
+    stop.run_until_cancelled(bus.serve(writes)).await;
 }
 
 /// What the connection will be used for: the requests of each device in wire addresses, and how much of the time they take.

@@ -6,6 +6,7 @@
 mod device;
 mod point;
 mod template;
+mod writable;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -16,7 +17,7 @@ use super::budget;
 use super::url::Url;
 use crate::units::Period;
 pub use device::DeviceSettings;
-pub use point::{Mark, PointSettings};
+pub use point::{Mark, PointSettings, WriteRange};
 pub use template::Template;
 
 /// One connection: one request in flight at a time, however many devices share it.
@@ -56,9 +57,6 @@ impl Settings {
     pub fn check(&self) -> Vec<Finding> {
         let mut found = Vec::new();
         let mut find = |key: &str, what: &str| found.push((vec![key.to_owned()], what.to_owned()));
-        if !self.writable.is_empty() {
-            find("writable", "writing is not in this version; leave `writable` out");
-        }
         if self.timeout.0.is_zero() || self.timeout.0 > WAIT_MAX {
             find(
                 "timeout",
@@ -86,6 +84,7 @@ impl Settings {
             }
         }
 
+        found.extend(self.check_writable());
         let (mut units, mut equipment) = (BTreeSet::new(), BTreeSet::new());
         for (name, device) in &self.device {
             let mut of_device = device.check();
@@ -176,15 +175,6 @@ mod tests {
             let shown = error.span().expect("a place in the file").start;
             assert_eq!(line_at(shown + 1), line_at(value + 1), "{wrong}: {error}");
         }
-    }
-
-    #[test]
-    fn what_later_versions_bring_is_told_plainly() {
-        let writable = found(&LINE.replace("[device.press-7]", "writable = [\"force\"]\n[device.press-7]"));
-        assert!(
-            writable.len() == 1 && writable[0].starts_with("writable: "),
-            "{writable:?}"
-        );
     }
 
     #[test]

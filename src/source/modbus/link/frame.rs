@@ -5,6 +5,7 @@
 
 use super::super::address::Area;
 use super::super::decode::Answer;
+use super::super::encode::Write;
 use super::super::plan::Span;
 
 /// What of an answer tells whose it is: answers of one shape can't be told apart.
@@ -72,6 +73,29 @@ pub fn checked(mut frame: Vec<u8>) -> Vec<u8> {
     frame
 }
 
+/// The request for a write.
+pub fn write_request(unit: u8, write: &Write) -> Vec<u8> {
+    let mut frame = match write {
+        Write::Coil { address, is_on } => {
+            let [high, low] = address.to_be_bytes();
+            vec![unit, 5, high, low, if *is_on { 0xFF } else { 0 }, 0]
+        }
+        Write::Registers { address, values } => {
+            let [high, low] = address.to_be_bytes();
+            let words = values.iter().flat_map(|value| value.to_be_bytes());
+            let mut frame = vec![unit, if values.len() == 1 { 6 } else { 16 }, high, low];
+            if values.len() > 1 {
+                let count = u8::try_from(values.len()).expect("a number has at most four registers");
+                frame.extend([0, count, 2 * count]);
+            }
+            frame.extend(words);
+            frame
+        }
+    };
+    frame.extend_from_slice(&crc(&frame).to_le_bytes());
+    frame
+}
+
 /// What the first bytes that came are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Front {
@@ -91,10 +115,10 @@ pub struct Frame {
     data: Vec<u8>,
 }
 
-/// What a frame means to who asked for a block.
+/// What a frame means to who asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Meaning {
-    Values(Answer),
+pub enum Meaning<T> {
+    Values(T),
     /// The code of an exception.
     Exception(u8),
     /// An answer to something else.
@@ -146,7 +170,7 @@ impl Frame {
         })
     }
 
-    pub fn meaning(&self, unit: u8, block: Span) -> Meaning {
+    pub fn meaning(&self, unit: u8, block: Span) -> Meaning<Answer> {
         if self.unit == unit && self.function == function(block.area) | EXCEPTION {
             return self
                 .data
@@ -168,6 +192,20 @@ impl Frame {
                 .map(|pair| u16::from_be_bytes([pair[0], pair[1]]));
             Answer::Registers(registers.collect())
         })
+    }
+}
+
+impl Frame {
+    /// The answer to a write repeats its unit, function, address, and value or count.
+    pub fn meaning_of_write(&self, request: &[u8]) -> Meaning<()> {
+        let (Some(&unit), Some(&function), Some(told)) = (request.first(), request.get(1), request.get(2..6)) else {
+            return Meaning::Foreign;
+        };
+        match self.data.first() {
+            Some(&code) if self.unit == unit && self.function == function | EXCEPTION => Meaning::Exception(code),
+            _ if self.unit == unit && self.function == function && self.data == told => Meaning::Values(()),
+            _ => Meaning::Foreign,
+        }
     }
 }
 
@@ -205,6 +243,27 @@ mod tests {
         let registers = Answer::Registers(vec![0xAE41, 0x5652, 0x4340]);
         assert_eq!(whole(&ANSWER).meaning(0x11, BLOCK), Meaning::Values(registers));
         assert_eq!(whole(&ANSWER).length(), ANSWER.len());
+    }
+
+    #[test]
+    fn writes_and_their_answers_are_those_of_the_specification() {
+        let registers = |address, values: &[u16]| Write::Registers {
+            address,
+            values: values.to_vec(),
+        };
+        let one = write_request(0x11, &registers(1, &[3]));
+        assert_eq!(one, [0x11, 6, 0, 1, 0, 3, 0x9A, 0x9B]);
+        assert_eq!(whole(&one).meaning_of_write(&one), Meaning::Values(()));
+        let two = write_request(0x11, &registers(1, &[0x000A, 0x0102]));
+        assert_eq!(two, [0x11, 16, 0, 1, 0, 2, 4, 0, 0x0A, 1, 2, 0xC6, 0xF0]);
+        let answer = whole(&[0x11, 16, 0, 1, 0, 2, 0x12, 0x98]);
+        assert_eq!(answer.meaning_of_write(&two), Meaning::Values(()));
+        assert_eq!(answer.meaning_of_write(&one), Meaning::Foreign);
+        let coil = Write::Coil {
+            address: 0xAC,
+            is_on: true,
+        };
+        assert_eq!(write_request(0x11, &coil), [0x11, 5, 0, 0xAC, 0xFF, 0, 0x4E, 0x8B]);
     }
 
     #[test]

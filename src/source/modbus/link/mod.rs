@@ -21,6 +21,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tracing::{debug, info, warn};
 
 use super::decode::Answer;
+use super::encode::Write;
 use super::exception::Exception;
 use super::plan::Span;
 use super::settings::Settings;
@@ -87,7 +88,7 @@ enum Trouble {
     Lost(String),
 }
 
-type Reply = Result<Answer, ReadError>;
+type Reply<T> = Result<T, ReadError>;
 
 impl Link {
     pub fn new(settings: &Settings) -> Self {
@@ -166,6 +167,38 @@ impl Link {
         }
     }
 
+    /// Sends one unit one write. It is never sent twice: who was not answered cannot know whether it was carried out.
+    pub async fn write(&mut self, unit: u8, write: &Write, status: &SourceStatus) -> Result<(), ReadError> {
+        let mut open = match self.open.take() {
+            Some(open) => open,
+            None => self.connect(status).await?,
+        };
+        let patience = self.timing.timeout;
+        let asked = match &mut open.wire {
+            Wire::Tcp(tcp) => tcp.write(unit, write, patience).await,
+            Wire::Rtu(rtu) => over_rtu(rtu.write(unit, write, patience, &mut self.debts).await),
+        };
+        match asked {
+            Ok(reply) => {
+                self.answered(&mut open, status);
+                self.open = Some(open);
+                reply
+            }
+            Err(Trouble::Silent(cause)) => {
+                self.open = Some(open);
+                Err(ReadError::DeviceSilent(cause))
+            }
+            Err(Trouble::Owing(cause)) => {
+                status.down(Utc::now(), format!("unit {unit} did not answer to a write in time"));
+                Err(ReadError::DeviceSilent(cause))
+            }
+            Err(Trouble::Lost(cause)) => {
+                status.down(Utc::now(), format!("unit {unit}, a write: {cause}"));
+                Err(ReadError::LinkDown("connection lost"))
+            }
+        }
+    }
+
     fn answered(&mut self, open: &mut Open, status: &SourceStatus) {
         self.silences = 0;
         if !open.has_answered {
@@ -227,7 +260,7 @@ async fn reach(url: &Url, timing: Timing) -> io::Result<Wire> {
     })
 }
 
-fn over_rtu(outcome: Result<rtu::Reply, rtu::Trouble>) -> Result<Reply, Trouble> {
+fn over_rtu<T>(outcome: Result<rtu::Reply<T>, rtu::Trouble>) -> Result<Reply<T>, Trouble> {
     match outcome {
         Ok(reply) => Ok(reply.map_err(ReadError::Exception)),
         Err(rtu::Trouble::Silent) => Err(Trouble::Silent("timeout")),

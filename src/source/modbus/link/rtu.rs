@@ -12,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::super::decode::Answer;
+use super::super::encode::Write;
 use super::super::exception::Exception;
 use super::super::plan::Span;
 use super::debts::{Debts, Manner};
@@ -59,7 +60,7 @@ impl From<io::Error> for Trouble {
     }
 }
 
-pub type Reply = Result<Answer, Exception>;
+pub type Reply<T> = Result<T, Exception>;
 
 impl Rtu {
     pub fn new(stream: Box<dyn Stream>, timing: Timing, has_echo: bool) -> Self {
@@ -79,11 +80,37 @@ impl Rtu {
         block: Span,
         patience: Duration,
         debts: &mut Debts,
-    ) -> Result<Reply, Trouble> {
+    ) -> Result<Reply<Answer>, Trouble> {
         match self.attempt(unit, block, patience, debts).await {
             Err(Trouble::Garbled(_)) => self.attempt(unit, block, patience, debts).await,
             outcome => outcome,
         }
+    }
+
+    /// Sends one unit one write, once. The answer has to begin within `patience`.
+    pub async fn write(
+        &mut self,
+        unit: u8,
+        write: &Write,
+        patience: Duration,
+        debts: &mut Debts,
+    ) -> Result<Reply<()>, Trouble> {
+        self.clear(debts).await?;
+        if debts.owes(unit, Instant::now()) {
+            self.swallow(self.timing.timeout, debts).await?;
+            debts.settle(unit);
+        }
+        let sent = frame::write_request(unit, write);
+        let deadline = self.send(&sent, patience, debts).await?;
+        let outcome = match self.skip_echo(&sent, deadline).await {
+            Ok(()) => {
+                self.receive(|frame| frame.meaning_of_write(&sent), deadline, debts)
+                    .await
+            }
+            Err(trouble) => Err(trouble),
+        };
+        self.quiet_until = Instant::now() + self.timing.gap;
+        outcome
     }
 
     async fn attempt(
@@ -92,7 +119,7 @@ impl Rtu {
         block: Span,
         patience: Duration,
         debts: &mut Debts,
-    ) -> Result<Reply, Trouble> {
+    ) -> Result<Reply<Answer>, Trouble> {
         self.clear(debts).await?;
         if debts.owes(unit, Instant::now()) {
             self.settle(unit, block, patience, debts).await?;
@@ -133,15 +160,11 @@ impl Rtu {
         block: Span,
         patience: Duration,
         debts: &mut Debts,
-    ) -> Result<Reply, Trouble> {
-        sleep_until(self.quiet_until).await;
-        self.clear(debts).await?;
+    ) -> Result<Reply<Answer>, Trouble> {
         let sent = frame::request(unit, block);
-        self.stream.write_all(&sent).await?;
-        self.stream.flush().await?;
-        let deadline = Instant::now() + patience;
+        let deadline = self.send(&sent, patience, debts).await?;
         let outcome = match self.skip_echo(&sent, deadline).await {
-            Ok(()) => self.receive(unit, block, deadline, debts).await,
+            Ok(()) => self.receive(|frame| frame.meaning(unit, block), deadline, debts).await,
             Err(trouble) => Err(trouble),
         };
         let now = Instant::now();
@@ -152,6 +175,15 @@ impl Rtu {
             Err(_) => debts.owe(Shape::of(unit, block), now),
         }
         outcome
+    }
+
+    /// Sends a request when the line may be used; until when its answer has to begin.
+    async fn send(&mut self, request: &[u8], patience: Duration, debts: &mut Debts) -> Result<Instant, Trouble> {
+        sleep_until(self.quiet_until).await;
+        self.clear(debts).await?;
+        self.stream.write_all(request).await?;
+        self.stream.flush().await?;
+        Ok(Instant::now() + patience)
     }
 
     async fn skip_echo(&mut self, sent: &[u8], deadline: Instant) -> Result<(), Trouble> {
@@ -170,12 +202,17 @@ impl Rtu {
         Ok(())
     }
 
-    async fn receive(&mut self, unit: u8, block: Span, deadline: Instant, debts: &mut Debts) -> Result<Reply, Trouble> {
+    async fn receive<T>(
+        &mut self,
+        meaning: impl Fn(&Frame) -> Meaning<T>,
+        deadline: Instant,
+        debts: &mut Debts,
+    ) -> Result<Reply<T>, Trouble> {
         loop {
             match frame::front(&self.received) {
                 Front::Whole(frame) => {
                     self.received.drain(..frame.length());
-                    let reply = match frame.meaning(unit, block) {
+                    let reply = match meaning(&frame) {
                         Meaning::Values(answer) => Ok(answer),
                         Meaning::Exception(code) => Err(Exception(code)),
                         Meaning::Foreign if Instant::now() < deadline => {
@@ -205,7 +242,7 @@ impl Rtu {
     }
 
     /// An answer that another follows may be that to an earlier request.
-    async fn alone(&mut self, reply: Reply, debts: &mut Debts) -> Result<Reply, Trouble> {
+    async fn alone<T>(&mut self, reply: Reply<T>, debts: &mut Debts) -> Result<Reply<T>, Trouble> {
         if self.received.is_empty() && !self.hear(Instant::now() + self.timing.silence).await? {
             return Ok(reply);
         }
@@ -312,11 +349,11 @@ mod tests {
         frame::checked(vec![1, 0x83, code])
     }
 
-    async fn read(rtu: &mut Rtu, debts: &mut Debts) -> Result<Reply, Trouble> {
+    async fn read(rtu: &mut Rtu, debts: &mut Debts) -> Result<Reply<Answer>, Trouble> {
         rtu.read(1, BLOCK, TIMEOUT, debts).await
     }
 
-    fn is_value(outcome: &Result<Reply, Trouble>, value: u16) -> bool {
+    fn is_value(outcome: &Result<Reply<Answer>, Trouble>, value: u16) -> bool {
         matches!(outcome, Ok(Ok(Answer::Registers(registers))) if *registers == [value])
     }
 

@@ -12,6 +12,7 @@ use tokio_modbus::{ProtocolError, Request, Response, Slave};
 
 use super::super::address::Area;
 use super::super::decode::Answer;
+use super::super::encode::Write;
 use super::super::exception::Exception;
 use super::super::plan::Span;
 use super::{ReadError, Reply, Trouble};
@@ -45,16 +46,31 @@ impl Tcp {
         }
     }
 
-    pub async fn read(&mut self, unit: u8, block: Span, patience: Duration) -> Result<Reply, Trouble> {
+    pub async fn read(&mut self, unit: u8, block: Span, patience: Duration) -> Result<Reply<Answer>, Trouble> {
+        let outcome = self.call(unit, request(block), patience).await?;
+        Ok(outcome.and_then(|response| answer(response, block)))
+    }
+
+    /// That the answer repeats the function of the request is seen to by the library.
+    pub async fn write(&mut self, unit: u8, write: &Write, patience: Duration) -> Result<Reply<()>, Trouble> {
+        let request = match write {
+            Write::Coil { address, is_on } => Request::WriteSingleCoil(*address, *is_on),
+            Write::Registers { address, values } => match values.as_slice() {
+                [value] => Request::WriteSingleRegister(*address, *value),
+                values => Request::WriteMultipleRegisters(*address, values.to_vec().into()),
+            },
+        };
+        let outcome = self.call(unit, request, patience).await?;
+        Ok(outcome.map(|_| ()))
+    }
+
+    async fn call(&mut self, unit: u8, request: Request<'_>, patience: Duration) -> Result<Reply<Response>, Trouble> {
         sleep_until(self.quiet_until).await;
         self.context.set_slave(Slave(unit));
-        match timeout(patience, self.context.call(request(block))).await {
+        match timeout(patience, self.context.call(request)).await {
             Ok(Ok(outcome)) => {
                 self.quiet_until = Instant::now() + self.gap;
-                Ok(match outcome {
-                    Ok(response) => answer(response, block),
-                    Err(exception) => Err(ReadError::Exception(Exception(exception.into()))),
-                })
+                Ok(outcome.map_err(|exception| ReadError::Exception(Exception(exception.into()))))
             }
             Ok(Err(error)) => Err(Trouble::Lost(describe(&error))),
             Err(_) => Err(Trouble::Owing("timeout")),

@@ -36,6 +36,22 @@ pub struct PointSettings {
     pub exponent: Option<String>,
     /// The point counts up: its total is told, over rollovers and resets.
     pub counter: Option<CounterSettings>,
+    /// Of a number that may be written.
+    pub write_range: Option<WriteRange>,
+}
+
+/// Both ends belong to it.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WriteRange {
+    pub low: f64,
+    pub high: f64,
+}
+
+impl WriteRange {
+    pub fn holds(self, number: f64) -> bool {
+        (self.low..=self.high).contains(&number)
+    }
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -1,0 +1,74 @@
+//! Values on their way to machines: who asks for a write, and who carries it out. The errors are divided by who can do
+//! something about them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::record::Value;
+
+/// Writes that may wait for one connection: people and programs write seldom, and no write should be carried out late.
+const WAITING_MAX: usize = 4;
+
+/// A value for a point of a machine.
+#[derive(Debug)]
+pub struct Write {
+    pub equipment: String,
+    pub point: String,
+    pub value: Value,
+    /// What the machine holds now, read back.
+    pub done: oneshot::Sender<Result<Value, NotWritten>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotWritten {
+    /// The configuration does not allow it.
+    #[error("{0}")]
+    NotAllowed(String),
+    /// This value cannot be meant; nothing was sent.
+    #[error("{0}")]
+    WrongValue(String),
+    /// Others are before it; nothing was sent.
+    #[error("too many writes wait for this machine; nothing was sent")]
+    Busy,
+    /// The machine refused it, or was not reached, or holds something else now.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// Whom to ask for a write. Points that nobody may write are not known here.
+#[derive(Debug, Clone, Default)]
+pub struct Writes(Arc<HashMap<(String, String), mpsc::Sender<Write>>>);
+
+impl Writes {
+    /// From connections, each with the equipment and the points that may be written over it; gives what each is asked by.
+    pub fn new(connections: impl Iterator<Item = Vec<(String, String)>>) -> (Self, Vec<mpsc::Receiver<Write>>) {
+        let (mut ways, mut asked) = (HashMap::new(), Vec::new());
+        for points in connections {
+            let (way, writes) = mpsc::channel(WAITING_MAX);
+            ways.extend(points.into_iter().map(|point| (point, way.clone())));
+            asked.push(writes);
+        }
+        (Self(Arc::new(ways)), asked)
+    }
+
+    pub async fn write(&self, equipment: String, point: String, value: Value) -> Result<Value, NotWritten> {
+        let key = (equipment, point);
+        let Some(way) = self.0.get(&key) else {
+            let what = format!("{}.{} is not listed in `writable` of any connection", key.0, key.1);
+            return Err(NotWritten::NotAllowed(what));
+        };
+        let (done, outcome) = oneshot::channel();
+        let (equipment, point) = key;
+        let write = Write {
+            equipment,
+            point,
+            value,
+            done,
+        };
+        way.try_send(write).map_err(|_| NotWritten::Busy)?;
+        let unknown = || NotWritten::Failed("the gateway ended before the machine answered".to_owned());
+        outcome.await.unwrap_or_else(|_| Err(unknown()))
+    }
+}
