@@ -5,6 +5,8 @@
 //!   *marker*) prove that what was asked before it will not be answered any more.
 //! * An answer may come twice, as device servers repeat requests. So two requests in a row to one unit are never answered
 //!   alike: the second asks for a register more than it needs, or, where the device does not give that, follows a marker.
+//! * Some devices stay silent rather than refuse what they do not have. A block of which nothing beyond was ever answered is
+//!   spared such requests, and given time instead.
 //!
 //! Pure; time is handed in.
 
@@ -25,15 +27,24 @@ const REGISTER_PADS: [u16; 2] = [1, 2];
 const BIT_PADS: [u16; 1] = [8];
 const REGISTERS_MAX: u16 = 125;
 const BITS_MAX: u16 = 2000;
+/// So many requests beyond a block may be lost like any others.
+const UNHEARD_MAX: u32 = 5;
 
 #[derive(Debug)]
 pub struct Debts {
     owed: Vec<(Shape, Instant)>,
     /// By unit, the answer that came last.
     last: BTreeMap<u8, (Shape, Instant)>,
-    /// How many pads a unit has refused at a block.
-    refused_pads: BTreeMap<(u8, Span), usize>,
+    /// By unit and block, what became of asking beyond it.
+    beyond: BTreeMap<(u8, Span), Beyond>,
     timeout: Duration,
+}
+
+#[derive(Debug, Default)]
+struct Beyond {
+    pads_refused: usize,
+    was_answered: bool,
+    unheard: u32,
 }
 
 /// How to ask for a block so that the answer is like none that may come again.
@@ -51,7 +62,7 @@ impl Debts {
         Self {
             owed: Vec::new(),
             last: BTreeMap::new(),
-            refused_pads: BTreeMap::new(),
+            beyond: BTreeMap::new(),
             timeout,
         }
     }
@@ -67,7 +78,7 @@ impl Debts {
         if !self.last.get(&unit).is_some_and(may_be_doubled) {
             return Manner::Plain;
         }
-        let refused = self.refused_pads.get(&(unit, block)).copied().unwrap_or_default();
+        let refused = self.beyond.get(&(unit, block)).map_or(0, |beyond| beyond.pads_refused);
         let (pads, max): (&[u16], _) = if block.area.has_bits() {
             (&BIT_PADS, BITS_MAX)
         } else {
@@ -78,14 +89,42 @@ impl Debts {
             ..block
         });
         match padded.filter(|padded| padded.count <= max && padded.end() <= 65536) {
-            Some(padded) => Manner::Padded(padded),
-            None => self.marker(unit, block).map_or(Manner::Plain, Manner::Behind),
+            Some(padded) if self.may_ask(unit, block, padded) => Manner::Padded(padded),
+            _ => self.marker(unit, block).map_or(Manner::Plain, Manner::Behind),
         }
     }
 
     /// The device does not give more than the block.
     pub fn refuse_pad(&mut self, unit: u8, block: Span) {
-        *self.refused_pads.entry((unit, block)).or_default() += 1;
+        self.beyond.entry((unit, block)).or_default().pads_refused += 1;
+    }
+
+    /// Whether there is hope that this is answered, be it with a refusal.
+    fn may_ask(&self, unit: u8, block: Span, span: Span) -> bool {
+        let is_hopeless = |beyond: &Beyond| !beyond.was_answered && beyond.unheard > UNHEARD_MAX;
+        block.holds(span) || !self.beyond.get(&(unit, block)).is_some_and(is_hopeless)
+    }
+
+    /// What became of asking for this instead of the block.
+    pub fn asked(&mut self, unit: u8, block: Span, span: Span, is_answered: bool) {
+        if !block.holds(span) {
+            let beyond = self.beyond.entry((unit, block)).or_default();
+            beyond.was_answered |= is_answered;
+            beyond.unheard += u32::from(!is_answered);
+        }
+    }
+
+    /// The unit is silent whatever it is asked for, so its silence says nothing of what lies beyond.
+    pub fn unheard(&mut self, unit: u8) {
+        let of_unit = self.beyond.iter_mut().filter(|((of, _), _)| *of == unit);
+        of_unit.for_each(|(_, beyond)| beyond.unheard = 0);
+    }
+
+    /// How long to wait until what is owed is later than any answer.
+    pub fn time_left(&self, unit: u8, now: Instant) -> Duration {
+        let of_unit = self.owed.iter().filter(|(owed, _)| owed.unit == unit);
+        let last = of_unit.map(|(_, since)| *since + self.timeout).max();
+        last.map_or(Duration::ZERO, |last| last.saturating_duration_since(now))
     }
 
     /// An answer was given up.
@@ -125,6 +164,7 @@ impl Debts {
                 let start = block.start.min(u16::MAX - (count - 1));
                 Span { start, count, ..block }
             })
+            .filter(|marker| self.may_ask(unit, block, *marker))
             .find(|marker| {
                 let shape = Shape::of(unit, *marker);
                 shape != Shape::of(unit, block) && self.owed.iter().all(|(owed, _)| *owed != shape)
@@ -212,6 +252,44 @@ mod tests {
             debts.manner(1, holding(65533, 3), soon),
             Manner::Behind(holding(65533, 1))
         );
+    }
+
+    #[test]
+    fn a_block_beyond_which_nothing_is_ever_answered_is_spared_such_requests() {
+        let (mut debts, now, block) = (Debts::new(TIMEOUT), Instant::now(), holding(7, 1));
+        debts.answered(Shape::of(1, block), now);
+        for _ in 0..=UNHEARD_MAX {
+            assert_eq!(debts.manner(1, block, now), Manner::Padded(holding(7, 2)));
+            debts.asked(1, block, holding(7, 2), false);
+        }
+        assert_eq!(debts.manner(1, block, now), Manner::Plain);
+        assert_eq!(debts.marker(1, block), None, "there is none within the block");
+        assert_eq!(debts.marker(1, holding(7, 3)), Some(holding(7, 1)));
+        debts.unheard(1);
+        assert_eq!(
+            debts.manner(1, block, now),
+            Manner::Padded(holding(7, 2)),
+            "it was dead to everything"
+        );
+    }
+
+    #[test]
+    fn what_was_answered_once_will_be_again() {
+        let (mut debts, now, block) = (Debts::new(TIMEOUT), Instant::now(), holding(7, 1));
+        debts.answered(Shape::of(1, block), now);
+        debts.asked(1, block, holding(7, 2), true);
+        for _ in 0..10 {
+            debts.asked(1, block, holding(7, 2), false);
+        }
+        assert_eq!(debts.manner(1, block, now), Manner::Padded(holding(7, 2)));
+    }
+
+    #[test]
+    fn a_debt_is_waited_for_until_it_is_too_late_for_an_answer() {
+        let (mut debts, now) = (Debts::new(TIMEOUT), Instant::now());
+        debts.owe(Shape::of(1, holding(7, 1)), now);
+        assert_eq!(debts.time_left(1, now + TIMEOUT / 4), TIMEOUT * 3 / 4);
+        assert_eq!(debts.time_left(1, now + 2 * TIMEOUT), Duration::ZERO);
     }
 
     #[test]

@@ -126,7 +126,7 @@ impl Rtu {
         }
         match debts.manner(unit, block, Instant::now()) {
             Manner::Plain => {}
-            Manner::Padded(padded) => match self.exchange(unit, padded, patience, debts).await? {
+            Manner::Padded(padded) => match self.instead(unit, block, padded, patience, debts).await? {
                 Ok(answer) => return Ok(Ok(answer.shortened_to(block.count))),
                 // That the device has no more to give says nothing of the block.
                 Err(Exception::ILLEGAL_ADDRESS | Exception::ILLEGAL_VALUE) => debts.refuse_pad(unit, block),
@@ -134,24 +134,47 @@ impl Rtu {
             },
             Manner::Behind(marker) => {
                 // A refusal parts the two answers just as well.
-                let _ = self.exchange(unit, marker, patience, debts).await?;
+                let _ = self.instead(unit, block, marker, patience, debts).await?;
             }
         }
-        self.exchange(unit, block, patience, debts).await
+        let outcome = self.exchange(unit, block, patience, debts).await;
+        if matches!(outcome, Err(Trouble::Silent)) {
+            debts.unheard(unit);
+        }
+        outcome
     }
 
     /// Makes sure that nothing is on its way that could be taken for the answer to a request for `block`.
     async fn settle(&mut self, unit: u8, block: Span, patience: Duration, debts: &mut Debts) -> Result<(), Trouble> {
         let is_proven = match debts.marker(unit, block) {
             // Exceptions are all alike, so one of them proves nothing.
-            Some(marker) => self.exchange(unit, marker, patience, debts).await?.is_ok(),
+            Some(marker) => self.instead(unit, block, marker, patience, debts).await?.is_ok(),
             None => false,
         };
         if !is_proven {
-            self.swallow(self.timing.timeout, debts).await?;
+            let silence = debts.time_left(unit, Instant::now()).max(self.timing.silence);
+            self.swallow(silence, debts).await?;
         }
         debts.settle(unit);
         Ok(())
+    }
+
+    /// Asks for something else than the block.
+    async fn instead(
+        &mut self,
+        unit: u8,
+        block: Span,
+        span: Span,
+        patience: Duration,
+        debts: &mut Debts,
+    ) -> Result<Reply<Answer>, Trouble> {
+        let outcome = self.exchange(unit, span, patience, debts).await;
+        match outcome {
+            Ok(_) => debts.asked(unit, block, span, true),
+            Err(Trouble::Silent) => debts.asked(unit, block, span, false),
+            Err(_) => {}
+        }
+        outcome
     }
 
     async fn exchange(
@@ -315,7 +338,7 @@ mod tests {
         start: 0,
         count: 1,
     };
-    const TIMEOUT: Duration = Duration::from_millis(200);
+    const TIMEOUT: Duration = Duration::from_millis(100);
 
     fn line(has_echo: bool) -> (Rtu, DuplexStream, Debts) {
         let (ours, theirs) = tokio::io::duplex(1024);
@@ -400,6 +423,29 @@ mod tests {
             assert!(is_value(&read(&mut rtu, &mut debts).await, value), "{value}");
         }
         assert_eq!(bus.await.expect("no panic").0, [1, 2, 1, 2, 1]);
+    }
+
+    #[tokio::test]
+    async fn a_device_that_is_silent_where_it_has_nothing_is_read_all_the_same() {
+        let (mut rtu, mut theirs, mut debts) = line(false);
+        let bus = tokio::spawn(async move {
+            let mut request = [0; 8];
+            for nth in 1_u16.. {
+                if theirs.read_exact(&mut request).await.is_err() {
+                    return;
+                }
+                if request[5] == 1 && theirs.write_all(&registers(&[nth])).await.is_err() {
+                    return;
+                }
+            }
+        });
+        let mut outcomes = Vec::new();
+        for _ in 0..12 {
+            outcomes.push(read(&mut rtu, &mut debts).await.is_ok());
+        }
+        assert!(outcomes[0] && outcomes.ends_with(&[true; 4]), "{outcomes:?}");
+        drop(rtu);
+        bus.await.expect("no panic");
     }
 
     #[tokio::test]
