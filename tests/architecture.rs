@@ -14,6 +14,7 @@ const RANKS: &[(&str, u8)] = &[
     ("scaling", 0),
     ("secret", 0),
     ("tls", 0),
+    ("topic", 0),
     ("units", 0),
     ("record", 1),
     ("wire", 2),
@@ -52,6 +53,7 @@ const PURE: &[&str] = &[
     "source/modbus/decode",
     "source/modbus/encode",
     "source/modbus/plan",
+    "source/sparkplug",
 ];
 const IMPURE: &[&str] = &[
     "tokio::",
