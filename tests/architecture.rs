@@ -54,6 +54,7 @@ const PURE: &[&str] = &[
     "source/modbus/decode",
     "source/modbus/encode",
     "source/modbus/plan",
+    "source/sparkplug",
 ];
 const IMPURE: &[&str] = &[
     "tokio::",

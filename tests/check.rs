@@ -34,6 +34,24 @@ struct Mistake {
 
 const MISTAKES: &[Mistake] = &[
     Mistake {
+        good: "at = \"/temp\"",
+        bad: "at = \"temp\"",
+        at: "\"temp\"",
+        said: &["is not a JSON pointer"],
+    },
+    Mistake {
+        good: "equipment = \"{1}\"",
+        bad: "equipment = \"{1}\"\nformat = \"sparkplug-b\"",
+        at: "\"plant/+/status\"",
+        said: &["data mean nothing without births and deaths", "spBv1.0/GROUP/#"],
+    },
+    Mistake {
+        good: "equipment = \"{1}\"",
+        bad: "equipment = \"{1}\"\nrate_limit = { per_second = 0 }",
+        at: "rate_limit",
+        said: &["a rate is more than 0"],
+    },
+    Mistake {
         good: "filter = ",
         bad: "fliter = \"x\"\nfilter = ",
         at: "fliter",

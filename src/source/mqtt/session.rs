@@ -120,6 +120,7 @@ impl Session<'_> {
                 }
                 () = until(due) => {
                     if let Some(host) = &mut self.host {
+                        self.from_nodes.at = chrono::Utc::now();
                         host.tick(Instant::now().into_std(), &mut self.from_nodes);
                     }
                     if !self.pass_on(chrono::Utc::now()).await? {
@@ -179,6 +180,7 @@ impl Session<'_> {
                 backoff.reset();
                 self.source.status.up(at);
                 if let Some(host) = &mut self.host {
+                    self.from_nodes.at = at;
                     host.connected(Instant::now().into_std(), &mut self.from_nodes);
                     return self.pass_on(at).await;
                 }
@@ -196,6 +198,7 @@ impl Session<'_> {
         self.window.push(packet_id);
         let topic = String::from_utf8_lossy(topic);
         let now = Instant::now().into_std();
+        self.from_nodes.at = at;
         if let Err(reason) = host.hear(&topic, body, retained, token, now, &mut self.from_nodes) {
             self.source.status.count_reading();
             self.source.status.reject(at, &topic, &reason, body);
@@ -209,6 +212,7 @@ impl Session<'_> {
             told,
             publications,
             unborn,
+            ..
         } = std::mem::take(&mut self.from_nodes);
         for topic in unborn {
             let reason = "data of an edge node that is not born; it was asked for a birth";

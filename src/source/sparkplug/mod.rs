@@ -51,6 +51,8 @@ impl Rule {
 /// What came out of hearing something.
 #[derive(Debug, Default)]
 pub struct Heard {
+    /// When that is, for what we say ourselves.
+    pub at: Timestamp,
     /// By the token of the message that it follows from, if any: what it told, or nothing.
     pub told: Vec<(Option<u64>, Vec<Told>)>,
     pub publications: Vec<Publication>,
@@ -69,7 +71,7 @@ impl Heard {
 
     fn ask(&mut self, path: &str) {
         let (group, node) = path.split_once('/').unwrap_or((path, ""));
-        let now_ms = chrono::Utc::now().timestamp_millis();
+        let now_ms = self.at.timestamp_millis();
         self.publications.push(Publication {
             topic: format!("{NAMESPACE}{group}/NCMD/{node}"),
             body: payload::rebirth(u64::try_from(now_ms).unwrap_or_default()),

@@ -141,6 +141,7 @@ impl Bench {
             told,
             publications,
             unborn,
+            ..
         } = std::mem::take(&mut self.heard);
         let told = told.into_iter().flat_map(|(_, told)| told).map(|told| match told {
             Told::Gone { equipment, .. } => format!("{equipment} gone"),
