@@ -20,6 +20,7 @@ pub mod source;
 pub mod status;
 pub mod store;
 pub mod tls;
+pub mod topic;
 pub mod units;
 pub mod web;
 pub mod wire;

@@ -4,6 +4,7 @@
 //! A `Record` is encoded once, at intake, into the JSON members that travel north. Its place in the log (lane, epoch,
 //! sequence) is known only when it is written, so those members are put in front by `wire`, never parsed again.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -287,8 +288,31 @@ pub enum Payload {
         equipment: Arc<str>,
         points: Vec<PointReading>,
     },
+    /// What an edge node said, decoded where its names are known.
+    Told(Vec<Told>),
     /// One frame from a scanner.
     Scan { station: Arc<str>, frame: Frame },
+}
+
+/// Points of one equipment at one moment.
+#[derive(Debug)]
+pub struct Sample {
+    pub equipment: Arc<str>,
+    /// When the source read them; absent: when we heard it.
+    pub time: Option<Timestamp>,
+    /// The source itself says that this is history, not how things are.
+    pub is_past: bool,
+    pub points: Vec<PointReading>,
+}
+
+#[derive(Debug)]
+pub enum Told {
+    Sample(Sample),
+    /// The equipment's connection is known to have ended.
+    Gone {
+        equipment: Arc<str>,
+        reason: &'static str,
+    },
 }
 
 /// What a scanner sent between two terminators.
@@ -299,6 +323,8 @@ pub enum Frame {
     Partial(Vec<u8>),
     /// More bytes than a frame may have; the rest was thrown away up to the next terminator.
     TooLong(Vec<u8>),
+    /// A fixed reader says that it saw no code.
+    NoRead,
 }
 
 /// What a station tells its operator.
@@ -365,7 +391,7 @@ impl fmt::Debug for Receipt {
 #[derive(Debug, Serialize)]
 pub struct EquipmentStatus<'a> {
     pub equipment: &'a str,
-    pub state: Option<&'a str>,
+    pub state: Option<Cow<'a, str>>,
     pub points: Points<'a>,
     pub source_time: String,
 }

@@ -224,6 +224,14 @@ impl Reference {
     pub fn orders(&self) -> impl Iterator<Item = &Arc<Order>> {
         self.orders.values()
     }
+
+    pub fn workers(&self) -> impl Iterator<Item = &Arc<Worker>> {
+        self.workers.values()
+    }
+
+    pub fn reasons(&self) -> impl Iterator<Item = &Arc<Reason>> {
+        self.reasons.values()
+    }
 }
 
 #[derive(Debug, Clone)]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{CertificateError, ClientConfig, RootCertStore};
 
 /// Files of a connection's TLS; all are PEM.
 #[derive(Debug, Clone, Default)]
@@ -60,5 +60,32 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
         Err(format!("no certificates in {}", path.display()))
     } else {
         Ok(found)
+    }
+}
+
+/// Why no trusted connection came about, as something that can be acted upon.
+pub fn explain(error: &std::io::Error, host: &str) -> String {
+    let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
+    match cause {
+        Some(rustls::Error::InvalidCertificate(wrong)) => match wrong {
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+                format!("the certificate of {host} has expired; renew it there, or set this machine's clock")
+            }
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+                format!("the certificate of {host} is not valid yet; set this machine's clock")
+            }
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                format!("the certificate is not made out to {host}; use the name that stands in it")
+            }
+            // A bad signature is that of another authority of the same name.
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+                format!("the certificate of {host} is signed by nobody that is trusted here; set ca_file")
+            }
+            other => format!("the certificate of {host} is not accepted: {other}"),
+        },
+        Some(rustls::Error::AlertReceived(alert)) => {
+            format!("{host} refuses our side of TLS ({alert:?}); see client_cert_file and client_key_file")
+        }
+        _ => format!("TLS: {error}"),
     }
 }

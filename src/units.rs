@@ -1,5 +1,5 @@
 //! Values with units as people write them in the configuration: `"500ms"`, `"2 GiB"`. Parsed where they stand, so that a
-//! wrong one is shown at its own line.
+//! wrong one is shown at its own line. And bytes as people read them.
 
 use std::fmt;
 use std::time::Duration;
@@ -100,6 +100,15 @@ fn split_unit(text: &str) -> Option<(f64, &str)> {
     let at = text.find(|c: char| !c.is_ascii_digit() && c != '.')?;
     let number = text[..at].parse().ok()?;
     Some((number, text[at..].trim()))
+}
+
+/// Bytes that are no text, for people to look at.
+pub fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("a String takes everything");
+        text
+    })
 }
 
 #[cfg(test)]

@@ -95,15 +95,28 @@ const MISTAKES: &[Mistake] = &[
     },
     Mistake {
         good: "tcp-listen://127.0.0.1:0",
-        bad: "evdev:///dev/input/event3",
-        at: "\"evdev:///dev/input/event3\"",
-        said: &["not in this version", "tcp-listen://"],
+        bad: "evdev:///dev/input/event3?layout=dvorak",
+        at: "\"evdev:///dev/input/event3?layout=dvorak\"",
+        said: &["not a layout", "us, gb, de"],
     },
     Mistake {
         good: "url = \"http://127.0.0.1:1/api/v1/batches\"",
         bad: "url = \"amqp://127.0.0.1\"",
         at: "\"amqp://127.0.0.1\"",
         said: &["not in this version"],
+    },
+    Mistake {
+        good: "[reference]",
+        bad: r#"[modbus.bus]
+url = "rtu:///dev/ttyUSB0?baud=1200"
+[modbus.bus.device.meter]
+unit = 1
+equipment = "METER"
+poll = "250ms"
+points.name = { at = "input:0", type = "string:40" }
+[reference]"#,
+        at: "\"250ms\"",
+        said: &["its requests (1) take 550 ms of every 250ms", "poll it every \"550ms\""],
     },
     Mistake {
         good: "[reference]",

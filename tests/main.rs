@@ -5,6 +5,7 @@ mod park;
 
 mod architecture;
 mod buffer;
+mod cards;
 mod check;
 mod config;
 mod demo;
@@ -15,4 +16,5 @@ mod modbus;
 mod modbus_devices;
 mod modbus_rtu;
 mod mqtt;
+mod sparkplug;
 mod store;

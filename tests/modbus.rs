@@ -17,6 +17,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
+use crate::park::gateway::Site;
 use crate::park::modbus_faults::{Asked, FaultServer, Reaction};
 
 pub const DEADLINE: Duration = Duration::from_secs(20);
@@ -298,7 +299,7 @@ pub fn foreign_settings(url: &str, of_device: &str) -> Settings {
         .collect();
     let points = points.join("\n");
     settings(&format!(
-        "url = \"{url}\"\n[device.m]\nunit = 1\nequipment = \"M\"\npoll = \"500ms\"\n{of_device}\n[device.m.points]\n{points}"
+        "url = \"{url}\"\n[device.m]\nunit = 1\nequipment = \"M\"\npoll = \"300ms\"\n{of_device}\n[device.m.points]\n{points}"
     ))
 }
 
@@ -503,6 +504,65 @@ async fn a_register_that_is_not_there_spoils_its_own_point_only() {
     assert_eq!(device.refused, ["b (holding:101): illegal data address (02)"]);
     assert_eq!(device.requests.len(), 3);
     assert_eq!(server.connections(), 1);
+}
+
+#[tokio::test]
+async fn what_a_device_refuses_is_shown_with_its_equipment() {
+    let server = FaultServer::start(|asked| match asked.start {
+        // Registers 0 to 9 without 5.
+        start if (start..start + asked.count).contains(&5) => Reaction::Exception(2),
+        _ => Reaction::Answer,
+    })
+    .await;
+    let site = Site::new(&format!(
+        r#"
+        [modbus.line-1]
+        url = "tcp://127.0.0.1:{}"
+        [modbus.line-1.device.m]
+        unit = 1
+        equipment = "M"
+        poll = "100ms"
+        [modbus.line-1.device.m.points]
+        a = {{ at = "holding:0", type = "u16" }}
+        b = {{ at = "holding:5", type = "u16" }}
+        c = {{ at = "holding:9", type = "u16" }}
+        "#,
+        server.port
+    ));
+    let hole = "b (holding:5): illegal data address (02)";
+    let (config, program) = (site.config(), env!("CARGO_BIN_EXE_lineside"));
+    let check = tokio::task::spawn_blocking(move || {
+        let mut command = Command::new(program);
+        command
+            .args(["check", "--connect", "--config"])
+            .arg(config)
+            .output()
+            .expect("it runs")
+    });
+    let output = check.await.expect("no panic");
+    let told = String::from_utf8_lossy(&output.stdout);
+    for line in [
+        &format!("modbus/line-1: m: {hole}"),
+        "modbus/line-1: m unit 1 holding:0: works",
+        "modbus/line-1: m unit 1 holding:5: FAILS: illegal data address (02)",
+    ] {
+        assert!(told.contains(line), "{line} in {told}");
+    }
+
+    let _gateway = site.start().await;
+    let is_learnt = |all: &serde_json::Value| all["M"]["device"]["refused"] == serde_json::json!([hole]);
+    let all = site.shows("equipment", "what was learnt", is_learnt).await;
+    let machine = &all["M"];
+    assert_eq!(
+        machine["device"]["requests"],
+        serde_json::json!(["unit 1 holding:0: a", "unit 1 holding:9: c"])
+    );
+    assert_eq!(machine["points"]["a"]["quality"], "good");
+    assert_eq!(machine["points"]["b"]["quality"], "bad");
+    assert_eq!(
+        machine["points"]["b"]["reason"],
+        "illegal data address (02) at holding:5"
+    );
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Modbus RTU: on a serial line with a device that others wrote, and behind a device server with a bus that misbehaves.
 
 use std::collections::BTreeSet;
+use std::fmt::Write;
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -130,6 +131,32 @@ async fn a_late_answer_of_one_unit_is_not_that_of_another() {
 }
 
 #[tokio::test]
+async fn a_device_with_no_register_to_spare_is_not_fooled_by_doubled_answers() {
+    let bus = RtuBus::start(|asked| match asked.count {
+        1 if asked.number % 5 == 0 => Mischief::Twice(Duration::from_millis(20)),
+        1 => Mischief::Answer,
+        _ => Mischief::Exception(2),
+    })
+    .await;
+    let mut line = Line::start(three_alike(bus.port));
+    let mut last = 0;
+    for _ in 0..40 {
+        let heard = line.next().await;
+        for (point, start) in POINTS {
+            let number = heard.value(point).expect("no answer was lost");
+            let asked = bus.log()[usize::try_from(number - 1).expect("a short test")];
+            assert!(number > last && asked.start == start, "{heard:?} after {last}");
+            last = number;
+        }
+    }
+    let view = line.status.view();
+    assert_eq!(
+        view.devices["m"].refused, [""; 0],
+        "what was read along is not what was wanted"
+    );
+}
+
+#[tokio::test]
 async fn answers_may_come_byte_by_byte() {
     let bus = RtuBus::start(|_| Mischief::Dribbled).await;
     let mut line = Line::start(three_alike(bus.port));
@@ -151,10 +178,12 @@ async fn a_dead_unit_of_eight_costs_the_others_next_to_nothing() {
         bus.port
     );
     for unit in 1..=8 {
-        text += &format!(
+        writeln!(
+            text,
             "device.m{unit} = {{ unit = {unit}, equipment = \"M{unit}\", poll = \"400ms\", \
-             points.n = {{ at = \"holding:0\", type = \"string:20\" }} }}\n"
-        );
+             points.n = {{ at = \"holding:0\", type = \"string:20\" }} }}"
+        )
+        .expect("text");
     }
     let mut line = Line::start(settings(&text));
     // The unit is found dead by its first two polls.

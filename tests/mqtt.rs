@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::park::certificates::Authority;
 use crate::park::gateway::Site;
 use crate::park::mosquitto::Mosquitto;
 use crate::park::upstream::{Reaction, Request, Upstream};
@@ -86,4 +87,233 @@ async fn a_message_beyond_any_size_is_passed_by_once() {
     south.publish("plant/PRESS-7/status", &numbered(2..3));
     north.heard("the next", |requests| numbers(requests) == [1, 2]).await;
     assert_eq!(site.get("status").await["sources"]["mqtt/plant"]["rejected"], 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_understood_is_shown_with_its_reason() {
+    let (south, north) = (Mosquitto::start().await, Upstream::start(|_, _| Reaction::Stored).await);
+    let topic = format!("max_payload = \"1 KiB\"\n{N}");
+    let site = Site::new(&(broker(south.port, "", &topic) + &upstream(&north.url())));
+    let _gateway = site.start().await;
+    site.connected("mqtt/plant").await;
+    south.publish_whole("plant/PRESS-7/status", &[0xFF, 0xFE], &[]);
+    south.publish_whole("plant/PRESS-7/status", &[b' '; 2000], &[]);
+    south.publish("plant/PRESS-8/status", &["{\"m\": 1}".to_owned()]);
+    south.publish("plant/PRESS-8/status", &numbered(1..2));
+    north.heard("the good one", |requests| numbers(requests) == [1]).await;
+    let source = site.get("status").await["sources"]["mqtt/plant"].clone();
+    assert_eq!(source["rejected"], 3);
+    let seven = &source["rejections"]["plant/PRESS-7/status"];
+    assert_eq!(
+        (&seven["count"], &seven["samples"][0]["payload_hex"]),
+        (&json!(2), &json!("fffe"))
+    );
+    assert_eq!(
+        seven["samples"][1]["reason"],
+        "the payload has 2000 bytes, more than 1024"
+    );
+    let eight = &source["rejections"]["plant/PRESS-8/status"]["samples"][0];
+    assert_eq!(eight["reason"], "none of the configured points is in it");
+    assert_eq!(eight["payload"], "{\"m\": 1}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_array_is_a_record_each_and_the_newest_is_shown() {
+    let (south, north) = (Mosquitto::start().await, Upstream::start(|_, _| Reaction::Stored).await);
+    let topic = format!("samples = \"/values\"\ntime = \"/ts\"\nid = \"/id\"\n{N}");
+    let site = Site::new(&(broker(south.port, "", &topic) + &upstream(&north.url())));
+    let _gateway = site.start().await;
+    site.connected("mqtt/plant").await;
+    let now = json!({"id": "m1", "values": [{"ts": 1_763_683_205, "n": 5}, {"ts": 1_763_683_203, "n": 3}]});
+    let late = json!({"id": "m2", "values": [{"ts": 1_763_683_204, "n": 4}]});
+    let lines = [now.to_string(), late.to_string(), now.to_string()];
+    south.publish("plant/PRESS-7/status", &lines);
+    let requests = north.heard("all", |requests| numbers(requests).len() == 3).await;
+    assert_eq!(numbers(&requests), [3, 5, 4]);
+    let times: Vec<Value> = records(&requests)
+        .map(|record| record["payload"]["source_time"].clone())
+        .collect();
+    assert_eq!(times[2], "2025-11-21T08:00:04.000+08:00");
+    assert_eq!(site.get("equipment").await["PRESS-7"]["points"]["n"]["value"], 5);
+    assert_eq!(site.get("status").await["sources"]["mqtt/plant"]["duplicates"], 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn numbers_truths_and_words_are_values() {
+    let (south, north) = (Mosquitto::start().await, Upstream::start(|_, _| Reaction::Stored).await);
+    let topic = "format = \"value\"\npoints = { v = {} }";
+    let site = Site::new(&(broker(south.port, "", topic) + &upstream(&north.url())));
+    let _gateway = site.start().await;
+    site.connected("mqtt/plant").await;
+    let lines = ["21.5", "-3", "true", "RUN", "\"quoted\""].map(str::to_owned);
+    south.publish("plant/PRESS-7/status", &lines);
+    let requests = north.heard("all", |requests| records(requests).count() == 5).await;
+    let values: Vec<Value> = records(&requests)
+        .map(|record| record["payload"]["points"]["v"]["value"].clone())
+        .collect();
+    assert_eq!(json!(values), json!([21.5, -3, true, "RUN", "quoted"]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_retained_is_shown_and_never_recorded() {
+    let (south, north) = (Mosquitto::start().await, Upstream::start(|_, _| Reaction::Stored).await);
+    south.retain("plant/PRESS-7/status", "{\"n\": 7}");
+    // A flood of them is no more than many.
+    let flood: Vec<String> = (0..2000).map(|nth| format!("plant/M{nth}/status")).collect();
+    south.retain_each(&flood, "{\"n\": 7}").await;
+    let site = Site::new(&(broker(south.port, "", N) + &upstream(&north.url())));
+    let _gateway = site.start().await;
+    let is_shown = |status: &Value| status["sources"]["mqtt/plant"]["retained"] == 2001;
+    site.shows("status", "what was retained", is_shown).await;
+    let point = site.get("equipment").await["PRESS-7"]["points"]["n"].clone();
+    assert_eq!(
+        (&point["value"], &point["quality"], &point["reason"]),
+        (&json!(7), &json!("stale"), &json!("retained"))
+    );
+    south.publish("plant/PRESS-7/status", &numbered(8..9));
+    north
+        .heard("the new one alone", |requests| numbers(requests) == [8])
+        .await;
+    assert_eq!(site.get("equipment").await["PRESS-7"]["points"]["n"]["quality"], "good");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_that_floods_is_held_to_its_rate_and_no_other() {
+    let (south, north) = (Mosquitto::start().await, Upstream::start(|_, _| Reaction::Stored).await);
+    let topic = format!("rate_limit = {{ per_second = 0.001, burst = 20 }}\n{N}");
+    let site = Site::new(&(broker(south.port, "", &topic) + &upstream(&north.url())));
+    let _gateway = site.start().await;
+    site.connected("mqtt/plant").await;
+    south.publish("plant/PRESS-7/status", &numbered(0..1000));
+    south.publish("plant/PRESS-8/status", &numbered(5000..5010));
+    let requests = north
+        .heard("the calm one", |requests| numbers(requests).contains(&5009))
+        .await;
+    let expected: Vec<u64> = (0..20).chain(5000..5010).collect();
+    assert_eq!(numbers(&requests), expected);
+    assert_eq!(site.get("status").await["sources"]["mqtt/plant"]["limited"], 980);
+}
+
+/// What the gateway says of its broker.
+async fn complaint(site: &Site, part: &str) {
+    let is_said = |status: &Value| {
+        let error = status["sources"]["mqtt/plant"]["last_error"].as_str();
+        error.is_some_and(|error| error.contains(part))
+    };
+    site.shows("status", part, is_said).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_not_let_in_says_why_and_gets_in_once_he_may() {
+    for protocol in ["protocol = 4", "protocol = 5"] {
+        let mut south = Mosquitto::start_with("allow_anonymous false").await;
+        let site = Site::new(&broker(south.port, protocol, N));
+        let _gateway = site.start().await;
+        complaint(&site, "see username and password_file").await;
+        south.kill();
+        complaint(&site, "refused").await;
+        south.settings = "allow_anonymous true".to_owned();
+        south.start_again().await;
+        site.connected("mqtt/plant").await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_that_is_not_trusted_is_named_with_its_fault() {
+    let (ours, theirs) = (Authority::new(), Authority::new());
+    let old = ours.broker("old", "20200101000000Z", "20210101000000Z");
+    let good = ours.broker("good", "20200101000000Z", "20490101000000Z");
+    let mut south = Mosquitto::start_with(&old).await;
+    let trusting = |authority: &Authority| {
+        let ca_file = format!("ca_file = \"{}\"", authority.file("ca.pem").display());
+        broker(south.port, &ca_file, N).replace("mqtt://", "mqtts://")
+    };
+    let (trusting_ours, trusting_theirs) = (trusting(&ours), trusting(&theirs));
+    let site = Site::new(&trusting_ours);
+    let gateway = site.start().await;
+    complaint(&site, "the certificate of 127.0.0.1 has expired").await;
+    south.kill();
+    south.settings = good;
+    south.start_again().await;
+    site.connected("mqtt/plant").await;
+    gateway.kill();
+    site.configure(&trusting_theirs);
+    let _gateway = site.start().await;
+    complaint(&site, "signed by nobody that is trusted here; set ca_file").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_lost_our_session_is_heard_again() {
+    let (mut south, north) = (Mosquitto::start().await, Upstream::start(|_, _| Reaction::Stored).await);
+    let site = Site::new(&(broker(south.port, "", N) + &upstream(&north.url())));
+    let _gateway = site.start().await;
+    site.connected("mqtt/plant").await;
+    south.publish("plant/PRESS-7/status", &numbered(1..2));
+    north.heard("the first", |requests| numbers(requests) == [1]).await;
+    south.kill();
+    let is_lost = |status: &Value| status["sources"]["mqtt/plant"]["connected"] == false;
+    site.shows("status", "the loss", is_lost).await;
+    south.start_again().await;
+    site.connected("mqtt/plant").await;
+    south.publish("plant/PRESS-7/status", &numbered(2..3));
+    north.heard("the second", |requests| numbers(requests) == [1, 2]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn as_much_under_way_as_the_protocol_allows_is_taken_once() {
+    let settings = "allow_anonymous true\nmax_inflight_messages 65535";
+    let (south, north) = (
+        Mosquitto::start_with(settings).await,
+        Upstream::start(|_, _| Reaction::Stored).await,
+    );
+    let site = Site::new(&(broker(south.port, "protocol = 4", N) + &upstream(&north.url())));
+    let gateway = site.start().await;
+    site.connected("mqtt/plant").await;
+    assert!(gateway.stop().success());
+    let all: Vec<u64> = (0..70_000).collect();
+    // Its client takes a packet id that comes round again for the last one.
+    for part in [0..35_000, 35_000..70_000] {
+        south.publish("plant/PRESS-7/status", &numbered(part));
+    }
+    let _gateway = site.start().await;
+    let is_heard = |status: &Value| status["sources"]["mqtt/plant"]["readings"] == 70_000;
+    site.shows("status", "all of it", is_heard).await;
+    site.delivered("central").await;
+    assert!(numbers(&north.requests()) == all);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_has_an_id_is_one_record_however_often_we_die() {
+    let settings = "allow_anonymous true\nmax_inflight_messages 500";
+    let (south, north) = (
+        Mosquitto::start_with(settings).await,
+        Upstream::start(|_, _| Reaction::Stored).await,
+    );
+    let topic = format!("id = \"/n\"\n{N}");
+    let site = Site::new(&(broker(south.port, "", &topic) + &upstream(&north.url())));
+    let mut gateway = site.start().await;
+    site.connected("mqtt/plant").await;
+    let mut publisher = south.publisher("plant/PRESS-7/status", &["-l"]);
+    let (part, parts) = (3000, 3);
+    for nth in 0..parts {
+        publisher.say(&numbered(nth * part..(nth + 1) * part));
+        north
+            .heard("some of it", |requests| numbers(requests).contains(&(nth * part + 300)))
+            .await;
+        gateway.kill();
+        gateway = site.start().await;
+    }
+    publisher.finish();
+    let last = part * parts - 1;
+    north
+        .heard("the last", |requests| numbers(requests).contains(&last))
+        .await;
+    site.delivered("central").await;
+    let lanes = site.get("status").await["buffer"]["lanes"].clone();
+    assert_eq!(
+        lanes["telemetry"]["next_sequence"],
+        part * parts + 1,
+        "one record of each"
+    );
+    drop(gateway);
 }

@@ -1,6 +1,7 @@
 //! The subcommands, one file each: its arguments and `run`. The only folder that prints.
 
 pub mod buffer;
+pub mod cards;
 pub mod check;
 pub mod demo;
 pub mod probe;
@@ -40,6 +41,8 @@ pub enum Command {
     /// Looks at one thing and says what the gateway would make of it
     #[command(subcommand)]
     Probe(probe::Command),
+    /// Writes a page of barcodes to print: commands, quantities, reasons, badges, orders
+    Cards(cards::Args),
 }
 
 impl Cli {
@@ -71,6 +74,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Store(args) => store::run(args).await,
         Command::Buffer(command) => buffer::run(command).await,
         Command::Probe(command) => probe::run(command).await,
+        Command::Cards(args) => cards::run(&args),
     }
 }
 

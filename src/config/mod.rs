@@ -6,6 +6,7 @@ mod explain;
 mod modbus;
 mod mqtt;
 mod plan;
+mod scanner;
 mod sections;
 mod station;
 mod upstream;

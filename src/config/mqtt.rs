@@ -8,11 +8,12 @@ use serde::Deserialize;
 
 use super::plan::Check;
 use crate::buffer;
-use crate::intake::decode::{EquipmentAt, Format, Part, TopicRule};
+use crate::intake::decode::{Format, RateLimit, TopicRule};
 use crate::record::{PointDef, Role};
 use crate::secret::Secret;
-use crate::source::mqtt;
+use crate::source::{mqtt, sparkplug};
 use crate::tls;
+use crate::topic::{EquipmentAt, Part};
 use crate::units::Size;
 
 #[derive(Debug, Deserialize)]
@@ -28,7 +29,26 @@ pub struct Mqtt {
     pub ca_file: Option<PathBuf>,
     pub client_cert_file: Option<PathBuf>,
     pub client_key_file: Option<PathBuf>,
+    pub sparkplug_host: Option<HostId>,
     pub topic: Vec<Topic>,
+}
+
+/// Our name as primary host of Sparkplug B: one level of a topic.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "String")]
+pub struct HostId(pub String);
+
+impl TryFrom<String> for HostId {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        if text.is_empty() || text.contains(['/', '+', '#', '\0']) {
+            return Err(format!(
+                "`{text}` is no name of a host; write one without `/`, `+` and `#`"
+            ));
+        }
+        Ok(Self(text))
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,13 +131,28 @@ pub struct Topic {
     pub equipment: TopicEquipment,
     pub time: Option<Pointer>,
     pub id: Option<Pointer>,
-    #[serde(default = "payload_max")]
-    pub max_payload: Size,
+    pub samples: Option<Pointer>,
+    pub max_payload: Option<Size>,
+    pub rate_limit: Option<TopicRate>,
     pub points: BTreeMap<String, TopicPoint>,
 }
 
-fn payload_max() -> Size {
-    Size(64 << 10)
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TopicRate {
+    pub per_second: f64,
+    /// What may come at once; by default the messages of five seconds.
+    pub burst: Option<f64>,
+}
+
+impl Topic {
+    fn max_payload(&self) -> Size {
+        self.max_payload.unwrap_or(match self.format {
+            // A birth tells every metric of a node.
+            TopicFormat::SparkplugB => Size(mqtt::PACKET_BYTES_MAX.into()),
+            TopicFormat::Json | TopicFormat::Value => Size(64 << 10),
+        })
+    }
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -175,6 +210,7 @@ pub enum TopicFormat {
     #[default]
     Json,
     Value,
+    SparkplugB,
 }
 
 impl TryFrom<String> for TopicFormat {
@@ -184,8 +220,10 @@ impl TryFrom<String> for TopicFormat {
         match text.as_str() {
             "json" => Ok(Self::Json),
             "value" => Ok(Self::Value),
-            "sparkplug-b" => Err("`sparkplug-b` is not in this version; write \"json\" or \"value\"".to_owned()),
-            other => Err(format!("`{other}` is not a format; write \"json\" or \"value\"")),
+            "sparkplug-b" => Ok(Self::SparkplugB),
+            other => Err(format!(
+                "`{other}` is not a format; write \"json\", \"value\" or \"sparkplug-b\""
+            )),
         }
     }
 }
@@ -222,7 +260,8 @@ impl TryFrom<String> for Pointer {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TopicPoint {
-    pub at: Option<Pointer>,
+    /// A JSON pointer, or the name of a Sparkplug metric.
+    pub at: Option<String>,
     pub role: Option<Role>,
     #[serde(default)]
     pub map: BTreeMap<String, String>,
@@ -239,34 +278,42 @@ pub(super) fn lower_topics(broker: &str, section: &Mqtt, check: &mut Check) -> V
         let nth = nth.to_string();
         let path = ["mqtt", broker, "topic", &nth];
         check_topic(&path, topic, check);
+        let format = match topic.format {
+            TopicFormat::Json => Format::Json,
+            TopicFormat::Value => Format::Value,
+            TopicFormat::SparkplugB => continue,
+        };
         let points = topic.points.iter().map(|(name, point)| {
-            let def = PointDef {
-                name: name.clone(),
-                unit: point.unit.clone(),
-                role: point.role,
-                map: point.map.clone().into_iter().collect(),
-                deadband: point.deadband,
-                counter: None,
-            };
-            (
-                point.at.as_ref().map(|at| at.0.clone()).unwrap_or_default(),
-                Arc::new(def),
-            )
+            let at = point.at.clone().unwrap_or_default();
+            (at, point_def(name, point))
         });
         rules.push(TopicRule {
             filter: topic.filter.0.clone(),
-            format: match topic.format {
-                TopicFormat::Json => Format::Json,
-                TopicFormat::Value => Format::Value,
-            },
+            format,
             equipment: topic.equipment.0.clone(),
             time: topic.time.as_ref().map(|pointer| pointer.0.clone()),
             id: topic.id.as_ref().map(|pointer| pointer.0.clone()),
+            samples: topic.samples.as_ref().map(|pointer| pointer.0.clone()),
             points: points.collect(),
-            payload_bytes_max: usize::try_from(topic.max_payload.0).unwrap_or(usize::MAX),
+            payload_bytes_max: usize::try_from(topic.max_payload().0).unwrap_or(usize::MAX),
+            rate_limit: topic.rate_limit.map(|rate| RateLimit {
+                per_second: rate.per_second,
+                burst: rate.burst.unwrap_or(rate.per_second * 5.0).max(1.0),
+            }),
         });
     }
     rules
+}
+
+fn point_def(name: &str, point: &TopicPoint) -> Arc<PointDef> {
+    Arc::new(PointDef {
+        name: name.to_owned(),
+        unit: point.unit.clone(),
+        role: point.role,
+        map: point.map.clone().into_iter().collect(),
+        deadband: point.deadband,
+        counter: None,
+    })
 }
 
 fn check_topic(path: &[&str], topic: &Topic, check: &mut Check) {
@@ -274,7 +321,44 @@ fn check_topic(path: &[&str], topic: &Topic, check: &mut Check) {
     if topic.points.is_empty() {
         check.find(path, "says nothing; add points");
     }
-    if topic.max_payload.0 > buffer::RECORD_BYTES_MAX as u64 {
+    if let Some(rate) = topic.rate_limit {
+        let is_rate = |number: f64| number.is_finite() && number > 0.0;
+        if !is_rate(rate.per_second) || rate.burst.is_some_and(|burst| !is_rate(burst)) {
+            check.find(
+                &deeper("rate_limit"),
+                "a rate is more than 0; write { per_second = 50, burst = 200 }",
+            );
+        }
+    }
+    if topic.format == TopicFormat::SparkplugB {
+        check_sparkplug(path, topic, check);
+    } else {
+        check_decoded(path, topic, check);
+    }
+    if let EquipmentAt::Topic(parts) = &topic.equipment.0 {
+        let levels = topic.filter.0.split('/').count();
+        let is_open = topic.filter.0.ends_with('#');
+        let beyond = parts.iter().find_map(|part| match part {
+            Part::Level(level) if *level >= levels && !is_open => Some(*level),
+            _ => None,
+        });
+        if let Some(level) = beyond {
+            check.find(
+                &deeper("equipment"),
+                format!("the filter has {levels} levels, counted from 0: there is no level {level}"),
+            );
+        }
+    }
+    for (name, point) in &topic.points {
+        let point_path = [path, &["points", name]].concat();
+        check_point(&point_path, point.role, !point.map.is_empty(), point.deadband, check);
+    }
+}
+
+/// What only concerns JSON and bare values.
+fn check_decoded(path: &[&str], topic: &Topic, check: &mut Check) {
+    let deeper = |name| [path, &[name]].concat();
+    if topic.max_payload().0 > buffer::RECORD_BYTES_MAX as u64 {
         check.find(
             &deeper("max_payload"),
             "a record holds at most 96 KiB; write no more than that",
@@ -287,39 +371,60 @@ fn check_topic(path: &[&str], topic: &Topic, check: &mut Check) {
             "a bare value is one point; write exactly one, or format = \"json\"",
         );
     }
-    match &topic.equipment.0 {
-        EquipmentAt::Pointer(_) if is_value => {
-            check.find(
-                &deeper("equipment"),
-                "a bare value has no JSON to point into; take a topic level such as \"{1}\"",
-            );
-        }
-        EquipmentAt::Topic(parts) => {
-            let levels = topic.filter.0.split('/').count();
-            let is_open = topic.filter.0.ends_with('#');
-            let beyond = parts.iter().find_map(|part| match part {
-                Part::Level(level) if *level >= levels && !is_open => Some(*level),
-                _ => None,
-            });
-            if let Some(level) = beyond {
-                check.find(
-                    &deeper("equipment"),
-                    format!("the filter has {levels} levels, counted from 0: there is no level {level}"),
-                );
-            }
-        }
-        EquipmentAt::Pointer(_) => {}
+    if is_value && matches!(topic.equipment.0, EquipmentAt::Pointer(_)) {
+        check.find(
+            &deeper("equipment"),
+            "a bare value has no JSON to point into; take a topic level such as \"{1}\"",
+        );
     }
-    if is_value && (topic.time.is_some() || topic.id.is_some()) {
-        let name = if topic.time.is_some() { "time" } else { "id" };
+    let pointers = [("time", &topic.time), ("id", &topic.id), ("samples", &topic.samples)];
+    for (name, _) in pointers.iter().filter(|(_, pointer)| is_value && pointer.is_some()) {
         check.find(&deeper(name), "a bare value has no JSON to point into; leave it out");
     }
-    for (name, point) in &topic.points {
+    for (name, point) in topic.points.iter().filter(|_| !is_value) {
         let point_path = [path, &["points", name]].concat();
-        if point.at.is_none() && !is_value {
-            check.find(&point_path, format!("`{name}` has no place; add at = \"/{name}\""));
+        match &point.at {
+            None => check.find(&point_path, format!("`{name}` has no place; add at = \"/{name}\"")),
+            Some(at) => {
+                if let Err(problem) = Pointer::try_from(at.clone()) {
+                    check.find(&[&point_path[..], &["at"]].concat(), problem);
+                }
+            }
         }
-        check_point(&point_path, point.role, !point.map.is_empty(), point.deadband, check);
+    }
+}
+
+/// What only concerns Sparkplug B.
+fn check_sparkplug(path: &[&str], topic: &Topic, check: &mut Check) {
+    let deeper = |name| [path, &[name]].concat();
+    let filter = &topic.filter.0;
+    let is_whole = filter.ends_with("/#") && matches!(filter.split('/').nth(2), None | Some("+" | "#"));
+    if !filter.starts_with(sparkplug::NAMESPACE) || !is_whole {
+        check.find(
+            &deeper("filter"),
+            "data mean nothing without births and deaths; write \"spBv1.0/GROUP/#\" or \"spBv1.0/GROUP/+/NODE/#\"",
+        );
+    }
+    if topic.max_payload().0 > mqtt::PACKET_BYTES_MAX.into() {
+        check.find(
+            &deeper("max_payload"),
+            "a message is read up to 4 MiB; write no more than that",
+        );
+    }
+    if matches!(topic.equipment.0, EquipmentAt::Pointer(_)) {
+        check.find(
+            &deeper("equipment"),
+            "Sparkplug names nodes and devices in its topics; write \"{3}\" for the node or \"{4}\" for the device",
+        );
+    }
+    let told = [
+        ("time", topic.time.is_some()),
+        ("id", topic.id.is_some()),
+        ("samples", topic.samples.is_some()),
+        ("rate_limit", topic.rate_limit.is_some()),
+    ];
+    for (name, _) in told.iter().filter(|(_, is_set)| *is_set) {
+        check.find(&deeper(name), "Sparkplug has its own way for this; leave it out");
     }
 }
 
@@ -366,6 +471,8 @@ pub(super) fn lower_brokers(
                 mqtt::Qos::AtLeastOnce
             }
         };
+        let host_id = broker.sparkplug_host.as_ref();
+        let own_state = host_id.map(|id| (sparkplug::state_topic(&id.0), mqtt::Qos::AtLeastOnce));
         let settings = mqtt::Settings {
             protocol: match broker.protocol {
                 MqttProtocol::V311 => mqtt::Protocol::V311,
@@ -381,11 +488,38 @@ pub(super) fn lower_brokers(
                 .topic
                 .iter()
                 .map(|topic| (topic.filter.0.clone(), qos(topic)))
+                .chain(own_state)
                 .collect(),
+            sparkplug: lower_sparkplug(broker),
         };
         lowered.push((name.clone(), settings));
     }
     lowered
+}
+
+/// The host for the topics that speak Sparkplug B, if there are any.
+fn lower_sparkplug(broker: &Mqtt) -> Option<sparkplug::Settings> {
+    let is_ours = |topic: &&Topic| topic.format == TopicFormat::SparkplugB;
+    let rules = broker.topic.iter().filter(is_ours).filter_map(|topic| {
+        let EquipmentAt::Topic(equipment) = topic.equipment.0.clone() else {
+            return None;
+        };
+        let points = topic.points.iter().map(|(name, point)| {
+            let metric = point.at.as_ref().unwrap_or(name).clone();
+            (metric, point_def(name, point))
+        });
+        Some(sparkplug::Rule {
+            filter: topic.filter.0.clone(),
+            equipment,
+            points: points.collect(),
+            payload_bytes_max: usize::try_from(topic.max_payload().0).unwrap_or(usize::MAX),
+        })
+    });
+    let settings = sparkplug::Settings {
+        host_id: broker.sparkplug_host.as_ref().map(|id| id.0.clone()),
+        rules: rules.collect(),
+    };
+    (settings.host_id.is_some() || !settings.rules.is_empty()).then_some(settings)
 }
 
 fn lower_transport(section: &[&str], broker: &Mqtt, check: &mut Check) -> Option<mqtt::Transport> {

@@ -18,11 +18,11 @@ use crate::buffer;
 use crate::clock::Zone;
 use crate::forward;
 use crate::intake;
-use crate::intake::decode::{EquipmentAt, Part};
 use crate::intake::equipment::EquipmentSettings;
 use crate::reference;
 use crate::secret::Secret;
 use crate::source::{modbus, mqtt, scanner};
+use crate::topic::{EquipmentAt, Part};
 use crate::web;
 
 /// What `gateway::run` carries out.

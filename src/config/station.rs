@@ -6,10 +6,11 @@ use rust_decimal::Decimal;
 use serde::Deserialize;
 
 use super::plan::Check;
+use super::scanner::{ReplyWritten, ScannerUrl, TriggerWritten};
 use super::sections::Config;
 use crate::intake::barcode::{Label, LabelKind};
 use crate::intake::station::{Bench, Mode, UnknownOrder};
-use crate::source::scanner::{self, Line, Parity, Port, Reply};
+use crate::source::scanner;
 use crate::units::Period;
 
 #[derive(Debug, Deserialize)]
@@ -20,10 +21,18 @@ pub struct Station {
     pub process: Option<String>,
     #[serde(default = "start_stop")]
     pub mode: StationMode,
+    #[serde(default)]
+    pub starter: String,
     #[serde(default = "carriage_return")]
     pub terminator: String,
-    #[serde(default = "no_reply")]
-    pub reply: Reply,
+    pub gs: Option<String>,
+    #[serde(default = "no_read")]
+    pub no_read: Vec<String>,
+    #[serde(default)]
+    pub keys: BTreeMap<String, String>,
+    pub trigger: Option<TriggerWritten>,
+    #[serde(default)]
+    pub reply: ReplyWritten,
     #[serde(default = "duplicate_window")]
     pub duplicate_window: Period,
     #[serde(default = "reject")]
@@ -42,8 +51,8 @@ fn carriage_return() -> String {
     "\r".to_owned()
 }
 
-fn no_reply() -> Reply {
-    Reply::None
+fn no_read() -> Vec<String> {
+    ["NR", "ERROR", "NOREAD"].map(str::to_owned).into()
 }
 
 fn duplicate_window() -> Period {
@@ -134,58 +143,6 @@ impl TryFrom<String> for LabelPattern {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub struct ScannerUrl(pub Port);
-
-impl TryFrom<String> for ScannerUrl {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        let ways = "write tcp-listen://ADDRESS:PORT, tcp://HOST:PORT or serial:///dev/…?baud=9600";
-        let (scheme, rest) = text
-            .split_once("://")
-            .ok_or_else(|| format!("`{text}` is not a URL; {ways}"))?;
-        match scheme {
-            "tcp-listen" => rest.parse().map(|address| Self(Port::Listen(address))).map_err(|_| {
-                format!("`{rest}` is not an address to listen on; write one such as tcp-listen://0.0.0.0:9101")
-            }),
-            "tcp" => match rest.rsplit_once(':') {
-                Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => {
-                    Ok(Self(Port::Connect(rest.to_owned())))
-                }
-                _ => Err(format!("`{rest}` has no host and port; write tcp://HOST:PORT")),
-            },
-            "serial" => serial(rest).map(Self),
-            "evdev" => Err(format!("`evdev://` is not in this version; {ways}")),
-            other => Err(format!("`{other}://` is no way to a scanner; {ways}")),
-        }
-    }
-}
-
-fn serial(rest: &str) -> Result<Port, String> {
-    let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
-    if !path.starts_with('/') {
-        return Err(format!(
-            "`{path}` is not the path of a device; write serial:///dev/serial/by-id/…"
-        ));
-    }
-    let mut line = Line {
-        baud: 9600,
-        data_bits: 8,
-        parity: Parity::None,
-        stop_bits: 1,
-    };
-    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-        line.set(key, value)?;
-    }
-    Ok(Port::Serial {
-        path: path.to_owned(),
-        line,
-    })
-}
-
 pub(super) fn lower_stations(config: &Config, check: &mut Check) -> (Vec<scanner::Settings>, HashMap<String, Bench>) {
     let mut scanners = Vec::new();
     let mut benches = HashMap::new();
@@ -193,18 +150,7 @@ pub(super) fn lower_stations(config: &Config, check: &mut Check) -> (Vec<scanner
         if name.chars().count() > 50 {
             check.find(&["station", name], "a station's name has at most 50 characters");
         }
-        if station.terminator.is_empty() {
-            check.find(
-                &["station", name, "terminator"],
-                "without a terminator no scan ever ends; write \"\\r\" or \"\\r\\n\"",
-            );
-        }
-        scanners.push(scanner::Settings {
-            station: name.as_str().into(),
-            port: station.scanner.0.clone(),
-            terminator: station.terminator.clone().into_bytes(),
-            reply: station.reply,
-        });
+        scanners.push(super::scanner::lower(name, station, check));
         let bench = Bench {
             station: name.clone(),
             equipment: station.equipment.clone(),

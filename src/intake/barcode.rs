@@ -15,6 +15,7 @@ use rust_decimal::Decimal;
 
 use super::charset;
 use super::gs1::{self, symbology};
+use crate::units;
 
 /// A code longer than this is not one of ours.
 const CODE_CHARS_MAX: usize = 128;
@@ -130,7 +131,7 @@ pub fn read(frame: &[u8], labels: &[Label]) -> Scanned {
         meaning,
     };
     let Some(text) = charset::decode(frame) else {
-        return scanned(&charset::hex(frame), None, Err(Unreadable::InvalidCharset));
+        return scanned(&units::hex(frame), None, Err(Unreadable::InvalidCharset));
     };
     let text = text.trim();
     let (aim, code) = match symbology::split(text.as_bytes()) {

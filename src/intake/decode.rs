@@ -1,8 +1,8 @@
-//! MQTT messages to points: which rule a topic follows, whose equipment it is, and what its payload says.
+//! MQTT messages to samples: whose equipment it is, and what the payload says of it.
 //!
-//! A configured point that a message does not carry is left out: machines send what changed. One that is there but is no
-//! value is bad, with the reason. A message in which no configured point is found is rejected, so that a wrong pointer
-//! does not pass for silence.
+//! A message holds one sample, or an array of them, each with a time of its own. A configured point that a sample does not
+//! carry is left out: machines send what changed. One that is there but is no value is bad, with the reason. A sample in
+//! which no configured point is found is rejected, so that a wrong pointer does not pass for silence.
 
 use std::sync::Arc;
 
@@ -10,7 +10,11 @@ use chrono::{DateTime, Utc};
 use serde_json::Value as Json;
 use uuid::Uuid;
 
-use crate::record::{Fault, PointDef, PointReading, Timestamp, Value};
+use crate::record::{Fault, PointDef, PointReading, Sample, Timestamp, Value};
+use crate::topic::{EquipmentAt, equipment_of, is_name};
+
+/// Samples in one message at most.
+const SAMPLES_MAX: usize = 1000;
 
 /// How messages of one topic filter are read.
 #[derive(Debug, Clone)]
@@ -22,9 +26,12 @@ pub struct TopicRule {
     pub time: Option<String>,
     /// JSON pointer to an id that the sender gives each message: a repeat is recognised by it.
     pub id: Option<String>,
+    /// JSON pointer to an array of samples; a message that is an array itself needs none.
+    pub samples: Option<String>,
     /// JSON pointer (for `Format::Value`: unused) and meaning of each point.
     pub points: Vec<(String, Arc<PointDef>)>,
     pub payload_bytes_max: usize,
+    pub rate_limit: Option<RateLimit>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,80 +41,29 @@ pub enum Format {
     Value,
 }
 
-/// Where the equipment's name comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum EquipmentAt {
-    /// Literal text and topic levels (counted from 0) in turn.
-    Topic(Vec<Part>),
-    Pointer(String),
+/// How often a topic may speak: this often for long, this many at once.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RateLimit {
+    pub per_second: f64,
+    pub burst: f64,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Part {
-    Text(String),
-    Level(usize),
-}
-
-/// A message, understood.
+/// One sample of a message, understood.
 #[derive(Debug)]
 pub struct Decoded {
-    pub equipment: Arc<str>,
-    pub time: Option<Timestamp>,
-    /// What the sender calls this message.
+    /// What the sender calls it.
     pub id: Option<String>,
-    pub points: Vec<PointReading>,
+    pub sample: Sample,
 }
 
-impl EquipmentAt {
-    /// Reads `"{1}"`, `"cell-{2}"`, `"/machine"` or a plain name.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        if text.starts_with('/') {
-            return Ok(Self::Pointer(text.to_owned()));
-        }
-        let wrong = || {
-            format!(
-                "`{text}` names no equipment; write a topic level such as \"{{1}}\", a JSON pointer such as \"/machine\", or a name"
-            )
-        };
-        let mut parts = Vec::new();
-        let mut rest = text;
-        while let Some((before, after)) = rest.split_once('{') {
-            let (level, behind) = after.split_once('}').ok_or_else(wrong)?;
-            if !before.is_empty() {
-                parts.push(Part::Text(before.to_owned()));
-            }
-            parts.push(Part::Level(level.parse().map_err(|_| wrong())?));
-            rest = behind;
-        }
-        if !rest.is_empty() {
-            parts.push(Part::Text(rest.to_owned()));
-        }
-        if parts.is_empty() {
-            Err(wrong())
-        } else {
-            Ok(Self::Topic(parts))
-        }
-    }
+/// What a message says: its samples, oldest first, and what is wrong with those that can't be used. Never neither.
+#[derive(Debug)]
+pub struct Message {
+    pub samples: Vec<Decoded>,
+    pub problems: Vec<String>,
 }
 
-/// Whether a topic matches a filter with `+` and `#`.
-pub fn matches(filter: &str, topic: &str) -> bool {
-    if topic.starts_with('$') && !filter.starts_with('$') {
-        return false;
-    }
-    let mut levels = topic.split('/');
-    for part in filter.split('/') {
-        match (part, levels.next()) {
-            ("#", _) => return true,
-            ("+", Some(_)) => {}
-            (text, Some(level)) if text == level => {}
-            _ => return false,
-        }
-    }
-    levels.next().is_none()
-}
-
-pub fn message(rule: &TopicRule, topic: &str, body: &[u8]) -> Result<Decoded, String> {
+pub fn message(rule: &TopicRule, topic: &str, body: &[u8]) -> Result<Message, String> {
     if body.len() > rule.payload_bytes_max {
         return Err(format!(
             "the payload has {} bytes, more than {}",
@@ -117,15 +73,53 @@ pub fn message(rule: &TopicRule, topic: &str, body: &[u8]) -> Result<Decoded, St
     }
     match rule.format {
         Format::Json => json_message(rule, topic, body),
-        Format::Value => value_message(rule, topic, body),
+        Format::Value => Ok(Message {
+            samples: vec![bare_value(rule, topic, body)?],
+            problems: Vec::new(),
+        }),
     }
 }
 
-fn json_message(rule: &TopicRule, topic: &str, body: &[u8]) -> Result<Decoded, String> {
-    let json: Json = serde_json::from_slice(body).map_err(|e| format!("not JSON: {e}"))?;
+fn json_message(rule: &TopicRule, topic: &str, body: &[u8]) -> Result<Message, String> {
+    let whole: Json = serde_json::from_slice(body).map_err(|e| format!("not JSON: {e}"))?;
+    let found = match &rule.samples {
+        Some(pointer) => whole
+            .pointer(pointer)
+            .ok_or_else(|| format!("no samples at {pointer}"))?,
+        None => &whole,
+    };
+    let mut message = Message {
+        samples: Vec::new(),
+        problems: Vec::new(),
+    };
+    let Json::Array(items) = found else {
+        message.samples.push(json_sample(rule, topic, &whole, found)?);
+        return Ok(message);
+    };
+    if items.is_empty() || items.len() > SAMPLES_MAX {
+        return Err(format!("{} samples; a message has 1 to {SAMPLES_MAX}", items.len()));
+    }
+    for (nth, item) in items.iter().enumerate() {
+        match json_sample(rule, topic, &whole, item) {
+            Ok(mut decoded) => {
+                // The id of the whole message names each of its samples by its place.
+                let is_own = rule.id.as_ref().is_some_and(|pointer| item.pointer(pointer).is_some());
+                decoded.id = decoded.id.map(|id| if is_own { id } else { format!("{id}/{nth}") });
+                message.samples.push(decoded);
+            }
+            Err(problem) => message.problems.push(format!("sample {nth}: {problem}")),
+        }
+    }
+    message.samples.sort_by_key(|decoded| decoded.sample.time);
+    Ok(message)
+}
+
+/// One sample: equipment, time and id may stand in it or around it.
+fn json_sample(rule: &TopicRule, topic: &str, whole: &Json, item: &Json) -> Result<Decoded, String> {
+    let find = |pointer: &str| item.pointer(pointer).or_else(|| whole.pointer(pointer));
     let equipment = match &rule.equipment {
-        EquipmentAt::Topic(parts) => equipment_of_topic(parts, topic)?,
-        EquipmentAt::Pointer(pointer) => match json.pointer(pointer) {
+        EquipmentAt::Topic(parts) => equipment_of(parts, topic)?,
+        EquipmentAt::Pointer(pointer) => match find(pointer) {
             Some(Json::String(name)) if is_name(name) => name.as_str().into(),
             Some(Json::Number(number)) => number.to_string().into(),
             _ => return Err(format!("no equipment name at {pointer}")),
@@ -133,14 +127,14 @@ fn json_message(rule: &TopicRule, topic: &str, body: &[u8]) -> Result<Decoded, S
     };
     let time = match &rule.time {
         Some(pointer) => Some(
-            json.pointer(pointer)
+            find(pointer)
                 .and_then(instant)
                 .ok_or_else(|| format!("no time at {pointer}"))?,
         ),
         None => None,
     };
     let id = match &rule.id {
-        Some(pointer) => match json.pointer(pointer) {
+        Some(pointer) => match find(pointer) {
             Some(Json::String(id)) if !id.is_empty() => Some(id.clone()),
             Some(Json::Number(id)) => Some(id.to_string()),
             _ => return Err(format!("no id at {pointer}")),
@@ -149,7 +143,7 @@ fn json_message(rule: &TopicRule, topic: &str, body: &[u8]) -> Result<Decoded, S
     };
     let mut points = Vec::with_capacity(rule.points.len());
     for (pointer, def) in &rule.points {
-        let Some(found) = json.pointer(pointer) else { continue };
+        let Some(found) = item.pointer(pointer) else { continue };
         points.push(PointReading {
             def: Arc::clone(def),
             value: value(found),
@@ -158,19 +152,20 @@ fn json_message(rule: &TopicRule, topic: &str, body: &[u8]) -> Result<Decoded, S
     if points.is_empty() {
         return Err("none of the configured points is in it".to_owned());
     }
-    Ok(Decoded {
+    let sample = Sample {
         equipment,
         time,
-        id,
+        is_past: false,
         points,
-    })
+    };
+    Ok(Decoded { id, sample })
 }
 
-fn value_message(rule: &TopicRule, topic: &str, body: &[u8]) -> Result<Decoded, String> {
+fn bare_value(rule: &TopicRule, topic: &str, body: &[u8]) -> Result<Decoded, String> {
     let EquipmentAt::Topic(parts) = &rule.equipment else {
         return Err("a bare value has no equipment in it".to_owned());
     };
-    let equipment = equipment_of_topic(parts, topic)?;
+    let equipment = equipment_of(parts, topic)?;
     let text = std::str::from_utf8(body)
         .map_err(|_| "not UTF-8 text".to_owned())?
         .trim();
@@ -179,46 +174,17 @@ fn value_message(rule: &TopicRule, topic: &str, body: &[u8]) -> Result<Decoded, 
         _ if text.is_empty() => Err(Fault::Invalid("empty".to_owned())),
         _ => Ok(Value::Text(text.to_owned())),
     };
-    let points = rule
-        .points
-        .iter()
-        .map(|(_, def)| PointReading {
-            def: Arc::clone(def),
-            value: value.clone(),
-        })
-        .collect();
-    Ok(Decoded {
+    let points = rule.points.iter().map(|(_, def)| PointReading {
+        def: Arc::clone(def),
+        value: value.clone(),
+    });
+    let sample = Sample {
         equipment,
         time: None,
-        id: None,
-        points,
-    })
-}
-
-fn equipment_of_topic(parts: &[Part], topic: &str) -> Result<Arc<str>, String> {
-    let level = |nth: usize| topic.split('/').nth(nth).filter(|level| is_name(level));
-    if let [Part::Level(nth)] = parts {
-        return level(*nth)
-            .map(Arc::from)
-            .ok_or_else(|| format!("the topic has no level {nth} that names an equipment"));
-    }
-    let mut name = String::new();
-    for part in parts {
-        match part {
-            Part::Text(text) => name.push_str(text),
-            Part::Level(nth) => {
-                name.push_str(
-                    level(*nth).ok_or_else(|| format!("the topic has no level {nth} that names an equipment"))?,
-                );
-            }
-        }
-    }
-    Ok(name.into())
-}
-
-/// Names are shown to people and become keys: short, and without control characters.
-fn is_name(text: &str) -> bool {
-    !text.is_empty() && text.len() <= 100 && !text.chars().any(char::is_control)
+        is_past: false,
+        points: points.collect(),
+    };
+    Ok(Decoded { id: None, sample })
 }
 
 fn value(json: &Json) -> Result<Value, Fault> {
@@ -297,26 +263,16 @@ mod tests {
             time: Some("/ts".to_owned()),
             id: None,
             points: points.iter().map(|(name, at)| ((*at).to_owned(), def(name))).collect(),
+            samples: None,
             payload_bytes_max: 1000,
+            rate_limit: None,
         }
     }
 
-    #[test]
-    fn filters_match_as_the_standard_says() {
-        for (filter, topic, is_match) in [
-            ("factory/+/status", "factory/P7/status", true),
-            ("factory/+/status", "factory/P7/x/status", false),
-            ("factory/#", "factory", true),
-            ("factory/#", "factory/a/b", true),
-            ("#", "$SYS/broker", false),
-            ("+/a", "$SYS/a", false),
-            ("$SYS/#", "$SYS/broker", true),
-            ("a/+", "a", false),
-            ("a/+", "a/", true),
-            ("a", "a/b", false),
-        ] {
-            assert_eq!(matches(filter, topic), is_match, "{filter} {topic}");
-        }
+    fn samples(rule: &TopicRule, body: &[u8]) -> Vec<Decoded> {
+        let message = message(rule, "factory/P7/status", body).expect("decodes");
+        assert!(message.problems.is_empty());
+        message.samples
     }
 
     #[test]
@@ -331,10 +287,11 @@ mod tests {
             ("gone", "/gone"),
         ]);
         let body = br#"{"ts":"2026-11-21T08:00:00+08:00","n":-3,"u":18446744073709551615,"f":1.5,"b":true,"t":{"x":"RUN"},"nil":null}"#;
-        let decoded = message(&rule, "factory/P7/status", body).expect("decodes");
-        assert_eq!(&*decoded.equipment, "P7");
-        assert_eq!(decoded.time.map(|t| t.timestamp()), Some(1_795_219_200));
+        let decoded = samples(&rule, body).remove(0);
+        assert_eq!(&*decoded.sample.equipment, "P7");
+        assert_eq!(decoded.sample.time.map(|t| t.timestamp()), Some(1_795_219_200));
         let values: Vec<_> = decoded
+            .sample
             .points
             .iter()
             .map(|p| (p.def.name.as_str(), p.value.clone()))
@@ -367,6 +324,36 @@ mod tests {
     }
 
     #[test]
+    fn an_array_is_a_sample_each_in_the_order_of_their_times() {
+        let rule = TopicRule {
+            id: Some("/id".to_owned()),
+            samples: Some("/values".to_owned()),
+            ..rule(&[("n", "/n")])
+        };
+        let body = br#"{"id":"m1","values":[{"ts":1763683202,"n":2},{"ts":1763683201,"n":1},{"ts":1763683203,"n":3,"id":"own"}]}"#;
+        let seen: Vec<_> = samples(&rule, body)
+            .into_iter()
+            .map(|decoded| (decoded.id, decoded.sample.points[0].value.clone()))
+            .collect();
+        let expected = [("m1/1", 1), ("m1/0", 2), ("own", 3)];
+        let expected = expected.map(|(id, n)| (Some(id.to_owned()), Ok(Value::Int(n))));
+        assert_eq!(seen, expected);
+    }
+
+    #[test]
+    fn a_bad_sample_does_not_take_the_good_ones_with_it() {
+        let rule = rule(&[("n", "/n")]);
+        let body = br#"[{"ts":1763683202,"n":2},{"n":1},5]"#;
+        let message = message(&rule, "factory/P7/status", body).expect("decodes");
+        assert_eq!(message.samples.len(), 1);
+        assert_eq!(
+            message.problems,
+            ["sample 1: no time at /ts", "sample 2: no time at /ts"]
+        );
+        assert!(super::message(&rule, "factory/P7/status", b"[]").is_err());
+    }
+
+    #[test]
     fn times_are_read_in_every_unit() {
         let second = 1_763_683_200;
         for (text, nanos) in [
@@ -380,19 +367,6 @@ mod tests {
             assert_eq!((at.timestamp(), at.timestamp_subsec_nanos()), (second, nanos), "{text}");
         }
         assert_eq!(instant(&Json::String("yesterday".into())), None);
-    }
-
-    #[test]
-    fn equipment_names_come_from_levels_text_and_pointers() {
-        assert_eq!(EquipmentAt::parse("/m"), Ok(EquipmentAt::Pointer("/m".into())));
-        let mixed = EquipmentAt::parse("cell-{2}/{0}").expect("parts");
-        let EquipmentAt::Topic(parts) = mixed else {
-            panic!("topic parts")
-        };
-        assert_eq!(&*equipment_of_topic(&parts, "a/b/c").expect("a name"), "cell-c/a");
-        for wrong in ["", "{", "{x}", "a{1"] {
-            assert!(EquipmentAt::parse(wrong).is_err(), "{wrong}");
-        }
     }
 
     proptest! {

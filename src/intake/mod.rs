@@ -12,6 +12,7 @@ pub mod equipment;
 pub mod gs1;
 pub mod repeats;
 pub mod station;
+mod telemetry;
 pub mod validate;
 
 use std::collections::HashMap;
@@ -27,7 +28,7 @@ use uuid::Uuid;
 use crate::buffer::{Buffer, Closed, Commit, States};
 use crate::clock::Zone;
 use crate::record::{
-    EquipmentStatus, Feedback, FeedbackKind, Frame, Kind, Payload, Receipt, Record, Timestamp, WorkReport,
+    EquipmentStatus, Feedback, FeedbackKind, Frame, Kind, Payload, Receipt, Record, Sample, Timestamp, WorkReport,
 };
 use crate::reference::Reference;
 use crate::status::{SourceStatus, StampedFeedback, StationView, Status};
@@ -35,6 +36,7 @@ use decode::TopicRule;
 use equipment::{EquipmentSettings, Tracker};
 use repeats::Repeats;
 use station::{Bench, Context, Dialogue, ReportNumbers};
+use telemetry::Routes;
 
 pub use crate::record::Reading;
 
@@ -88,8 +90,7 @@ pub struct Intake {
     /// Good pieces reported by this gateway, by order and process.
     tallies: HashMap<String, Decimal>,
     repeats: Repeats,
-    /// Which rule a topic follows: topics are many, but they repeat.
-    routes: HashMap<Bytes, Option<usize>>,
+    routes: HashMap<Arc<str>, Routes>,
     sources: HashMap<Arc<str>, Arc<SourceStatus>>,
     is_clock_synced: bool,
 }
@@ -98,8 +99,6 @@ pub struct Intake {
 const TELEMETRY_WAIT: Duration = Duration::from_secs(1);
 /// Name of the states that hold the counters of an equipment.
 const COUNTERS: &str = "counters/";
-/// Topics remembered with their rule.
-const ROUTES_MAX: usize = 10_000;
 
 impl Intake {
     pub fn new(
@@ -173,18 +172,23 @@ impl Intake {
         );
         source_status.count_reading();
         let verdict = match payload {
-            Payload::Message {
-                topic,
-                body,
-                retained: _,
-            } => {
-                let verdict = self.message(&source, &topic, &body, at);
+            Payload::Message { topic, body, retained } => {
+                let verdict = self.message(&source, &source_status, &topic, &body, at, retained);
                 if let Verdict::Rejected(reason) = &verdict {
                     source_status.reject(at, &String::from_utf8_lossy(&topic), reason, &body);
                 }
                 verdict
             }
-            Payload::Poll { equipment, points } => self.status_record(&source, &equipment, points, at, at, None),
+            Payload::Poll { equipment, points } => {
+                let sample = Sample {
+                    equipment,
+                    time: None,
+                    is_past: false,
+                    points,
+                };
+                self.poll(&source, sample, at)
+            }
+            Payload::Told(all) => self.node(&source, &source_status, all, at),
             Payload::Scan { station, frame } => {
                 let verdict = self.scan(&station, &frame, at);
                 if let Verdict::Rejected(reason) = &verdict {
@@ -196,69 +200,11 @@ impl Intake {
         (verdict, receipt)
     }
 
-    fn message(&mut self, source: &Arc<str>, topic: &Bytes, body: &[u8], at: Timestamp) -> Verdict {
-        let Ok(topic_text) = std::str::from_utf8(topic) else {
-            return Verdict::Rejected("the topic is not UTF-8".to_owned());
-        };
-        let rules = self.settings.topics.get(&**source).map_or(&[][..], Vec::as_slice);
-        let route = if let Some(route) = self.routes.get(topic) {
-            *route
-        } else {
-            let route = rules.iter().position(|rule| decode::matches(&rule.filter, topic_text));
-            if self.routes.len() >= ROUTES_MAX {
-                self.routes.clear();
-            }
-            self.routes.insert(Bytes::copy_from_slice(topic), route);
-            route
-        };
-        let Some(rule) = route.and_then(|at| rules.get(at)) else {
-            return Verdict::Rejected("no rule for this topic".to_owned());
-        };
-        match decode::message(rule, topic_text, body) {
-            Ok(decoded) => {
-                let id = decoded
-                    .id
-                    .map(|id| decode::derived_id(&self.settings.gateway_id, source, &decoded.equipment, &id));
-                if let Some(id) = id
-                    && !self.repeats.is_first(id)
-                {
-                    self.status.source(source).count_duplicate();
-                    return Verdict::Nothing;
-                }
-                let time = decoded.time.unwrap_or(at);
-                self.status_record(source, &decoded.equipment, decoded.points, time, at, id)
-            }
-            Err(reason) => Verdict::Rejected(reason),
-        }
-    }
-
-    fn status_record(
-        &mut self,
-        source: &Arc<str>,
-        equipment: &Arc<str>,
-        points: Vec<crate::record::PointReading>,
-        source_time: Timestamp,
-        at: Timestamp,
-        id: Option<Uuid>,
-    ) -> Verdict {
-        let zone = self.settings.zone;
-        let encode = |status: &EquipmentStatus| encode_status(status, id, at, zone, source);
-        let Some(records) = self.tracker.heard(equipment, points, source, source_time, at, encode) else {
-            return Verdict::Nothing;
-        };
-        let counters = self.tracker.counted(equipment);
-        let states = counters.map(|counters| (format!("{COUNTERS}{equipment}"), to_state(counters)));
-        Verdict::Accepted(Box::new(Accepted {
-            records,
-            states: states.into_iter().collect(),
-            ..Accepted::default()
-        }))
-    }
-
     fn scan(&mut self, station: &str, frame: &Frame, at: Timestamp) -> Verdict {
         let frame = match frame {
             Frame::Whole(bytes) => bytes,
             Frame::Partial(_) | Frame::TooLong(_) => return self.told(station, FeedbackKind::Err, "PARTIAL_READ", at),
+            Frame::NoRead => return self.told(station, FeedbackKind::Err, "NO_READ", at),
         };
         let reference = Arc::clone(&self.reference.borrow());
         let Some(bench) = self.settings.stations.get(station) else {
@@ -575,7 +521,7 @@ fn encode_status(status: &EquipmentStatus, id: Option<Uuid>, at: Timestamp, zone
         .map(|(nth, points)| {
             let part = EquipmentStatus {
                 equipment: status.equipment,
-                state: status.state,
+                state: status.state.clone(),
                 points: crate::record::Points(points.to_vec()),
                 source_time: status.source_time.clone(),
             };

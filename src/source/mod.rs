@@ -6,3 +6,4 @@ pub mod modbus;
 pub mod mqtt;
 pub mod scanner;
 pub mod serial;
+pub mod sparkplug;

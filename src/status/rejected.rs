@@ -72,12 +72,11 @@ impl Sample {
             Err(error) if error.error_len().is_none() => std::str::from_utf8(&start[..error.valid_up_to()]).ok(),
             Err(_) => None,
         };
-        let hex = || start.iter().map(|byte| format!("{byte:02x}")).collect();
         Self {
             at,
             reason: reason.to_owned(),
             payload: text.map(str::to_owned),
-            payload_hex: text.is_none().then(hex),
+            payload_hex: text.is_none().then(|| crate::units::hex(start)),
             payload_bytes: payload.len(),
         }
     }

@@ -1,5 +1,6 @@
 //! The peers that tests talk to: started for the test, on free ports, in temporary folders, gone afterwards.
 
+pub mod certificates;
 pub mod gateway;
 pub mod mariadb;
 pub mod modbus_faults;

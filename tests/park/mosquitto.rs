@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::process::{Child, ChildStdin, Command, Stdio};
 
+use rumqttc::{AsyncClient, Event, MqttOptions, Packet, QoS};
 use tempfile::TempDir;
 
 use super::{free_port, until};
@@ -11,7 +12,8 @@ pub struct Mosquitto {
     pub port: u16,
     process: Option<Child>,
     dir: TempDir,
-    settings: String,
+    /// Lines of its configuration, for its next start.
+    pub settings: String,
 }
 
 impl Mosquitto {
@@ -74,11 +76,57 @@ impl Mosquitto {
         publisher.finish();
     }
 
+    /// Publishes one message that the broker keeps for who subscribes later.
+    pub fn retain(&self, topic: &str, body: &str) {
+        self.publish_whole(topic, body.as_bytes(), &["-r"]);
+    }
+
+    /// The same on many topics, over one connection.
+    pub async fn retain_each(&self, topics: &[String], body: &str) {
+        let options = MqttOptions::new("retainer", "127.0.0.1", self.port);
+        let (client, mut events) = AsyncClient::new(options, 10);
+        let say = async {
+            for topic in topics {
+                let said = client.publish(topic, QoS::AtLeastOnce, true, body).await;
+                said.expect("the client lives");
+            }
+        };
+        let hear = async {
+            let mut unanswered = topics.len();
+            while unanswered > 0 {
+                if let Event::Incoming(Packet::PubAck(_)) = events.poll().await.expect("the broker lives") {
+                    unanswered -= 1;
+                }
+            }
+        };
+        tokio::join!(say, hear);
+    }
+
     /// Publishes one message of any bytes.
     pub fn publish_whole(&self, topic: &str, body: &[u8], more: &[&str]) {
         let mut publisher = self.publisher(topic, &[&["-s"], more].concat());
         publisher.input.write_all(body).expect("the client reads");
         publisher.finish();
+    }
+
+    /// What the broker keeps of a topic.
+    pub fn kept(&self, topic: &str) -> String {
+        let told = Command::new("mosquitto_sub")
+            .args([
+                "-h",
+                "127.0.0.1",
+                "-C",
+                "1",
+                "-W",
+                "10",
+                "-t",
+                topic,
+                "-p",
+                &self.port.to_string(),
+            ])
+            .output()
+            .unwrap_or_else(|e| missing(&e));
+        String::from_utf8(told.stdout).expect("text").trim().to_owned()
     }
 
     /// A client that publishes what it is told, at `QoS` 1.

@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::command::EXIT_USAGE;
 use crate::intake::charset;
 use crate::intake::gs1::{self, Content, Problem, symbology};
+use crate::units;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -83,7 +84,7 @@ fn explain(scan: &[u8], is_without_aim: bool) -> Meaning<'_> {
     let is_elements = is_without_aim && data.len() < scan.len() || aim.is_some_and(is_of_elements);
     let (text, is_text) = match charset::decode(data) {
         Some(text) => (text.into_owned(), true),
-        None => (charset::hex(data), false),
+        None => (units::hex(data), false),
     };
     let mut meaning = Meaning {
         aim,

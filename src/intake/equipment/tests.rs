@@ -2,6 +2,9 @@
 
 use super::*;
 use chrono::TimeDelta;
+use serde_json::{Value as Json, json};
+
+use crate::record::{CounterDef, PointDef, PointReading, Role, Value};
 
 fn point(name: &str, deadband: Option<f64>, role: Option<Role>) -> Arc<PointDef> {
     let map = vec![
@@ -39,16 +42,32 @@ impl Bench {
         }
     }
 
-    fn hear(&mut self, def: &Arc<PointDef>, value: Result<Value, Fault>) -> Option<serde_json::Value> {
+    fn hear(&mut self, def: &Arc<PointDef>, value: Result<Value, Fault>) -> Option<Json> {
         self.now += TimeDelta::seconds(1);
-        let points = vec![PointReading {
+        self.hear_of(None, def, value)
+    }
+
+    fn hear_of(&mut self, time: Option<Timestamp>, def: &Arc<PointDef>, value: Result<Value, Fault>) -> Option<Json> {
+        let sample = sample(time, def, value);
+        self.tracker.heard(sample, &"mqtt/x".into(), self.now, |status| {
+            serde_json::to_value(status).expect("encodes")
+        })
+    }
+
+    fn shown(&self, point: &str) -> Json {
+        json!(self.status.equipment()["P7"].points[point])
+    }
+}
+
+fn sample(time: Option<Timestamp>, def: &Arc<PointDef>, value: Result<Value, Fault>) -> Sample {
+    Sample {
+        equipment: "P7".into(),
+        time,
+        is_past: false,
+        points: vec![PointReading {
             def: Arc::clone(def),
             value,
-        }];
-        self.tracker
-            .heard(&"P7".into(), points, &"mqtt/x".into(), self.now, self.now, |status| {
-                serde_json::to_value(status).expect("encodes")
-            })
+        }],
     }
 }
 
@@ -165,4 +184,80 @@ fn totals_go_on_where_they_were_kept() {
     next.tracker.restore_counters(kept);
     let told = next.hear(&def, Ok(Value::Uint(4))).expect("told");
     assert_eq!(told["points"]["good"]["value"], 6554.0);
+}
+
+#[test]
+fn what_comes_late_is_recorded_under_its_time_and_not_shown() {
+    let mut bench = Bench::new(None);
+    bench.now += TimeDelta::hours(1);
+    let (now, def) = (bench.now, point("state", None, Some(Role::State)));
+    let at = |minutes| Some(now - TimeDelta::minutes(minutes));
+    bench.hear_of(at(1), &def, Ok(Value::Text("RUN".into()))).expect("told");
+    let late = bench
+        .hear_of(at(5), &def, Ok(Value::Text("STOP".into())))
+        .expect("told");
+    assert_eq!(
+        (&late["state"], &late["points"]["state"]["quality"]),
+        (&json!("STOP"), &json!("good"))
+    );
+    assert_eq!(late["source_time"], "1970-01-01T00:55:00.000+00:00");
+    assert_eq!(bench.shown("state")["value"], "RUN");
+    assert_eq!(bench.status.equipment()["P7"].state.as_deref(), Some("running"));
+    let newer = bench
+        .hear_of(at(0), &def, Ok(Value::Text("STOP".into())))
+        .expect("told");
+    assert_eq!(newer["state"], "STOP");
+    assert_eq!(bench.shown("state")["value"], "STOP");
+}
+
+#[test]
+fn a_clock_that_was_once_ahead_does_not_freeze_what_is_shown() {
+    let mut bench = Bench::new(None);
+    let def = point("n", None, None);
+    bench.hear_of(Some(bench.now + TimeDelta::days(4000)), &def, Ok(Value::Int(1)));
+    bench.now += TimeDelta::seconds(1);
+    bench.hear_of(Some(bench.now), &def, Ok(Value::Int(2)));
+    assert_eq!(bench.shown("n")["value"], 2);
+}
+
+#[test]
+fn what_was_retained_is_last_known_and_never_over_what_is_newer() {
+    let mut bench = Bench::new(None);
+    let (source, def) = ("mqtt/x".into(), point("state", None, Some(Role::State)));
+    let retained = |text: &str, time| sample(time, &def, Ok(Value::Text(text.to_owned())));
+    bench.tracker.last_known(retained("RUN", None), &source, bench.now);
+    let shown = bench.shown("state");
+    assert_eq!((&shown["value"], &shown["quality"]), (&json!("RUN"), &json!("stale")));
+    assert_eq!(
+        (&shown["reason"], &shown["source_time"]),
+        (&json!("retained"), &Json::Null)
+    );
+    let view = bench.status.equipment()["P7"].clone();
+    assert_eq!((view.state.as_deref(), view.last_heard), (Some("running"), None));
+    bench.hear(&def, Ok(Value::Text("STOP".into()))).expect("told");
+    for time in [None, Some(bench.now - TimeDelta::seconds(5))] {
+        bench.tracker.last_known(retained("RUN", time), &source, bench.now);
+        assert_eq!(bench.shown("state")["value"], "STOP");
+    }
+}
+
+#[test]
+fn a_lost_connection_is_told_once_with_its_reason() {
+    let mut bench = Bench::new(None);
+    let def = point("n", None, None);
+    bench.hear(&def, Ok(Value::Int(5)));
+    let mut gone = || {
+        let told = |status: &EquipmentStatus| serde_json::to_value(status).expect("encodes");
+        bench.tracker.gone(&"P7".into(), "the node is gone", bench.now, told)
+    };
+    let told = gone().expect("told");
+    assert_eq!(told["state"], "offline");
+    assert_eq!(
+        told["points"]["n"],
+        json!({
+            "value": 5, "quality": "stale", "unit": "°C", "reason": "the node is gone",
+            "source_time": "1970-01-01T00:00:01.000+00:00"
+        })
+    );
+    assert!(gone().is_none());
 }

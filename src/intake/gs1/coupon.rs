@@ -6,8 +6,15 @@ use super::checks::{self, Outcome};
 struct Fields<'d>(&'d [u8]);
 
 impl<'d> Fields<'d> {
-    fn begins(&self, field: u8) -> bool {
-        self.0.first() == Some(&field)
+    /// Whether the optional field of this number comes next; its number is read over.
+    fn enter(&mut self, field: u8) -> bool {
+        match self.0.split_first() {
+            Some((first, rest)) if *first == field => {
+                self.0 = rest;
+                true
+            }
+            _ => false,
+        }
     }
 
     fn digit(&mut self, missing: &'static str) -> Result<u8, &'static str> {
@@ -95,8 +102,7 @@ pub fn coupon(data: &[u8]) -> Outcome {
     )?;
     fields.take(length.into(), "COUPON_TRUNCATED_SAVE_VALUE")?;
     purchase(&mut fields, &FIRST)?;
-    if fields.begins(b'1') {
-        fields.take(1, "")?;
+    if fields.enter(b'1') {
         fields.digit_of(
             &[0, 1, 2, 3],
             "COUPON_MISSING_ADDITIONAL_PURCHASE_RULES_CODE",
@@ -105,18 +111,15 @@ pub fn coupon(data: &[u8]) -> Outcome {
         purchase(&mut fields, &SECOND)?;
         purchase_prefix(&mut fields, &SECOND)?;
     }
-    if fields.begins(b'2') {
-        fields.take(1, "")?;
+    if fields.enter(b'2') {
         purchase(&mut fields, &THIRD)?;
         purchase_prefix(&mut fields, &THIRD)?;
     }
     validity(&mut fields)?;
-    if fields.begins(b'5') {
-        fields.take(1, "")?;
+    if fields.enter(b'5') {
         serial(&mut fields)?;
     }
-    if fields.begins(b'6') {
-        fields.take(1, "")?;
+    if fields.enter(b'6') {
         let length = fields.digit_of(
             &[1, 2, 3, 4, 5, 6, 7],
             "COUPON_MISSING_RETAILER_GCP_OR_GLN_VLI",
@@ -125,8 +128,7 @@ pub fn coupon(data: &[u8]) -> Outcome {
         let retailer = usize::from(length) + PREFIX_LENGTH_BASE;
         checks::company_prefix(fields.take(retailer, "COUPON_TRUNCATED_RETAILER_GCP_OR_GLN")?)?;
     }
-    if fields.begins(b'9') {
-        fields.take(1, "")?;
+    if fields.enter(b'9') {
         miscellaneous(&mut fields)?;
     }
     fields.end()
@@ -169,15 +171,13 @@ fn purchase_prefix(fields: &mut Fields, codes: &PurchaseCodes) -> Outcome {
 
 fn validity(fields: &mut Fields) -> Outcome {
     let mut expires: Option<&[u8]> = None;
-    if fields.begins(b'3') {
-        fields.take(1, "")?;
+    if fields.enter(b'3') {
         let day = fields.take(6, "COUPON_TOO_SHORT_FOR_EXPIRATION_DATE")?;
         // The name is spelt as the world knows it.
         checks::date(day, 2, false).map_err(|_| "COUPON_INVALID_EXIPIRATION_DATE")?;
         expires = Some(day);
     }
-    if fields.begins(b'4') {
-        fields.take(1, "")?;
+    if fields.enter(b'4') {
         let day = fields.take(6, "COUPON_TOO_SHORT_FOR_START_DATE")?;
         checks::date(day, 2, false).map_err(|_| "COUPON_INVALID_START_DATE")?;
         if expires.is_some_and(|expires| day > expires) {

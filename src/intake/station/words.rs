@@ -186,6 +186,7 @@ const SENTENCES: &[(&str, &str, &str)] = &[
         "Only part of the code came; scan again.",
         "读码不完整，请重新扫描。",
     ),
+    ("NO_READ", "The reader saw no code.", "读码器未读到条码。"),
     (
         "STORAGE_FULL",
         "NOT stored: the gateway's disk takes nothing. Tell the line leader.",

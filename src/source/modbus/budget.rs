@@ -7,7 +7,7 @@ use super::device::requests;
 use super::link::{REQUEST_BYTES, answer_bytes};
 use super::plan::Span;
 use super::settings::{Finding, Settings};
-use super::url::{silence, wire_time};
+use super::url::wire_time;
 
 /// What devices typically take for an answer.
 const ANSWER_TYPICAL_TCP: Duration = Duration::from_millis(10);
@@ -31,7 +31,7 @@ impl Need<'_> {
 }
 
 pub fn answer_typical(settings: &Settings) -> Duration {
-    if settings.url.line().is_some() {
+    if settings.url.is_rtu() {
         ANSWER_TYPICAL_RTU
     } else {
         ANSWER_TYPICAL_TCP
@@ -40,11 +40,10 @@ pub fn answer_typical(settings: &Settings) -> Duration {
 
 /// What one request takes at the very least, with a device that answers at once.
 fn cost(settings: &Settings, block: Span) -> Duration {
-    let Some(line) = settings.url.line() else {
-        return settings.request_gap.0;
-    };
-    let silence = silence(line);
-    wire_time(line, REQUEST_BYTES + answer_bytes(block)) + silence + settings.request_gap.0.max(silence)
+    let silence = settings.url.silence();
+    let bytes = REQUEST_BYTES + answer_bytes(block);
+    let on_the_wire = settings.url.line().map(|line| wire_time(line, bytes));
+    on_the_wire.unwrap_or_default() + silence + settings.request_gap.0.max(silence)
 }
 
 /// What each device needs if answers take so long, the most frequent polls first.

@@ -193,7 +193,12 @@ impl Bus {
                     if slot.breaker.is_open() && is_device {
                         self.attempts_from = now + (now - started) * (SHARE_OF_THE_SILENT - 1);
                     }
-                    return slot.fail(cause, is_shared && is_device, now, &self.out).await;
+                    let told = slot.fail(cause, is_shared && is_device, now, &self.out).await;
+                    if self.slots.iter().all(|slot| slot.breaker.is_open()) {
+                        // There is nobody whose time they would take.
+                        self.hasten_attempts();
+                    }
+                    return told;
                 }
             }
         }
@@ -201,15 +206,16 @@ impl Bus {
             slot.under_way = Some(under_way);
             return Ok(());
         }
-        let was_resting = slot.breaker.is_open();
+        let was_silent = slot.told_at.is_some();
         slot.finish(under_way, &self.out).await?;
-        if was_resting {
+        if was_silent && slot.told_at.is_none() {
+            // What kept this device from answering may have kept others.
             self.hasten_attempts();
         }
         Ok(())
     }
 
-    /// What kept one device from answering may have kept others: they are all tried again soon.
+    /// Silent devices are all tried soon, as far as their share allows.
     fn hasten_attempts(&mut self) {
         let now = Instant::now();
         for slot in self.slots.iter_mut().filter(|slot| slot.breaker.is_open()) {
@@ -258,13 +264,6 @@ impl Slot {
         if outcome.is_torn {
             return self.fail(TORN, false, now, out).await;
         }
-        if !self.device.is_alive(&outcome.values, now) {
-            return self.fail(HEART_STANDS_STILL, false, now, out).await;
-        }
-        self.beat.advance_past(now);
-        if self.told_at.take().is_some() {
-            info!(source = &*out.source, device = self.device.name, "device answers again");
-        }
         let news = self.device.learn(outcome.lessons, now);
         if !news.is_empty() {
             self.is_plan_shown = false;
@@ -275,6 +274,13 @@ impl Slot {
                 ?refused,
                 "device is asked around what it refuses"
             );
+        }
+        if !self.device.is_alive(&outcome.values, now) {
+            return self.fail(HEART_STANDS_STILL, false, now, out).await;
+        }
+        self.beat.advance_past(now);
+        if self.told_at.take().is_some() {
+            info!(source = &*out.source, device = self.device.name, "device answers again");
         }
         out.show(self, outcome.fault.as_deref(), now - under_way.started);
         out.send(

@@ -40,7 +40,7 @@ impl Beat {
         self.due + self.period
     }
 
-    /// Back to the first beat that is not over, if a pause had put off the next one.
+    /// Due now, if a pause had put off the next beat.
     pub fn hasten(&mut self, now: Instant) {
         let ahead = self.due.saturating_duration_since(now);
         if ahead > self.period {

@@ -71,7 +71,9 @@ impl Settings {
         if self.device.is_empty() {
             find("device", "there is no device; write [modbus.NAME.device.DEVICE]");
         }
-        if self.url.line().is_none() {
+        if self.url.is_rtu() {
+            found.extend(budget::findings(self));
+        } else {
             let gaps = budget::share(self, Duration::ZERO);
             if gaps > 1.0 {
                 let what = format!(
@@ -80,8 +82,6 @@ impl Settings {
                 );
                 find("request_gap", &what);
             }
-        } else {
-            found.extend(budget::findings(self));
         }
 
         found.extend(self.check_writable());

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! tcp://HOST[:PORT]                                        Modbus TCP
-//! rtu-tcp://HOST:PORT[?baud=…&parity=…&stop=…]             RTU frames to a serial device server; the line behind it
+//! rtu-tcp://HOST:PORT[?baud=…&parity=…&stop=…]             RTU frames to a device server, and the line behind it
 //! rtu:///dev/…[?baud=19200&parity=even&stop=1&echo=off]    RTU frames on a serial line
 //! ```
 
@@ -25,7 +25,7 @@ pub enum Url {
     RtuTcp {
         host: String,
         port: u16,
-        line: Line,
+        line: Option<Line>,
     },
     Rtu {
         path: String,
@@ -54,11 +54,28 @@ const SILENCE_HALF_CHARS: u32 = 7;
 const SILENCE_BITS_PER_CHAR: u32 = 11;
 
 impl Url {
-    /// The serial line at the end of it.
+    /// The serial line at the end of it, if there is one and something is known of it.
     pub fn line(&self) -> Option<Line> {
         match self {
             Self::Tcp { .. } => None,
-            Self::RtuTcp { line, .. } | Self::Rtu { line, .. } => Some(*line),
+            Self::RtuTcp { line, .. } => *line,
+            Self::Rtu { line, .. } => Some(*line),
+        }
+    }
+
+    /// Whether frames are parted by silence.
+    pub fn is_rtu(&self) -> bool {
+        !matches!(self, Self::Tcp { .. })
+    }
+
+    /// The silence that parts two frames: 3.5 characters.
+    pub fn silence(&self) -> Duration {
+        match self.line() {
+            Some(line) if line.baud <= BAUD_OF_FIXED_SILENCE => {
+                Duration::from_secs(1) * SILENCE_HALF_CHARS * SILENCE_BITS_PER_CHAR / (2 * line.baud)
+            }
+            _ if self.is_rtu() => FIXED_SILENCE,
+            _ => Duration::ZERO,
         }
     }
 
@@ -66,14 +83,6 @@ impl Url {
     pub fn is_serial(&self) -> bool {
         matches!(self, Self::Rtu { .. })
     }
-}
-
-/// The silence that ends a frame: 3.5 characters.
-pub fn silence(line: Line) -> Duration {
-    if line.baud > BAUD_OF_FIXED_SILENCE {
-        return FIXED_SILENCE;
-    }
-    Duration::from_secs(1) * SILENCE_HALF_CHARS * SILENCE_BITS_PER_CHAR / (2 * line.baud)
 }
 
 /// What so many bytes take on the line.
@@ -99,7 +108,8 @@ impl TryFrom<String> for Url {
             }
             "rtu-tcp" => match host_and_port(place) {
                 Some((host, Some(port))) => {
-                    let line = line(query, |_, _| None)?;
+                    let told = line(query, |_, _| None)?;
+                    let line = (!query.is_empty()).then_some(told);
                     Ok(Self::RtuTcp { host, port, line })
                 }
                 _ => Err(wrong()),
@@ -193,7 +203,7 @@ mod tests {
         let served = Url::RtuTcp {
             host: "10.0.0.7".to_owned(),
             port: 4001,
-            line: Line { baud: 9600, ..LINE },
+            line: Some(Line { baud: 9600, ..LINE }),
         };
         assert_eq!(url("rtu-tcp://10.0.0.7:4001?baud=9600"), Ok(served));
         for text in [
@@ -220,15 +230,18 @@ mod tests {
 
     #[test]
     fn silences_and_frames_take_what_the_rate_says() {
-        for (baud, silence_us) in [
-            (2400, 16041),
-            (9600, 4010),
-            (19200, 2005),
-            (38400, 1750),
-            (115_200, 1750),
+        let silence_us = |text: &str| url(text).map(|url| url.silence().as_micros());
+        for (rate, us) in [
+            ("2400", 16041),
+            ("9600", 4010),
+            ("19200", 2005),
+            ("38400", 1750),
+            ("115200", 1750),
         ] {
-            assert_eq!(silence(Line { baud, ..LINE }).as_micros(), silence_us, "{baud}");
+            assert_eq!(silence_us(&format!("rtu:///dev/ttyUSB0?baud={rate}")), Ok(us), "{rate}");
         }
+        assert_eq!(silence_us("rtu-tcp://h:4001"), Ok(1750), "nothing is known of the line");
+        assert_eq!(silence_us("tcp://h"), Ok(0));
         let line = Line { baud: 9600, ..LINE };
         assert_eq!(
             wire_time(line, 165 + 8).as_millis(),

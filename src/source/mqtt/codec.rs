@@ -7,9 +7,11 @@ use rumqttc::v5::mqttbytes::{self as mqttbytes5, v5};
 use rumqttc::{Protocol as Level, mqttbytes};
 
 use super::{KEEP_ALIVE, PACKET_BYTES_MAX, Protocol, Qos, RECEIVE_MAX, Settings};
+use crate::source::sparkplug::Publication;
 
-/// SUBSCRIBE is the one request of ours that has an answer.
+/// Requests of ours that have an answer; there is never more than one of each under way that we would wait for.
 const SUBSCRIBE_ID: u16 = 1;
+const PUBLISH_ID: u16 = 2;
 const SMALL_BYTES_MAX: usize = 16 << 10;
 
 #[derive(Debug)]
@@ -35,7 +37,7 @@ pub enum Heard {
 }
 
 /// CONNECT with our persistent session.
-pub fn connect(settings: &Settings, out: &mut BytesMut) -> Result<(), String> {
+pub fn connect(settings: &Settings, will: Option<&Publication>, out: &mut BytesMut) -> Result<(), String> {
     let keep_alive = u16::try_from(KEEP_ALIVE.as_secs()).unwrap_or(u16::MAX);
     let credentials = settings
         .credentials
@@ -48,7 +50,8 @@ pub fn connect(settings: &Settings, out: &mut BytesMut) -> Result<(), String> {
                 keep_alive,
                 client_id: settings.client_id.clone(),
                 clean_session: false,
-                last_will: None,
+                last_will: will
+                    .map(|will| v4::LastWill::new(&will.topic, &*will.body, mqttbytes::QoS::AtLeastOnce, will.is_kept)),
                 login: credentials.map(|(user, password)| v4::Login::new(user, password)),
             };
             v4::Packet::Connect(packet)
@@ -67,7 +70,11 @@ pub fn connect(settings: &Settings, out: &mut BytesMut) -> Result<(), String> {
                 properties: Some(properties),
             };
             let login = credentials.map(|(user, password)| v5::Login::new(user, password));
-            v5::Packet::Connect(packet, None, login)
+            let will = will.map(|will| {
+                let qos = mqttbytes5::QoS::AtLeastOnce;
+                v5::LastWill::new(&will.topic, will.body.clone(), qos, will.is_kept, None)
+            });
+            v5::Packet::Connect(packet, will, login)
                 .write(out, None)
                 .map_err(|e| e.to_string())?;
         }
@@ -119,6 +126,35 @@ pub fn subscribe(settings: &Settings, out: &mut BytesMut) -> Result<(), String> 
     Ok(())
 }
 
+pub fn publish(protocol: Protocol, publication: &Publication, out: &mut BytesMut) -> Result<(), String> {
+    let Publication { topic, body, is_kept } = publication;
+    let written = match protocol {
+        Protocol::V311 => {
+            let qos = if *is_kept {
+                mqttbytes::QoS::AtLeastOnce
+            } else {
+                mqttbytes::QoS::AtMostOnce
+            };
+            let mut packet = v4::Publish::new(topic, qos, &**body);
+            (packet.retain, packet.pkid) = (*is_kept, PUBLISH_ID);
+            let packet = v4::Packet::Publish(packet);
+            packet.write(out, usize::MAX).map_err(|e| e.to_string())
+        }
+        Protocol::V5 => {
+            let qos = if *is_kept {
+                mqttbytes5::QoS::AtLeastOnce
+            } else {
+                mqttbytes5::QoS::AtMostOnce
+            };
+            let mut packet = v5::Publish::new(topic, qos, body.clone(), None);
+            (packet.retain, packet.pkid) = (*is_kept, PUBLISH_ID);
+            let packet = v5::Packet::Publish(packet);
+            packet.write(out, None).map_err(|e| e.to_string())
+        }
+    };
+    written.map(drop)
+}
+
 pub fn ping(protocol: Protocol, out: &mut BytesMut) -> Result<(), String> {
     let written = match protocol {
         Protocol::V311 => v4::Packet::PingReq.write(out, usize::MAX).map_err(|e| e.to_string()),
@@ -168,7 +204,7 @@ fn heard_v311(packet: v4::Packet) -> Result<Heard, String> {
             retained: publish.retain,
         },
         v4::Packet::ConnAck(answer) if answer.code == v4::ConnectReturnCode::Success => Heard::Connected,
-        v4::Packet::ConnAck(answer) => return Err(format!("the broker refuses us: {:?}", answer.code)),
+        v4::Packet::ConnAck(answer) => return Err(refusal(&format!("{:?}", answer.code))),
         v4::Packet::SubAck(granted) => subscribed(!granted.return_codes.contains(&v4::SubscribeReasonCode::Failure))?,
         v4::Packet::PingResp => Heard::Pong,
         _ => Heard::Other,
@@ -184,7 +220,7 @@ fn heard_v5(packet: v5::Packet) -> Result<Heard, String> {
             retained: publish.retain,
         },
         v5::Packet::ConnAck(answer) if answer.code == v5::ConnectReturnCode::Success => Heard::Connected,
-        v5::Packet::ConnAck(answer) => return Err(format!("the broker refuses us: {:?}", answer.code)),
+        v5::Packet::ConnAck(answer) => return Err(refusal(&format!("{:?}", answer.code))),
         v5::Packet::SubAck(granted) => {
             let is_granted = |code: &v5::SubscribeReasonCode| matches!(code, v5::SubscribeReasonCode::Success(_));
             subscribed(granted.return_codes.iter().all(is_granted))?
@@ -195,6 +231,19 @@ fn heard_v5(packet: v5::Packet) -> Result<Heard, String> {
         v5::Packet::PingResp(_) => Heard::Pong,
         _ => Heard::Other,
     })
+}
+
+/// What to do about a broker that does not let us in. Its words are those of the standard, alike in both protocols.
+fn refusal(code: &str) -> String {
+    let advice = match code {
+        "BadUserNamePassword" | "NotAuthorized" | "BadAuthenticationMethod" => {
+            "the user name or the password is wrong or missing; see username and password_file"
+        }
+        "BadClientId" | "ClientIdentifierNotValid" => "it does not take our name; see client_id",
+        "RefusedProtocolVersion" | "UnsupportedProtocolVersion" => "it does not speak this version; see protocol",
+        _ => return format!("the broker refuses us: {code}"),
+    };
+    format!("the broker refuses us ({code}): {advice}")
 }
 
 /// A copy of what is small: a slice would keep the whole receive buffer alive, and a new one would be made for each read.

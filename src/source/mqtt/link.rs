@@ -21,6 +21,7 @@ use ws_stream_tungstenite::WsStream;
 use super::codec::{self, Heard};
 use super::inbox::Inbox;
 use super::{CONNECT_WITHIN, KEEP_ALIVE, Protocol, Settings, Transport};
+use crate::source::sparkplug::Publication;
 
 /// Messages handed on at once, so that acknowledgements get their turn.
 const HEARD_MAX: usize = 256;
@@ -41,8 +42,8 @@ pub struct Link {
 }
 
 impl Link {
-    /// CONNECT with our persistent session, and SUBSCRIBE; both are answered when this returns.
-    pub async fn connect(settings: &Settings) -> Result<Self, String> {
+    /// CONNECT with our persistent session, which is answered when this returns, and SUBSCRIBE, which is under way then.
+    pub async fn connect(settings: &Settings, will: Option<&Publication>) -> Result<Self, String> {
         let deadline = Instant::now() + CONNECT_WITHIN;
         let late = |_| format!("no answer within {CONNECT_WITHIN:?}");
         let stream = timeout_at(deadline, open(settings)).await.map_err(late)??;
@@ -54,7 +55,7 @@ impl Link {
             next_ping: Instant::now() + KEEP_ALIVE,
             pong_due: None,
         };
-        codec::connect(settings, &mut link.outbox)?;
+        codec::connect(settings, will, &mut link.outbox)?;
         timeout_at(deadline, link.expect(|heard| matches!(heard, Heard::Connected)))
             .await
             .map_err(late)??;
@@ -121,6 +122,11 @@ impl Link {
         self.flush().await
     }
 
+    pub async fn publish(&mut self, publication: &Publication) -> Result<(), String> {
+        codec::publish(self.protocol, publication, &mut self.outbox)?;
+        self.flush().await
+    }
+
     /// Says that we go, and waits until the broker has closed: what is still on its way to us would otherwise make the
     /// kernel reset the connection, and take our last words back.
     pub async fn disconnect(mut self) -> Result<(), String> {
@@ -176,7 +182,7 @@ async fn tls(
     TlsConnector::from(Arc::clone(config))
         .connect(name, tcp)
         .await
-        .map_err(|e| format!("TLS: {e}"))
+        .map_err(|e| crate::tls::explain(&e, &settings.host))
 }
 
 async fn websocket<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(

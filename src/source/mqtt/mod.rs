@@ -16,6 +16,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::sparkplug::{self, Host};
 use crate::backoff::Backoff;
 use crate::record::Reading;
 use crate::secret::Secret;
@@ -31,7 +32,7 @@ const INTAKE_WITHIN: Duration = Duration::from_secs(20);
 const BACKOFF_FIRST: Duration = Duration::from_millis(500);
 const BACKOFF_LONGEST: Duration = Duration::from_mins(1);
 /// The largest packet that is read at all. What is larger passes by; what is larger than a rule allows is refused there.
-const PACKET_BYTES_MAX: u32 = 4 << 20;
+pub const PACKET_BYTES_MAX: u32 = 4 << 20;
 /// Unacknowledged messages that we ask a broker (MQTT 5) to keep under way: enough for a slow sync.
 const RECEIVE_MAX: u16 = 10_000;
 
@@ -46,6 +47,7 @@ pub struct Settings {
     pub client_id: String,
     pub credentials: Option<(String, Secret)>,
     pub filters: Vec<(String, Qos)>,
+    pub sparkplug: Option<sparkplug::Settings>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,7 +82,8 @@ pub struct Source {
 /// Hears one broker until told to stop. A lost broker is not an error: it is tried again, for ever.
 pub async fn run(source: Source) {
     let mut backoff = Backoff::new(BACKOFF_FIRST, BACKOFF_LONGEST);
-    while let Err(reason) = session::hold(&source, &mut backoff).await {
+    let mut host = source.settings.sparkplug.clone().map(Host::new);
+    while let Err(reason) = session::hold(&source, host.as_mut(), &mut backoff).await {
         let delay = backoff.next_delay();
         tracing::warn!(
             source = &*source.name,
@@ -103,7 +106,7 @@ pub async fn try_connect(settings: &Settings) -> Result<(), String> {
         client_id: format!("{}-check", settings.client_id),
         ..settings.clone()
     };
-    let mut link = Link::connect(&settings).await?;
+    let mut link = Link::connect(&settings, None).await?;
     let mut heard = Vec::new();
     loop {
         let answer = tokio::time::timeout(CONNECT_WITHIN, link.hear(&mut heard)).await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::codec::Heard;
 use super::link::Link;
@@ -13,6 +13,7 @@ use super::window::Window;
 use super::{INTAKE_WITHIN, Source};
 use crate::backoff::Backoff;
 use crate::record::{Feedback, Payload, Reading, Receipt, Timestamp, Waiting};
+use crate::source::sparkplug::{self, Host};
 
 const ACKS_PER_WRITE_MAX: usize = 4096;
 /// How long, when we are to stop, the disk is waited for, so that what was read is acknowledged and does not come again.
@@ -41,6 +42,9 @@ impl Waiting for Acks {
 
 struct Session<'s> {
     source: &'s Source,
+    /// Who understands edge nodes, and what it has to tell since it was last asked.
+    host: Option<&'s mut Host>,
+    from_nodes: sparkplug::Heard,
     link: Link,
     window: Window,
     waiting: Arc<dyn Waiting>,
@@ -50,14 +54,17 @@ struct Session<'s> {
 }
 
 /// Holds one connection; the error is why it ended. `Ok` when we were to stop, or nobody takes readings any more.
-pub async fn hold(source: &Source, backoff: &mut Backoff) -> Result<(), String> {
+pub async fn hold(source: &Source, mut host: Option<&mut Host>, backoff: &mut Backoff) -> Result<(), String> {
+    let will = host.as_mut().and_then(|host| host.will(chrono::Utc::now()));
     let link = tokio::select! {
         () = source.stop.cancelled() => return Ok(()),
-        link = Link::connect(&source.settings) => link?,
+        link = Link::connect(&source.settings, will.as_ref()) => link?,
     };
     let (due, acks) = mpsc::unbounded_channel();
     let session = Session {
         source,
+        host,
+        from_nodes: sparkplug::Heard::default(),
         link,
         window: Window::default(),
         waiting: Arc::new(Acks { due }),
@@ -98,6 +105,7 @@ impl Session<'_> {
     async fn run(mut self, backoff: &mut Backoff) -> Result<(), String> {
         let mut heard = Vec::new();
         loop {
+            let due = self.host.as_ref().and_then(|host| host.due());
             tokio::select! {
                 () = self.source.stop.cancelled() => break,
                 _ = self.acks.recv_many(&mut self.answers, ACKS_PER_WRITE_MAX) => self.settle()?,
@@ -110,6 +118,14 @@ impl Session<'_> {
                         }
                     }
                 }
+                () = until(due) => {
+                    if let Some(host) = &mut self.host {
+                        host.tick(Instant::now().into_std(), &mut self.from_nodes);
+                    }
+                    if !self.pass_on(chrono::Utc::now()).await? {
+                        break;
+                    }
+                }
             }
             self.acknowledge().await?;
         }
@@ -119,6 +135,15 @@ impl Session<'_> {
     /// Deals with one thing heard; says whether to go on.
     async fn take(&mut self, heard: Heard, at: Timestamp, backoff: &mut Backoff) -> Result<bool, String> {
         match heard {
+            Heard::Message {
+                topic,
+                body,
+                retained,
+                packet_id,
+            } if self.host.is_some() && topic.starts_with(sparkplug::NAMESPACE.as_bytes()) => {
+                self.hear_node(&topic, &body, retained, packet_id, at);
+                return self.pass_on(at).await;
+            }
             Heard::Message {
                 topic,
                 body,
@@ -153,8 +178,60 @@ impl Session<'_> {
                 );
                 backoff.reset();
                 self.source.status.up(at);
+                if let Some(host) = &mut self.host {
+                    host.connected(Instant::now().into_std(), &mut self.from_nodes);
+                    return self.pass_on(at).await;
+                }
             }
             Heard::Connected | Heard::Pong | Heard::Other => {}
+        }
+        Ok(true)
+    }
+
+    /// Lets the host hear what an edge node says. Such messages come without a packet id, but if the disk refuses what they
+    /// tell, the connection has to end too: the births that follow tell it again.
+    fn hear_node(&mut self, topic: &Bytes, body: &Bytes, retained: bool, packet_id: Option<u16>, at: Timestamp) {
+        let Some(host) = &mut self.host else { return };
+        let token = self.window.next_token();
+        self.window.push(packet_id);
+        let topic = String::from_utf8_lossy(topic);
+        let now = Instant::now().into_std();
+        if let Err(reason) = host.hear(&topic, body, retained, token, now, &mut self.from_nodes) {
+            self.source.status.count_reading();
+            self.source.status.reject(at, &topic, &reason, body);
+            self.window.settle(token);
+        }
+    }
+
+    /// Passes on what the host makes of what it heard; says whether to go on.
+    async fn pass_on(&mut self, at: Timestamp) -> Result<bool, String> {
+        let sparkplug::Heard {
+            told,
+            publications,
+            unborn,
+        } = std::mem::take(&mut self.from_nodes);
+        for topic in unborn {
+            let reason = "data of an edge node that is not born; it was asked for a birth";
+            self.source.status.count_reading();
+            self.source.status.reject(at, &topic, reason, &[]);
+        }
+        for (token, told) in told {
+            let token = token.unwrap_or_else(|| {
+                let token = self.window.next_token();
+                self.window.push(None);
+                token
+            });
+            if told.is_empty() {
+                self.window.settle(token);
+                continue;
+            }
+            let receipt = Receipt::new(Arc::clone(&self.waiting), token);
+            if !self.source.hand_on(Payload::Told(told), at, receipt).await? {
+                return Ok(false);
+            }
+        }
+        for publication in publications {
+            self.link.publish(&publication).await?;
         }
         Ok(true)
     }
@@ -194,9 +271,12 @@ impl Session<'_> {
         let source = self.source;
         let orderly = async move {
             self.acknowledge().await?;
-            while !self.window.is_empty() && self.acks.recv_many(&mut self.answers, ACKS_PER_WRITE_MAX).await > 0 {
+            while !self.window.is_answered() && self.acks.recv_many(&mut self.answers, ACKS_PER_WRITE_MAX).await > 0 {
                 self.settle()?;
                 self.acknowledge().await?;
+            }
+            if let Some(farewell) = self.host.and_then(|host| host.farewell(chrono::Utc::now())) {
+                self.link.publish(&farewell).await?;
             }
             self.link.disconnect().await
         };
@@ -209,5 +289,12 @@ impl Session<'_> {
             );
         }
         Ok(())
+    }
+}
+
+async fn until(due: Option<std::time::Instant>) {
+    match due {
+        Some(due) => sleep_until(due.into()).await,
+        None => std::future::pending().await,
     }
 }

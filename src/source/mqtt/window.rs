@@ -46,8 +46,9 @@ impl Window {
         }
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.slots.is_empty()
+    /// Whether the broker waits for no answer of ours.
+    pub fn is_answered(&self) -> bool {
+        self.slots.iter().all(|slot| slot.packet_id.is_none())
     }
 }
 
@@ -64,6 +65,7 @@ mod tests {
             token
         };
         let [a, b, c] = [push(Some(7)), push(None), push(Some(9))];
+        assert!(!window.is_answered());
         let mut settle = |token| {
             let mut due = Vec::new();
             window.settle(token);
@@ -74,7 +76,7 @@ mod tests {
         assert_eq!(settle(a), [7]);
         assert_eq!(settle(a), [0_u16; 0], "of what is gone nothing is left");
         assert_eq!(settle(b), [9]);
-        assert!(window.is_empty());
+        assert!(window.is_answered());
         assert_eq!(window.next_token(), 3);
     }
 }

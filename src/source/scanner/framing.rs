@@ -10,45 +10,91 @@ const FRAME_BYTES_MAX: usize = 4096;
 
 #[derive(Debug)]
 pub struct Framing {
+    /// Comes before each frame; empty: a frame begins with its first byte.
+    starter: Vec<u8>,
     terminator: Vec<u8>,
     open: Vec<u8>,
-    /// Bytes of the open frame were thrown away.
-    is_too_long: bool,
+    is_begun: bool,
+    fault: Option<Fault>,
     whole: VecDeque<Frame>,
+    /// What came between frames, the latest of it.
+    noise: Vec<u8>,
+}
+
+/// Why the open frame will not be whole.
+#[derive(Debug, Clone, Copy)]
+enum Fault {
+    /// Bytes of it were thrown away.
+    TooLong,
+    /// Some of it never came.
+    Lost,
 }
 
 impl Framing {
     pub fn new(terminator: Vec<u8>) -> Self {
         Self {
+            starter: Vec::new(),
             terminator,
             open: Vec::new(),
-            is_too_long: false,
+            is_begun: true,
+            fault: None,
             whole: VecDeque::new(),
+            noise: Vec::new(),
+        }
+    }
+
+    /// What comes before a starter is noise.
+    #[must_use]
+    pub fn with_starter(self, starter: Vec<u8>) -> Self {
+        Self {
+            is_begun: starter.is_empty(),
+            starter,
+            ..self
         }
     }
 
     pub fn take(&mut self, bytes: &[u8]) {
         for byte in bytes {
             self.open.push(*byte);
-            if self.open.ends_with(&self.terminator) {
+            if !self.starter.is_empty() && self.open.ends_with(&self.starter) {
+                self.begin();
+            } else if self.is_begun && self.open.ends_with(&self.terminator) {
                 self.open.truncate(self.open.len() - self.terminator.len());
                 self.close();
             } else if self.open.len() >= FRAME_BYTES_MAX {
-                // What is kept can still complete a terminator that is cut in two.
-                let keep_from = self.open.len() - self.terminator.len();
-                self.open.drain(..keep_from);
-                self.is_too_long = true;
+                // What is kept can still complete a starter or terminator that is cut in two.
+                let keep_from = self.open.len() - self.starter.len().max(self.terminator.len());
+                let thrown: Vec<u8> = self.open.drain(..keep_from).collect();
+                if self.is_begun {
+                    self.fault = Some(Fault::TooLong);
+                } else {
+                    self.noise = thrown;
+                }
             }
         }
     }
 
+    /// A starter came: what was open before it never ends, or was noise.
+    fn begin(&mut self) {
+        self.open.truncate(self.open.len() - self.starter.len());
+        if self.is_begun {
+            self.give_up();
+        } else {
+            self.noise = std::mem::take(&mut self.open);
+        }
+        self.open.clear();
+        self.is_begun = true;
+    }
+
     fn close(&mut self) {
         let bytes = std::mem::take(&mut self.open);
-        if std::mem::take(&mut self.is_too_long) {
-            self.whole.push_back(Frame::TooLong(bytes));
-        } else if bytes.iter().any(|b| !b.is_ascii_whitespace()) {
+        self.is_begun = self.starter.is_empty();
+        match self.fault.take() {
+            Some(Fault::TooLong) => self.whole.push_back(Frame::TooLong(bytes)),
+            Some(Fault::Lost) => self.whole.push_back(Frame::Partial(bytes)),
             // CR then LF ends one frame, not two.
-            self.whole.push_back(Frame::Whole(bytes));
+            None if bytes.iter().all(u8::is_ascii_whitespace) => {}
+            None => self.whole.push_back(Frame::Whole(bytes)),
         }
     }
 
@@ -56,15 +102,26 @@ impl Framing {
         self.whole.pop_front()
     }
 
+    /// What came between frames since this was asked last.
+    pub fn take_noise(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.noise)
+    }
+
     /// Whether bytes came that no terminator has followed yet.
     pub fn is_within_frame(&self) -> bool {
-        self.is_too_long || self.open.iter().any(|b| !b.is_ascii_whitespace())
+        self.fault.is_some() || (self.is_begun && self.open.iter().any(|b| !b.is_ascii_whitespace()))
+    }
+
+    /// Some of the open frame, or of the next one, is lost: up to its end it is partial.
+    pub fn spoil(&mut self) {
+        self.fault.get_or_insert(Fault::Lost);
     }
 
     /// No more bytes came within the time that a scanner takes: the read was cut off.
     pub fn give_up(&mut self) {
         if self.is_within_frame() {
-            self.is_too_long = false;
+            self.fault = None;
+            self.is_begun = self.starter.is_empty();
             self.whole.push_back(Frame::Partial(std::mem::take(&mut self.open)));
         }
     }
@@ -108,6 +165,25 @@ mod tests {
         let frames = frames(&mut framing);
         assert!(matches!(frames[0], Frame::TooLong(_)));
         assert_eq!(frames[1..], [Frame::Whole(b"EMP-1".to_vec())]);
+    }
+
+    #[test]
+    fn what_comes_before_a_starter_is_noise() {
+        let mut framing = Framing::new(b"\x03".to_vec()).with_starter(b"\x02".to_vec());
+        framing.take(b"garb\x02WO-1\x03");
+        assert_eq!(frames(&mut framing), [Frame::Whole(b"WO-1".to_vec())]);
+        assert_eq!(framing.take_noise(), b"garb");
+        framing.take(b"\x02WO-2");
+        assert_eq!(framing.take_noise(), b"");
+        // A code that never ended, and one that did.
+        framing.take(b"\x02WO-3\x03");
+        assert_eq!(
+            frames(&mut framing),
+            [Frame::Partial(b"WO-2".to_vec()), Frame::Whole(b"WO-3".to_vec())]
+        );
+        framing.take(b"noise");
+        framing.give_up();
+        assert_eq!(frames(&mut framing), []);
     }
 
     proptest! {

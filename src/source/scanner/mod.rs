@@ -1,11 +1,14 @@
-//! Scanner stations over TCP (either side connects) and serial lines. One task per station, or a thread for a serial line.
+//! Scanner stations over TCP (either side connects), serial lines and USB. One task per station, or a thread for a serial
+//! line or a USB keyboard wedge.
 //!
 //! A frame is handed on and answered before the next one is: the order of scans at a station is the order of truth, and
 //! the answer is true when it is given. What cannot be handed on in time is answered with an error, never with silence.
 
 mod framing;
+mod reply;
 mod serial;
 mod tcp;
+pub mod wedge;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,20 +23,39 @@ use crate::record::{Feedback, FeedbackKind, Frame, Payload, Reading, Receipt, Wa
 pub use crate::source::serial::{Line, Parity};
 use crate::status::SourceStatus;
 use framing::Framing;
+use wedge::Wedge;
+
+pub use reply::{Commands, Reply};
 
 /// How long an operator may be left without an answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 const WRITE_WITHIN: Duration = Duration::from_secs(2);
-const ACK: &[u8] = &[0x06];
-const NAK: &[u8] = &[0x15];
+/// FNC1 of GS1 as scanners should send it.
+const SEPARATOR: u8 = 0x1D;
 
 #[derive(Debug, Clone)]
 pub struct Settings {
     pub station: Arc<str>,
     pub port: Port,
+    /// Bytes that begin a frame, if it has a beginning of its own.
+    pub starter: Vec<u8>,
     /// Bytes that end a frame.
     pub terminator: Vec<u8>,
+    /// What the scanner sends in place of the separator of GS1.
+    pub separator: Option<Vec<u8>>,
+    /// What a fixed reader says when it saw no code.
+    pub no_read: Vec<String>,
+    /// How a fixed reader is told to read.
+    pub trigger: Option<Trigger>,
     pub reply: Reply,
+}
+
+/// Commands of a fixed reader that reads when told to: again after each code, and anew when none came in time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trigger {
+    pub start: String,
+    pub stop: String,
+    pub wait: Duration,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +68,8 @@ pub enum Port {
         path: String,
         line: Line,
     },
+    /// A keyboard, as far as the kernel knows.
+    Wedge(Wedge),
 }
 
 impl std::fmt::Display for Port {
@@ -54,19 +78,9 @@ impl std::fmt::Display for Port {
             Self::Listen(address) => write!(f, "tcp-listen://{address}"),
             Self::Connect(address) => write!(f, "tcp://{address}"),
             Self::Serial { path, line } => write!(f, "serial://{path} at {} baud", line.baud),
+            Self::Wedge(wedge) => wedge.device.fmt(f),
         }
     }
-}
-
-/// What the scanner is answered per frame, after the disk has it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Reply {
-    None,
-    /// ACK when the gateway has dealt with the frame, also with a rejected one: NAK would have it sent again.
-    Ack,
-    /// One line: `OK …`, `ASK …`, `ERR CODE …`, `DUP …`.
-    Text,
 }
 
 /// Hears one station until told to stop. A listener is bound by the caller, so that a taken port is told at start.
@@ -93,6 +107,7 @@ pub async fn run(
         },
         (Port::Connect(address), _) => tcp::connect(&station, address).await,
         (Port::Serial { path, line }, _) => serial::run(&station, path, *line).await,
+        (Port::Wedge(wedge), _) => wedge::run(&station, wedge).await,
     }
 }
 
@@ -109,6 +124,9 @@ pub async fn try_connect(port: &Port) -> Result<String, String> {
             .map(|_| String::new())
             .map_err(|e| e.to_string()),
         Port::Serial { path, line } => line.open(path).map(|_| String::new()).map_err(|e| e.to_string()),
+        Port::Wedge(wedge) => wedge::open(&wedge.device)
+            .map(|_| String::new())
+            .map_err(|e| e.to_string()),
     }
 }
 
@@ -171,38 +189,87 @@ fn unknown_outcome() -> Feedback {
 }
 
 impl Station {
+    fn framing(&self) -> Framing {
+        Framing::new(self.settings.terminator.clone()).with_starter(self.settings.starter.clone())
+    }
+
     /// Reads frames and answers them until the link ends.
     async fn converse(&self, mut link: impl AsyncRead + AsyncWrite + Unpin, gap: Duration) -> Ended {
-        let mut framing = Framing::new(self.settings.terminator.clone());
+        let trigger = self.settings.trigger.as_ref();
+        let mut framing = self.framing();
         let mut chunk = [0; 1024];
+        // A fixed reader reads when told to: at first, after each code, and when it has tried long enough.
+        let mut is_reading = false;
         loop {
             while let Some(frame) = framing.next_frame() {
-                let feedback = match self.hand_on(frame).await {
-                    Ok(feedback) => feedback,
+                is_reading = false;
+                let Some(frame) = self.understood(frame) else { continue };
+                let answer = match self.hand_on(frame).await {
+                    Ok(feedback) => self.settings.reply.to(feedback.as_ref()),
                     Err(ended) => return ended,
                 };
-                if let Err(error) = self.reply(&mut link, feedback.as_ref()).await {
+                if let Err(error) = send(&mut link, answer.as_deref().unwrap_or_default()).await {
                     return Ended::Lost(format!("the answer could not be sent: {error}"));
                 }
             }
+            if let Some(trigger) = trigger.filter(|_| !is_reading) {
+                if let Err(error) = send(&mut link, trigger.start.as_bytes()).await {
+                    return Ended::Lost(format!("the reader could not be told to read: {error}"));
+                }
+                is_reading = true;
+            }
+            let patience = if framing.is_within_frame() {
+                Some(gap)
+            } else {
+                trigger.map(|trigger| trigger.wait)
+            };
             let read = async {
-                if framing.is_within_frame() {
-                    tokio::time::timeout(gap, link.read(&mut chunk)).await.map_err(|_| ())
-                } else {
-                    Ok(link.read(&mut chunk).await)
+                match patience {
+                    Some(patience) => tokio::time::timeout(patience, link.read(&mut chunk))
+                        .await
+                        .map_err(|_| ()),
+                    None => Ok(link.read(&mut chunk).await),
                 }
             };
             let read = tokio::select! {
                 () = self.stop.cancelled() => return Ended::Stopped,
                 read = read => read,
             };
-            match read {
-                Ok(Ok(0)) => return Ended::Lost("the scanner closed the connection".to_owned()),
-                Ok(Ok(count)) => framing.take(&chunk[..count]),
-                Ok(Err(error)) => return Ended::Lost(error.to_string()),
-                Err(()) => framing.give_up(),
+            match (read, trigger) {
+                (Ok(Ok(0)), _) => return Ended::Lost("the scanner closed the connection".to_owned()),
+                (Ok(Ok(count)), _) => framing.take(&chunk[..count]),
+                (Ok(Err(error)), _) => return Ended::Lost(error.to_string()),
+                (Err(()), Some(trigger)) if !framing.is_within_frame() => {
+                    if let Err(error) = send(&mut link, trigger.stop.as_bytes()).await {
+                        return Ended::Lost(format!("the reader could not be told to stop: {error}"));
+                    }
+                    is_reading = false;
+                }
+                (Err(()), _) => framing.give_up(),
+            }
+            let noise = framing.take_noise();
+            if !noise.is_empty() {
+                let reason = "bytes came before the start of a code";
+                self.status
+                    .reject(chrono::Utc::now(), &self.settings.station, reason, &noise);
             }
         }
+    }
+
+    /// What the scanner's settings make of a frame; nothing where it is only a reader's word that it saw no code, as it says
+    /// all the time when it is triggered.
+    fn understood(&self, frame: Frame) -> Option<Frame> {
+        let Frame::Whole(mut bytes) = frame else {
+            return Some(frame);
+        };
+        let text = bytes.trim_ascii();
+        if self.settings.no_read.iter().any(|word| word.as_bytes() == text) {
+            return self.settings.trigger.is_none().then_some(Frame::NoRead);
+        }
+        if let Some(stand_in) = &self.settings.separator {
+            bytes = replace(&bytes, stand_in, SEPARATOR);
+        }
+        Some(Frame::Whole(bytes))
     }
 
     /// Gives a frame to the intake and waits for what became of it.
@@ -230,33 +297,36 @@ impl Station {
             Ok(Err(_)) | Err(_) => Ok(Some(unknown_outcome())),
         }
     }
-
-    async fn reply(&self, link: &mut (impl AsyncWrite + Unpin), feedback: Option<&Feedback>) -> std::io::Result<()> {
-        let is_refused = feedback.is_some_and(|f| f.code == "STORAGE_FULL");
-        let answer: Vec<u8> = match self.settings.reply {
-            // NAK would have it sent again, ACK would claim success: what is not known is left unanswered.
-            Reply::Ack if feedback.is_some_and(|f| f.code == "NOT_CONFIRMED") => return Ok(()),
-            Reply::None => return Ok(()),
-            Reply::Ack => if is_refused { NAK } else { ACK }.to_vec(),
-            Reply::Text => feedback.map_or_else(|| b"OK\r\n".to_vec(), line),
-        };
-        let write = async {
-            link.write_all(&answer).await?;
-            link.flush().await
-        };
-        tokio::time::timeout(WRITE_WITHIN, write)
-            .await
-            .unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()))
-    }
 }
 
-fn line(feedback: &Feedback) -> Vec<u8> {
-    let kind = match feedback.kind {
-        FeedbackKind::Ok => "OK",
-        FeedbackKind::Ask => "ASK",
-        FeedbackKind::Err => "ERR",
-        FeedbackKind::Dup => "DUP",
+async fn send(link: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> std::io::Result<()> {
+    let write = async {
+        link.write_all(bytes).await?;
+        link.flush().await
     };
-    let message: String = feedback.message.chars().filter(|c| !c.is_control()).collect();
-    format!("{kind} {} {message}\r\n", feedback.code).into_bytes()
+    tokio::time::timeout(WRITE_WITHIN, write)
+        .await
+        .unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()))
 }
+
+/// Puts one byte where a longer sequence stands.
+fn replace(bytes: &[u8], from: &[u8], to: u8) -> Vec<u8> {
+    let mut rest = bytes;
+    let mut replaced = Vec::with_capacity(bytes.len());
+    while let [first, behind @ ..] = rest {
+        match rest.strip_prefix(from) {
+            Some(behind) if !from.is_empty() => {
+                replaced.push(to);
+                rest = behind;
+            }
+            _ => {
+                replaced.push(*first);
+                rest = behind;
+            }
+        }
+    }
+    replaced
+}
+
+#[cfg(test)]
+mod tests;

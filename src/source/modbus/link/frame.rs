@@ -64,6 +64,11 @@ pub fn request(unit: u8, block: Span) -> Vec<u8> {
     let mut frame = vec![unit, function(block.area)];
     frame.extend_from_slice(&block.start.to_be_bytes());
     frame.extend_from_slice(&block.count.to_be_bytes());
+    checked(frame)
+}
+
+/// With its checksum.
+pub fn checked(mut frame: Vec<u8>) -> Vec<u8> {
     frame.extend_from_slice(&crc(&frame).to_le_bytes());
     frame
 }
@@ -268,8 +273,7 @@ mod tests {
             start: 0,
             count: 10,
         };
-        let mut frame = vec![1, 1, 2, 0b0000_0101, 0b1111_1110];
-        frame.extend_from_slice(&crc(&frame).to_le_bytes());
+        let frame = checked(vec![1, 1, 2, 0b0000_0101, 0b1111_1110]);
         let mut bits = vec![true, false, true, false, false, false, false, false];
         bits.extend([false, true]);
         assert_eq!(whole(&frame).meaning(1, coils), Meaning::Values(Answer::Bits(bits)));
@@ -300,8 +304,7 @@ mod tests {
         for (unit, block) in foreign {
             assert_eq!(frame.meaning(unit, block), Meaning::Foreign);
         }
-        let mut exception = vec![0x11, 0x83, 2];
-        exception.extend_from_slice(&crc(&exception).to_le_bytes());
+        let exception = checked(vec![0x11, 0x83, 2]);
         assert_eq!(whole(&exception).meaning(0x11, BLOCK), Meaning::Exception(2));
         assert_eq!(whole(&exception).meaning(0x12, BLOCK), Meaning::Foreign);
     }

@@ -25,7 +25,7 @@ use super::encode::Write;
 use super::exception::Exception;
 use super::plan::Span;
 use super::settings::Settings;
-use super::url::{self, Url};
+use super::url::Url;
 use crate::backoff::Backoff;
 use crate::status::SourceStatus;
 use debts::Debts;
@@ -93,7 +93,7 @@ type Reply<T> = Result<T, ReadError>;
 impl Link {
     pub fn new(settings: &Settings) -> Self {
         let timeout = settings.timeout.0;
-        let silence = settings.url.line().map_or(Duration::ZERO, url::silence);
+        let silence = settings.url.silence();
         Self {
             url: settings.url.clone(),
             timing: Timing {

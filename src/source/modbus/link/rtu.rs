@@ -302,3 +302,110 @@ fn note(frame: &Frame, debts: &mut Debts) {
         debts.stray(shape, Instant::now());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::DuplexStream;
+
+    use super::super::super::address::Area;
+    use super::*;
+
+    const BLOCK: Span = Span {
+        area: Area::Holding,
+        start: 0,
+        count: 1,
+    };
+    const TIMEOUT: Duration = Duration::from_millis(200);
+
+    fn line(has_echo: bool) -> (Rtu, DuplexStream, Debts) {
+        let (ours, theirs) = tokio::io::duplex(1024);
+        let timing = Timing {
+            timeout: TIMEOUT,
+            silence: Duration::from_millis(2),
+            gap: Duration::from_millis(2),
+        };
+        (Rtu::new(Box::new(ours), timing, has_echo), theirs, Debts::new(TIMEOUT))
+    }
+
+    /// Answers each request with the next of these, and gives the counts that were asked for. The line stays open.
+    async fn answer(mut line: DuplexStream, answers: Vec<Vec<u8>>) -> (Vec<u8>, DuplexStream) {
+        let mut counts = Vec::new();
+        for answer in answers {
+            let mut request = [0; 8];
+            line.read_exact(&mut request).await.expect("a request");
+            counts.push(request[5]);
+            line.write_all(&answer).await.expect("somebody listens");
+        }
+        (counts, line)
+    }
+
+    fn registers(values: &[u16]) -> Vec<u8> {
+        let mut frame = vec![1, 3, u8::try_from(values.len() * 2).expect("a short answer")];
+        frame.extend(values.iter().flat_map(|value| value.to_be_bytes()));
+        frame::checked(frame)
+    }
+
+    fn exception(code: u8) -> Vec<u8> {
+        frame::checked(vec![1, 0x83, code])
+    }
+
+    async fn read(rtu: &mut Rtu, debts: &mut Debts) -> Result<Reply<Answer>, Trouble> {
+        rtu.read(1, BLOCK, TIMEOUT, debts).await
+    }
+
+    fn is_value(outcome: &Result<Reply<Answer>, Trouble>, value: u16) -> bool {
+        matches!(outcome, Ok(Ok(Answer::Registers(registers))) if *registers == [value])
+    }
+
+    #[tokio::test]
+    async fn what_the_adapter_echoes_is_no_answer() {
+        let (mut rtu, theirs, mut debts) = line(true);
+        let echo = frame::request(1, BLOCK);
+        let bus = tokio::spawn(answer(theirs, vec![[echo, registers(&[7])].concat()]));
+        assert!(is_value(&read(&mut rtu, &mut debts).await, 7));
+        assert_eq!(bus.await.expect("no panic").0, [1]);
+    }
+
+    #[tokio::test]
+    async fn a_damaged_answer_is_asked_for_again_behind_a_marker() {
+        let (mut rtu, theirs, mut debts) = line(false);
+        let mut damaged = registers(&[7]);
+        damaged[3] ^= 1;
+        let bus = tokio::spawn(answer(theirs, vec![damaged, registers(&[8, 8]), registers(&[9])]));
+        assert!(is_value(&read(&mut rtu, &mut debts).await, 9));
+        assert_eq!(bus.await.expect("no panic").0, [1, 2, 1]);
+    }
+
+    #[tokio::test]
+    async fn of_two_answers_to_one_request_none_is_believed() {
+        let (mut rtu, theirs, mut debts) = line(false);
+        let both = [registers(&[6]), registers(&[7])].concat();
+        let bus = tokio::spawn(answer(theirs, vec![both, registers(&[8, 8]), registers(&[9])]));
+        assert!(is_value(&read(&mut rtu, &mut debts).await, 9));
+        assert_eq!(bus.await.expect("no panic").0, [1, 2, 1]);
+    }
+
+    #[tokio::test]
+    async fn the_second_of_two_requests_asks_for_more_unless_the_device_refuses() {
+        let (mut rtu, theirs, mut debts) = line(false);
+        let answers = vec![
+            registers(&[1]),
+            registers(&[2, 0]),
+            registers(&[3]),
+            exception(2),
+            registers(&[4]),
+        ];
+        let bus = tokio::spawn(answer(theirs, answers));
+        for value in 1..=4 {
+            assert!(is_value(&read(&mut rtu, &mut debts).await, value), "{value}");
+        }
+        assert_eq!(bus.await.expect("no panic").0, [1, 2, 1, 2, 1]);
+    }
+
+    #[tokio::test]
+    async fn a_line_that_ends_is_lost() {
+        let (mut rtu, theirs, mut debts) = line(false);
+        drop(theirs);
+        assert!(matches!(read(&mut rtu, &mut debts).await, Err(Trouble::Lost(_))));
+    }
+}

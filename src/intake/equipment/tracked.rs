@@ -1,0 +1,437 @@
+//! One equipment: its state, and what was last known and last told of each of its points.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::Zone;
+use crate::intake::counter::Counter;
+use crate::record::{
+    CounterDef, EquipmentStatus, Fault, PointDef, PointReading, PointStatus, Points, Quality, Role, Sample, Timestamp,
+    Value,
+};
+use crate::status::{EquipmentView, PointView, Status};
+
+/// State of an equipment that has been silent too long.
+const OFFLINE: &str = "offline";
+/// Why a value is stale that the broker had kept.
+const RETAINED: &str = "retained";
+
+#[derive(Debug)]
+pub struct Tracked {
+    offline_after: Option<Duration>,
+    state: Option<String>,
+    state_since: Option<Timestamp>,
+    last_heard: Option<Timestamp>,
+    points: HashMap<String, Last>,
+    pub counters: Counters,
+    /// Something was counted that is not in the state that was last given out.
+    has_counted: bool,
+}
+
+/// The counters of an equipment by point, as they are kept.
+pub type Counters = BTreeMap<String, Counter>;
+
+/// What was last known of a point, and what of it was last told.
+#[derive(Debug, Clone)]
+struct Last {
+    def: Arc<PointDef>,
+    value: Option<Value>,
+    quality: Quality,
+    reason: Option<String>,
+    /// Of a total: what the machine's own counter holds.
+    raw: Option<u64>,
+    /// When the value was read.
+    read_at: Option<Timestamp>,
+    /// What comes with an earlier time is of the past.
+    newest: Option<Timestamp>,
+    told: Option<(Option<Value>, Quality)>,
+}
+
+/// The time of a sample.
+#[derive(Debug)]
+pub struct Moment {
+    pub at: Timestamp,
+    /// Never ahead of our own clock: a source whose clock was once wrong does not outrank itself for years.
+    newest: Timestamp,
+    has_own_time: bool,
+    is_past: bool,
+}
+
+impl Moment {
+    pub fn of(sample: &Sample, now: Timestamp) -> Self {
+        let at = sample.time.unwrap_or(now);
+        Self {
+            at,
+            newest: at.min(now),
+            has_own_time: sample.time.is_some(),
+            is_past: sample.is_past,
+        }
+    }
+}
+
+/// What becomes of one point of a sample.
+#[derive(Debug)]
+pub enum Outcome {
+    /// How it is now, and to be recorded.
+    Due,
+    /// How it is now, within what was told already.
+    Quiet,
+    /// How it once was: recorded, not shown.
+    Past(Result<Value, Fault>),
+}
+
+impl Tracked {
+    pub fn new(offline_after: Option<Duration>) -> Self {
+        Self {
+            offline_after,
+            state: None,
+            state_since: None,
+            last_heard: None,
+            points: HashMap::new(),
+            counters: Counters::new(),
+            has_counted: false,
+        }
+    }
+
+    /// The counters as they are now, if they are not kept as such.
+    pub fn counted(&mut self) -> Option<&Counters> {
+        std::mem::take(&mut self.has_counted).then_some(&self.counters)
+    }
+
+    /// It is heard again, so it is not offline.
+    pub fn speaks(&mut self, now: Timestamp) {
+        self.last_heard = Some(now);
+        if self.is_offline() {
+            self.set_state(None, now);
+        }
+    }
+
+    pub fn is_offline(&self) -> bool {
+        self.state.as_deref() == Some(OFFLINE)
+    }
+
+    pub fn is_silent(&self, now: Timestamp) -> bool {
+        let (Some(limit), Some(heard)) = (self.offline_after, self.last_heard) else {
+            return false;
+        };
+        (now - heard).to_std().is_ok_and(|silence| silence > limit)
+    }
+
+    /// What was good becomes stale.
+    pub fn go_offline(&mut self, reason: &str, now: Timestamp) {
+        self.set_state(Some(OFFLINE.to_owned()), now);
+        for last in self.points.values_mut().filter(|last| last.quality == Quality::Good) {
+            last.quality = Quality::Stale;
+            last.reason = Some(reason.to_owned());
+            last.told = Some((last.value.clone(), Quality::Stale));
+        }
+    }
+
+    pub fn tell_anew(&mut self) {
+        self.points.values_mut().for_each(|last| last.told = None);
+    }
+
+    fn set_state(&mut self, state: Option<String>, at: Timestamp) {
+        if self.state != state {
+            self.state = state;
+            self.state_since = Some(at);
+        }
+    }
+
+    fn last(&mut self, def: &Arc<PointDef>) -> &mut Last {
+        // Looked up first, so that a known point costs no copy of its name.
+        if !self.points.contains_key(&def.name) {
+            self.points.insert(def.name.clone(), Last::unknown(def));
+        }
+        self.points.get_mut(&def.name).expect("it was put there")
+    }
+
+    /// Keeps what was read, unless it is of the past; says what is to be done with it.
+    pub fn take(&mut self, point: PointReading, moment: &Moment) -> (Arc<PointDef>, Outcome) {
+        let def = point.def;
+        let last = self.last(&def);
+        let is_older = moment.has_own_time && last.newest.is_some_and(|newest| moment.newest < newest);
+        if moment.is_past || is_older {
+            return (def, Outcome::Past(point.value));
+        }
+        let read = point.value.and_then(|value| match &def.counter {
+            Some(counter) => self.count(&def.name, counter, &value, moment.at),
+            None => Ok(Read::plain(value)),
+        });
+        let last = self.last(&def);
+        let (mut state, mut has_news) = (None, false);
+        match read {
+            Ok(Read { value, raw, note }) => {
+                state = (def.role == Some(Role::State)).then(|| state_name(&def, &value));
+                has_news = note.is_some();
+                (last.value, last.raw, last.quality) = (Some(value), raw, Quality::Good);
+                last.reason = note.map(str::to_owned);
+                (last.read_at, last.newest) = (Some(moment.at), Some(moment.newest));
+            }
+            Err(Fault::Silent(reason)) => {
+                // Without a value that was ever good there is nothing that could be stale.
+                last.quality = if last.value.is_some() {
+                    Quality::Stale
+                } else {
+                    Quality::Bad
+                };
+                last.reason = Some(reason.to_owned());
+            }
+            Err(Fault::Invalid(reason)) => {
+                (last.value, last.raw) = (None, None);
+                (last.quality, last.reason) = (Quality::Bad, Some(reason));
+                last.newest = Some(moment.newest);
+            }
+        }
+        let is_due = has_news || last.is_due();
+        if is_due && def.deadband.is_some() {
+            last.told = Some((last.value.clone(), last.quality));
+        }
+        if state.is_some() {
+            self.set_state(state, moment.at);
+        }
+        (def, if is_due { Outcome::Due } else { Outcome::Quiet })
+    }
+
+    /// Takes in what a machine's own counter holds.
+    fn count(&mut self, point: &str, def: &CounterDef, value: &Value, at: Timestamp) -> Result<Read, Fault> {
+        let &Value::Uint(raw) = value else {
+            return Err(Fault::Invalid("a counter holds a whole number".to_owned()));
+        };
+        let (total, note) = if let Some(counter) = self.counters.get_mut(point) {
+            self.has_counted |= counter.raw != raw;
+            let note = counter.count(raw, at, def);
+            (counter.total, note)
+        } else {
+            self.counters.insert(point.to_owned(), Counter::starting_at(raw, at));
+            self.has_counted = true;
+            (raw, None)
+        };
+        let total = Value::Uint(total);
+        let value = match (&def.scaling, total.as_f64()) {
+            (Some(scaling), Some(number)) => Value::Float(scaling.apply(number)),
+            _ => total,
+        };
+        Ok(Read {
+            value,
+            raw: Some(raw),
+            note,
+        })
+    }
+
+    /// Keeps what the broker had kept, where nothing newer is known.
+    pub fn take_last_known(&mut self, point: PointReading, time: Option<Timestamp>, now: Timestamp) {
+        let def = point.def;
+        let last = self.last(&def);
+        let newest = time.map(|time| time.min(now));
+        let is_news = last.value.is_none() || (newest.is_some() && last.newest < newest);
+        let Some(value) = point.value.ok().filter(|_| is_news) else {
+            return;
+        };
+        let state = (def.role == Some(Role::State)).then(|| state_name(&def, &value));
+        (last.value, last.quality) = (Some(value), Quality::Stale);
+        last.reason = Some(RETAINED.to_owned());
+        (last.read_at, last.newest) = (time, newest);
+        if state.is_some() && !self.is_offline() {
+            self.set_state(state, time.unwrap_or(now));
+        }
+    }
+
+    /// What of a sample is to be recorded.
+    pub fn status_of<'a>(
+        &'a self,
+        equipment: &'a str,
+        taken: &'a [(Arc<PointDef>, Outcome)],
+        zone: Zone,
+        source_time: Timestamp,
+    ) -> EquipmentStatus<'a> {
+        let (mut is_past, mut past_state) = (true, None);
+        let mut points = Vec::with_capacity(taken.len());
+        for (def, outcome) in taken {
+            let status = match outcome {
+                Outcome::Quiet => continue,
+                Outcome::Due => {
+                    is_past = false;
+                    self.points.get(&def.name).map(|last| last.status(zone))
+                }
+                Outcome::Past(value) => {
+                    if let (Some(Role::State), Ok(value)) = (def.role, value) {
+                        past_state = Some(state_name(def, value));
+                    }
+                    Some(past_status(def, value))
+                }
+            };
+            points.extend(status.map(|status| (def.name.as_str(), status)));
+        }
+        EquipmentStatus {
+            equipment,
+            // Of the past we only know what the sample itself says.
+            state: if is_past {
+                past_state.map(Cow::Owned)
+            } else {
+                self.state.as_deref().map(Cow::Borrowed)
+            },
+            points: Points(points),
+            source_time: zone.rfc3339(source_time),
+        }
+    }
+
+    /// Brings the whole live view up to date, and tells every point.
+    pub fn show_all<'a>(
+        &'a self,
+        status: &Status,
+        equipment: &'a Arc<str>,
+        zone: Zone,
+        now: Timestamp,
+    ) -> EquipmentStatus<'a> {
+        self.show(status, equipment, None, self.points.keys().map(String::as_str));
+        let points = self
+            .points
+            .iter()
+            .map(|(name, last)| (name.as_str(), last.status(zone)));
+        EquipmentStatus {
+            equipment,
+            state: self.state.as_deref().map(Cow::Borrowed),
+            points: Points(points.collect()),
+            source_time: zone.rfc3339(now),
+        }
+    }
+
+    /// Brings the live view up to date with the named points.
+    pub fn show<'a>(
+        &'a self,
+        status: &Status,
+        equipment: &Arc<str>,
+        source: Option<&Arc<str>>,
+        names: impl Iterator<Item = &'a str>,
+    ) {
+        status.update_equipment(equipment, |view: &mut EquipmentView| {
+            if view.state != self.state {
+                view.state.clone_from(&self.state);
+            }
+            view.state_since = self.state_since;
+            view.last_heard = self.last_heard;
+            if let Some(source) = source {
+                view.source = Some(Arc::clone(source));
+            }
+            for name in names {
+                let Some(last) = self.points.get(name) else { continue };
+                if let Some(point) = view.points.get_mut(name) {
+                    point.value.clone_from(&last.value);
+                    point.quality = last.quality;
+                    point.reason.clone_from(&last.reason);
+                    point.raw = last.raw;
+                    point.source_time = last.read_at;
+                } else {
+                    view.points.insert(name.to_owned(), last.view());
+                }
+            }
+        });
+    }
+}
+
+/// What a point says, with what is to be told beside it.
+struct Read {
+    value: Value,
+    raw: Option<u64>,
+    note: Option<&'static str>,
+}
+
+impl Read {
+    fn plain(value: Value) -> Self {
+        Self {
+            value,
+            raw: None,
+            note: None,
+        }
+    }
+}
+
+impl Last {
+    fn unknown(def: &Arc<PointDef>) -> Self {
+        Self {
+            def: Arc::clone(def),
+            value: None,
+            quality: Quality::Bad,
+            reason: None,
+            raw: None,
+            read_at: None,
+            newest: None,
+            told: None,
+        }
+    }
+
+    fn status(&self, zone: Zone) -> PointStatus<'_> {
+        let is_stale = self.quality == Quality::Stale;
+        PointStatus {
+            value: self.value.as_ref(),
+            quality: self.quality,
+            unit: self.def.unit.as_deref(),
+            reason: self.reason.as_deref(),
+            raw: self.raw,
+            source_time: self.read_at.filter(|_| is_stale).map(|at| zone.rfc3339(at)),
+        }
+    }
+
+    fn view(&self) -> PointView {
+        PointView {
+            value: self.value.clone(),
+            quality: self.quality,
+            unit: self.def.unit.clone(),
+            reason: self.reason.clone(),
+            raw: self.raw,
+            source_time: self.read_at,
+        }
+    }
+
+    /// Whether a record has to tell of it: without a deadband always, otherwise when it left it.
+    fn is_due(&self) -> bool {
+        let (Some(deadband), Some((told_value, told_quality))) = (self.def.deadband, &self.told) else {
+            return true;
+        };
+        if *told_quality != self.quality {
+            return true;
+        }
+        match (
+            told_value.as_ref().and_then(Value::as_f64),
+            self.value.as_ref().and_then(Value::as_f64),
+        ) {
+            (Some(told), Some(now)) => (now - told).abs() > deadband,
+            _ => *told_value != self.value,
+        }
+    }
+}
+
+/// What a source says of the past: a value of then is as good as one of now.
+fn past_status<'a>(def: &'a PointDef, value: &'a Result<Value, Fault>) -> PointStatus<'a> {
+    let (quality, reason) = match value {
+        Ok(_) => (Quality::Good, None),
+        Err(Fault::Silent(reason)) => (Quality::Bad, Some(*reason)),
+        Err(Fault::Invalid(reason)) => (Quality::Bad, Some(reason.as_str())),
+    };
+    PointStatus {
+        value: value.as_ref().ok(),
+        quality,
+        unit: def.unit.as_deref(),
+        reason,
+        raw: None,
+        source_time: None,
+    }
+}
+
+/// What the map says, or the raw value itself: an unmapped state is shown as the machine calls it.
+fn state_name(def: &PointDef, value: &Value) -> String {
+    let raw = match value {
+        Value::Bool(b) => b.to_string(),
+        Value::Int(i) => i.to_string(),
+        Value::Uint(u) => u.to_string(),
+        Value::Float(f) => f.to_string(),
+        Value::Text(text) => text.clone(),
+    };
+    def.map
+        .iter()
+        .find(|(from, _)| *from == raw)
+        .map_or(raw, |(_, to)| to.clone())
+}

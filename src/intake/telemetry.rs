@@ -1,0 +1,201 @@
+//! What machines say, as records of their equipment: messages by the rules of their topics, polls, and what edge nodes
+//! tell. Repeats and floods are recognised here.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use uuid::Uuid;
+
+use super::decode::{self, Decoded, RateLimit, TopicRule};
+use super::{Accepted, COUNTERS, Intake, Verdict, encode_status, to_state};
+use crate::record::{EquipmentStatus, Sample, Timestamp, Told};
+use crate::status::SourceStatus;
+use crate::topic;
+
+/// Topics of one source remembered with their rule.
+const ROUTES_MAX: usize = 10_000;
+
+/// Which rule a topic follows: topics are many, but they repeat.
+#[derive(Debug, Default)]
+pub(super) struct Routes(HashMap<Bytes, Route>);
+
+#[derive(Debug)]
+struct Route {
+    rule: Option<usize>,
+    /// Messages that the topic may still send at once.
+    allowance: Option<f64>,
+    counted_until: Timestamp,
+}
+
+impl Routes {
+    fn find(&mut self, topic: &Bytes, text: &str, rules: &[TopicRule]) -> Option<&mut Route> {
+        if !self.0.contains_key(topic) {
+            if self.0.len() >= ROUTES_MAX {
+                self.0.clear();
+            }
+            let route = Route {
+                rule: rules.iter().position(|rule| topic::matches(&rule.filter, text)),
+                allowance: None,
+                counted_until: Timestamp::UNIX_EPOCH,
+            };
+            self.0.insert(Bytes::copy_from_slice(topic), route);
+        }
+        self.0.get_mut(topic)
+    }
+}
+
+impl Route {
+    /// Whether a message of this moment is within the limit. Moments are the sender's where it tells them, so that what
+    /// piled up while we were away is not taken for a flood.
+    fn may_speak(&mut self, limit: RateLimit, at: Timestamp) -> bool {
+        let allowance = self.allowance.get_or_insert(limit.burst);
+        if let Ok(passed) = (at - self.counted_until).to_std() {
+            self.counted_until = at;
+            *allowance = (*allowance + passed.as_secs_f64() * limit.per_second).min(limit.burst);
+        }
+        let is_within = *allowance >= 1.0;
+        if is_within {
+            *allowance -= 1.0;
+        }
+        is_within
+    }
+}
+
+impl Intake {
+    pub(super) fn message(
+        &mut self,
+        source: &Arc<str>,
+        status: &SourceStatus,
+        topic: &Bytes,
+        body: &[u8],
+        at: Timestamp,
+        retained: bool,
+    ) -> Verdict {
+        let Ok(text) = std::str::from_utf8(topic) else {
+            return Verdict::Rejected("the topic is not UTF-8".to_owned());
+        };
+        let rules = self.settings.topics.get(&**source).map_or(&[][..], Vec::as_slice);
+        if !self.routes.contains_key(source) {
+            self.routes.insert(Arc::clone(source), Routes::default());
+        }
+        let route = self
+            .routes
+            .get_mut(source)
+            .and_then(|routes| routes.find(topic, text, rules));
+        let rule_of = |route: &Route| rules.get(route.rule?);
+        let Some((route, rule)) = route.and_then(|route| rule_of(route).map(|rule| (route, rule))) else {
+            return Verdict::Rejected("no rule for this topic".to_owned());
+        };
+        let message = match decode::message(rule, text, body) {
+            Ok(message) => message,
+            Err(reason) => return Verdict::Rejected(reason),
+        };
+        let time = message.samples.last().and_then(|decoded| decoded.sample.time);
+        if let Some(limit) = rule.rate_limit
+            && !retained
+            && !route.may_speak(limit, time.unwrap_or(at))
+        {
+            status.count_limited();
+            return Verdict::Nothing;
+        }
+        for problem in &message.problems {
+            status.reject(at, text, problem, body);
+        }
+        if retained {
+            status.count_retained();
+        }
+        let mut accepted = Accepted::default();
+        for Decoded { id, sample } in message.samples {
+            if !self.tracker.has_room_for(&sample.equipment) {
+                status.reject(at, text, "too many different names of equipment", body);
+            } else if retained {
+                self.tracker.last_known(sample, source, at);
+            } else {
+                let gateway_id = &self.settings.gateway_id;
+                let id = id.map(|id| decode::derived_id(gateway_id, source, &sample.equipment, &id));
+                if id.is_some_and(|id| !self.repeats.is_first(id)) {
+                    status.count_duplicate();
+                } else {
+                    self.record(source, sample, at, id, &mut accepted);
+                }
+            }
+        }
+        told(accepted)
+    }
+
+    pub(super) fn poll(&mut self, source: &Arc<str>, sample: Sample, at: Timestamp) -> Verdict {
+        let mut accepted = Accepted::default();
+        self.record(source, sample, at, None, &mut accepted);
+        told(accepted)
+    }
+
+    pub(super) fn node(&mut self, source: &Arc<str>, status: &SourceStatus, all: Vec<Told>, at: Timestamp) -> Verdict {
+        let mut accepted = Accepted::default();
+        for one in all {
+            match one {
+                Told::Sample(sample) if !self.tracker.has_room_for(&sample.equipment) => {
+                    status.reject(at, &sample.equipment, "too many different names of equipment", &[]);
+                }
+                Told::Sample(sample) => self.record(source, sample, at, None, &mut accepted),
+                Told::Gone { equipment, reason } => {
+                    let zone = self.settings.zone;
+                    let encode = |status: &EquipmentStatus| encode_status(status, None, at, zone, source);
+                    let gone = self.tracker.gone(&equipment, reason, at, encode);
+                    accepted.records.extend(gone.into_iter().flatten());
+                }
+            }
+        }
+        told(accepted)
+    }
+
+    /// What of a sample is to be kept: its record, and the counters that follow from it.
+    fn record(&mut self, source: &Arc<str>, sample: Sample, at: Timestamp, id: Option<Uuid>, accepted: &mut Accepted) {
+        let (zone, equipment) = (self.settings.zone, Arc::clone(&sample.equipment));
+        let encode = |status: &EquipmentStatus| encode_status(status, id, at, zone, source);
+        let Some(records) = self.tracker.heard(sample, source, at, encode) else {
+            return;
+        };
+        accepted.records.extend(records);
+        let counters = self.tracker.counted(&equipment);
+        let states = counters.map(|counters| (format!("{COUNTERS}{equipment}"), to_state(counters)));
+        accepted.states.extend(states);
+    }
+}
+
+fn told(accepted: Accepted) -> Verdict {
+    if accepted.records.is_empty() {
+        Verdict::Nothing
+    } else {
+        Verdict::Accepted(Box::new(accepted))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::TimeDelta;
+
+    #[test]
+    fn a_topic_may_burst_and_then_speaks_at_its_rate() {
+        let limit = RateLimit {
+            per_second: 2.0,
+            burst: 3.0,
+        };
+        let mut route = Route {
+            rule: None,
+            allowance: None,
+            counted_until: Timestamp::UNIX_EPOCH,
+        };
+        let start = Timestamp::UNIX_EPOCH + TimeDelta::days(1);
+        let mut speaks = |after_ms| route.may_speak(limit, start + TimeDelta::milliseconds(after_ms));
+        assert_eq!([0, 0, 0, 0].map(&mut speaks), [true, true, true, false]);
+        assert_eq!([400, 500, 600, 1000].map(&mut speaks), [false, true, false, true]);
+        assert_eq!(
+            [900, 60_000].map(&mut speaks),
+            [false, true],
+            "time that goes back allows nothing"
+        );
+        assert_eq!([60_000; 3].map(&mut speaks), [true, true, false]);
+    }
+}

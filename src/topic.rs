@@ -1,0 +1,130 @@
+//! MQTT topics: which filter one matches, and what its levels say of an equipment.
+
+use std::sync::Arc;
+
+/// Where the equipment's name comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EquipmentAt {
+    /// Literal text and topic levels (counted from 0) in turn.
+    Topic(Vec<Part>),
+    /// A place in the JSON.
+    Pointer(String),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Part {
+    Text(String),
+    Level(usize),
+}
+
+impl EquipmentAt {
+    /// Reads `"{1}"`, `"cell-{2}"`, `"/machine"` or a plain name.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if text.starts_with('/') {
+            return Ok(Self::Pointer(text.to_owned()));
+        }
+        let wrong = || {
+            format!(
+                "`{text}` names no equipment; write a topic level such as \"{{1}}\", a JSON pointer such as \"/machine\", or a name"
+            )
+        };
+        let mut parts = Vec::new();
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once('{') {
+            let (level, behind) = after.split_once('}').ok_or_else(wrong)?;
+            if !before.is_empty() {
+                parts.push(Part::Text(before.to_owned()));
+            }
+            parts.push(Part::Level(level.parse().map_err(|_| wrong())?));
+            rest = behind;
+        }
+        if !rest.is_empty() {
+            parts.push(Part::Text(rest.to_owned()));
+        }
+        if parts.is_empty() {
+            Err(wrong())
+        } else {
+            Ok(Self::Topic(parts))
+        }
+    }
+}
+
+/// Whether a topic matches a filter with `+` and `#`.
+pub fn matches(filter: &str, topic: &str) -> bool {
+    if topic.starts_with('$') && !filter.starts_with('$') {
+        return false;
+    }
+    let mut levels = topic.split('/');
+    for part in filter.split('/') {
+        match (part, levels.next()) {
+            ("#", _) => return true,
+            ("+", Some(_)) => {}
+            (text, Some(level)) if text == level => {}
+            _ => return false,
+        }
+    }
+    levels.next().is_none()
+}
+
+/// The equipment's name out of the levels of its topic.
+pub fn equipment_of(parts: &[Part], topic: &str) -> Result<Arc<str>, String> {
+    let level = |nth: usize| topic.split('/').nth(nth).filter(|level| is_name(level));
+    if let [Part::Level(nth)] = parts {
+        return level(*nth)
+            .map(Arc::from)
+            .ok_or_else(|| format!("the topic has no level {nth} that names an equipment"));
+    }
+    let mut name = String::new();
+    for part in parts {
+        match part {
+            Part::Text(text) => name.push_str(text),
+            Part::Level(nth) => {
+                name.push_str(
+                    level(*nth).ok_or_else(|| format!("the topic has no level {nth} that names an equipment"))?,
+                );
+            }
+        }
+    }
+    Ok(name.into())
+}
+
+/// Names are shown to people and become keys: short, and without control characters.
+pub fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.len() <= 100 && !text.chars().any(char::is_control)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn filters_match_as_the_standard_says() {
+        for (filter, topic, is_match) in [
+            ("factory/+/status", "factory/P7/status", true),
+            ("factory/+/status", "factory/P7/x/status", false),
+            ("factory/#", "factory", true),
+            ("factory/#", "factory/a/b", true),
+            ("#", "$SYS/broker", false),
+            ("+/a", "$SYS/a", false),
+            ("$SYS/#", "$SYS/broker", true),
+            ("a/+", "a", false),
+            ("a/+", "a/", true),
+            ("a", "a/b", false),
+        ] {
+            assert_eq!(matches(filter, topic), is_match, "{filter} {topic}");
+        }
+    }
+
+    #[test]
+    fn equipment_names_come_from_levels_text_and_pointers() {
+        assert_eq!(EquipmentAt::parse("/m"), Ok(EquipmentAt::Pointer("/m".into())));
+        let mixed = EquipmentAt::parse("cell-{2}/{0}").expect("parts");
+        let EquipmentAt::Topic(parts) = mixed else {
+            panic!("topic parts")
+        };
+        assert_eq!(&*equipment_of(&parts, "a/b/c").expect("a name"), "cell-c/a");
+        for wrong in ["", "{", "{x}", "a{1"] {
+            assert!(EquipmentAt::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+}
