@@ -110,19 +110,17 @@ impl Bus {
     pub async fn serve(&mut self, writes: mpsc::Receiver<Write>) {
         let mut writes = Some(writes);
         while let Some(next) = next(self.slots.iter().map(Slot::turn), Instant::now(), self.attempts_from) {
-            let due = match next {
-                Next::At(due) => due,
-                Next::Ask(_) => Instant::now(),
+            let write = match next {
+                Next::Ask(_) => writes.as_mut().and_then(|asked| asked.try_recv().ok()),
+                Next::At(due) => tokio::select! {
+                    biased;
+                    write = next_of(&mut writes) => Some(write),
+                    () = sleep_until(due) => None,
+                },
             };
-            let asked = tokio::select! {
-                biased;
-                write = next_of(&mut writes) => {
-                    self.write(write).await;
-                    continue;
-                }
-                () = sleep_until(due) => next,
-            };
-            if let Next::Ask(index) = asked
+            if let Some(write) = write {
+                self.write(write).await;
+            } else if let Next::Ask(index) = next
                 && self.ask(index).await.is_err()
             {
                 return;

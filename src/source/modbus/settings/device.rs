@@ -114,6 +114,7 @@ impl DeviceSettings {
         }
         found
     }
+
     /// Points that other settings speak of are there, and can be what they are taken for.
     fn check_references(&self) -> Vec<Finding> {
         let mut found = Vec::new();
