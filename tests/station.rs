@@ -9,8 +9,8 @@ use lineside::demo::operators::Scanner;
 use lineside::status::Status;
 use serde_json::{Value, json};
 
-use crate::park::free_port;
 use crate::park::gateway::{Daemon, Site};
+use crate::park::{free_port, until};
 use crate::store::{Bench, TOKEN};
 
 /// A station of one mode, its gateway, and the store behind it.
@@ -111,7 +111,14 @@ impl Shop {
         self.store.scalar(&select).await.parse().expect("a number")
     }
 
+    /// Everything that was said at the station is in the store.
     async fn delivered(&self) {
+        let said = self.site.records("report").await.len().to_string();
+        let stored = "SELECT COUNT(*) FROM message_ledger WHERE lane = 'report'";
+        until("all reports to be stored", async || {
+            (self.store.scalar(stored).await == said).then_some(())
+        })
+        .await;
         self.site.delivered("central").await;
         let letters = self.site.get("buffer/dead-letters").await;
         assert_eq!(letters["dead_letters"].as_array().map(Vec::len), Some(0), "{letters}");
