@@ -233,7 +233,11 @@ pub struct StationView {
     pub equipment: Option<String>,
     pub worker_no: Option<String>,
     pub worker_name: Option<String>,
+    /// Everyone who is signed on, the one above first.
+    pub crew: Vec<String>,
     pub order_no: Option<String>,
+    /// All orders of the run, the one above first.
+    pub orders: Vec<String>,
     pub process_code: Option<String>,
     pub process_name: Option<String>,
     pub order_quantity: Option<rust_decimal::Decimal>,

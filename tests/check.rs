@@ -160,6 +160,30 @@ points.name = { at = "input:0", type = "string:40" }
         at: "nonsense",
         said: &["invalid"],
     },
+    Mistake {
+        good: "[upstream.central]",
+        bad: "mode = \"pieces\"\n[upstream.central]",
+        at: "\"pieces\"",
+        said: &["`pieces`", "`piece_count`", "`batch_traveler`"],
+    },
+    Mistake {
+        good: "[upstream.central]",
+        bad: "patterns = [{ order = '^(?<id>[A-Z]+-.*)$' }]\n[upstream.central]",
+        at: "[{ order",
+        said: &["would also take LSN-START"],
+    },
+    Mistake {
+        good: "[upstream.central]",
+        bad: "patterns = [{ order = '^(?<id>\\d+)$' }, { serial = '^(?<id>\\d+)$' }]\n[upstream.central]",
+        at: "[{ order",
+        said: &["stands twice", "two meanings"],
+    },
+    Mistake {
+        good: "[upstream.central]",
+        bad: "approval = [\"everything\"]\n[upstream.central]",
+        at: "\"everything\"",
+        said: &["`over_quantity`", "`undo`"],
+    },
 ];
 
 impl Mistake {

@@ -17,4 +17,5 @@ mod modbus_devices;
 mod modbus_rtu;
 mod mqtt;
 mod sparkplug;
+mod station;
 mod store;

@@ -9,7 +9,7 @@ use super::plan::Check;
 use super::scanner::{ReplyWritten, ScannerUrl, TriggerWritten};
 use super::sections::Config;
 use crate::intake::barcode::{Label, LabelKind};
-use crate::intake::station::{Bench, Mode, UnknownOrder};
+use crate::intake::station::{Approval, Bench, Mode, ShiftEnd, UnknownOrder, WhilePaused};
 use crate::source::scanner;
 use crate::units::Period;
 
@@ -20,7 +20,7 @@ pub struct Station {
     pub equipment: Option<String>,
     pub process: Option<String>,
     #[serde(default = "start_stop")]
-    pub mode: StationMode,
+    pub mode: Mode,
     #[serde(default)]
     pub starter: String,
     #[serde(default = "carriage_return")]
@@ -33,18 +33,30 @@ pub struct Station {
     pub trigger: Option<TriggerWritten>,
     #[serde(default)]
     pub reply: ReplyWritten,
-    #[serde(default = "duplicate_window")]
-    pub duplicate_window: Period,
+    pub duplicate_window: Option<Period>,
     #[serde(default = "reject")]
     pub unknown_order: UnknownOrder,
     #[serde(default = "five_percent")]
     pub over_report: Fraction,
     #[serde(default)]
+    pub auto_start: bool,
+    #[serde(default = "accept_while_paused")]
+    pub while_paused: WhilePaused,
+    #[serde(default)]
+    pub pause_reason: bool,
+    #[serde(default = "carry_over")]
+    pub shift_end: ShiftEnd,
+    #[serde(default = "half_an_hour")]
+    pub idle_timeout: Period,
+    pub running_timeout: Option<Period>,
+    #[serde(default)]
+    pub approval: Vec<Approval>,
+    #[serde(default)]
     pub patterns: Vec<BTreeMap<LabelName, LabelPattern>>,
 }
 
-fn start_stop() -> StationMode {
-    StationMode(Mode::StartStop)
+fn start_stop() -> Mode {
+    Mode::StartStop
 }
 
 fn carriage_return() -> String {
@@ -55,8 +67,21 @@ fn no_read() -> Vec<String> {
     ["NR", "ERROR", "NOREAD"].map(str::to_owned).into()
 }
 
-fn duplicate_window() -> Period {
-    Period::from_ms(1500)
+/// Who counts pieces scans the same card fast, but nobody that fast.
+fn duplicate_window(mode: Mode) -> Period {
+    Period::from_ms(if mode == Mode::PieceCount { 300 } else { 1500 })
+}
+
+fn accept_while_paused() -> WhilePaused {
+    WhilePaused::Accept
+}
+
+fn carry_over() -> ShiftEnd {
+    ShiftEnd::CarryOver
+}
+
+fn half_an_hour() -> Period {
+    Period::from_ms(30 * 60_000)
 }
 
 fn reject() -> UnknownOrder {
@@ -65,27 +90,6 @@ fn reject() -> UnknownOrder {
 
 fn five_percent() -> Fraction {
     Fraction(Decimal::new(5, 2))
-}
-
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(try_from = "String")]
-pub struct StationMode(pub Mode);
-
-impl TryFrom<String> for StationMode {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        match text.as_str() {
-            "start_stop" => Ok(Self(Mode::StartStop)),
-            "report_only" => Ok(Self(Mode::ReportOnly)),
-            "piece" | "piece_count" | "crew" | "batch_traveler" => Err(format!(
-                "`{text}` is not in this version; write \"start_stop\" or \"report_only\""
-            )),
-            other => Err(format!(
-                "`{other}` is not a mode; write \"start_stop\" or \"report_only\""
-            )),
-        }
-    }
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -116,6 +120,8 @@ pub enum LabelName {
     Equipment,
     Reason,
     Quantity,
+    Serial,
+    Product,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -143,12 +149,26 @@ impl TryFrom<String> for LabelPattern {
     }
 }
 
+/// Codes that no label of the plant may take for itself.
+const OWN_CODES: [&str; 3] = ["LSN-START", "LSN-OK", "LSN-DOWN-D01"];
+
 pub(super) fn lower_stations(config: &Config, check: &mut Check) -> (Vec<scanner::Settings>, HashMap<String, Bench>) {
     let mut scanners = Vec::new();
     let mut benches = HashMap::new();
     for (name, station) in &config.station {
         if name.chars().count() > 50 {
             check.find(&["station", name], "a station's name has at most 50 characters");
+        }
+        let written: Vec<&str> = station.patterns.iter().flatten().map(|(_, p)| p.0.as_str()).collect();
+        for (nth, pattern) in station.patterns.iter().flatten().map(|(_, p)| &p.0).enumerate() {
+            if let Some(command) = OWN_CODES.iter().find(|code| pattern.is_match(code)) {
+                let problem = format!("`{pattern}` would also take {command}, which means something else");
+                check.find(&["station", name, "patterns"], problem);
+            }
+            if written[..nth].contains(&pattern.as_str()) {
+                let problem = format!("`{pattern}` stands twice: a scan must not have two meanings");
+                check.find(&["station", name, "patterns"], problem);
+            }
         }
         scanners.push(super::scanner::lower(name, station, check));
         let bench = Bench {
@@ -160,10 +180,17 @@ pub(super) fn lower_stations(config: &Config, check: &mut Check) -> (Vec<scanner
                 .and_then(|code| config.equipment.get(code))
                 .and_then(|equipment| equipment.equipment_id),
             process: station.process.clone(),
-            mode: station.mode.0,
-            duplicate_window: station.duplicate_window.0,
+            mode: station.mode,
+            duplicate_window: station.duplicate_window.unwrap_or(duplicate_window(station.mode)).0,
             unknown_order: station.unknown_order,
             over_report: station.over_report.0,
+            auto_start: station.auto_start,
+            while_paused: station.while_paused,
+            pause_reason: station.pause_reason,
+            shift_end: station.shift_end,
+            idle_timeout: station.idle_timeout.0,
+            running_timeout: station.running_timeout.map(|timeout| timeout.0),
+            approval: station.approval.clone(),
             labels: labels(station),
             language: config.gateway.language,
         };
@@ -181,6 +208,8 @@ fn labels(station: &Station) -> Vec<Label> {
         LabelName::Equipment => LabelKind::Equipment,
         LabelName::Reason => LabelKind::Reason,
         LabelName::Quantity => LabelKind::Quantity,
+        LabelName::Serial => LabelKind::Serial,
+        LabelName::Product => LabelKind::Product,
     };
     let patterns = station.patterns.iter().flatten();
     patterns

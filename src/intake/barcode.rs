@@ -1,14 +1,16 @@
 //! What a scan means: the code grammar of the station dialogue, and the labels that a plant already has.
 //!
 //! ```text
-//! scan      = command / quantity / badge / order / traveler / operation / equipment / reason
-//! command   = "LSN-" verb                     quantity  = "QTY-" 1*7DIGIT [ "." 1*3DIGIT ]
+//! scan      = command / quantity / badge / order / traveler / operation / equipment / reason / piece
+//! command   = "LSN-" verb [ "-" argument ]    quantity  = "QTY-" 1*7DIGIT [ "." 1*3DIGIT ]
+//! keyed     = "QTY-ADD-" number / "QTY-CLR"   (cards of a number pad; they add up until OK)
 //! badge     = "EMP-" id    order  = "WO-" id  operation = "OP-" process_code
 //! traveler  = "TRV-" order_no "." process sequence          equipment = "EQ-" id    reason = "RSN-" code
 //! ```
 //! Prefixes are read in either case. Characters are letters, digits, `-`, `.` and what UTF-8 gives for site labels;
 //! control characters are never part of a code. Labels by the rules of GS1 are seen by the site's expressions as they are
-//! printed, whole and by element: `(01)…(10)LOT7` and `(10)LOT7`; a count in them (30, 37) is a quantity.
+//! printed, whole and by element: `(01)…(10)LOT7` and `(10)LOT7`; a count in them (30, 37) is a quantity, a serial number
+//! (21) or a product (01) is a piece.
 
 use regex::Regex;
 use rust_decimal::Decimal;
@@ -33,7 +35,26 @@ pub enum Meaning {
     Equipment(String),
     Reason(String),
     Quantity(Decimal),
+    /// A card of a number pad: to be added.
+    Keyed(Decimal),
+    KeyedClear,
+    /// A piece by its serial, or by the product that it is.
+    Piece {
+        serial: Option<String>,
+        item: Option<String>,
+    },
+    /// Someone is called; whom, where the card says it.
+    Call(Option<String>),
+    /// The machine is down; why, where the card says it.
+    Down(Option<String>),
     Command(Verb),
+}
+
+impl Meaning {
+    /// Whether such a code is scanned several times in a row on purpose.
+    pub fn is_keyed(&self) -> bool {
+        matches!(self, Self::Keyed(_) | Self::KeyedClear)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -52,9 +73,11 @@ pub enum Verb {
     Ok,
     Logout,
     Status,
+    Setup,
+    Up,
 }
 
-pub const VERBS: [(&str, Verb); 14] = [
+pub const VERBS: [(&str, Verb); 17] = [
     ("START", Verb::Start),
     ("PAUSE", Verb::Pause),
     ("RESUME", Verb::Resume),
@@ -69,6 +92,9 @@ pub const VERBS: [(&str, Verb); 14] = [
     ("OK", Verb::Ok),
     ("LOGOUT", Verb::Logout),
     ("STATUS", Verb::Status),
+    ("SETUP", Verb::Setup),
+    ("START-SETUP", Verb::Setup),
+    ("UP", Verb::Up),
 ];
 
 /// What a site's own label stands for.
@@ -81,9 +107,11 @@ pub enum LabelKind {
     Equipment,
     Reason,
     Quantity,
+    Serial,
+    Product,
 }
 
-/// A site's label: an anchored expression with the group `id` (a traveler: also `sequence`).
+/// A site's label: an anchored expression with the group `id` (a traveler: also `sequence`, a serial: perhaps `item`).
 #[derive(Debug, Clone)]
 pub struct Label {
     pub kind: LabelKind,
@@ -165,7 +193,7 @@ fn meaning_of(label: &gs1::Label, labels: &[Label]) -> Result<Meaning, Unreadabl
         (Some(_), Some(_)) => Err(Unreadable::AmbiguousCode),
         (None, _) => match label.value(&["30", "37"]) {
             Some(count) => quantity(count.trim_start_matches('0')),
-            None => own_code(&label.text),
+            None => piece(label).unwrap_or_else(|| own_code(&label.text)),
         },
     }
 }
@@ -186,6 +214,14 @@ fn site_label(code: &str, labels: &[Label]) -> Option<Result<Meaning, Unreadable
         LabelKind::Equipment => Ok(Meaning::Equipment(id)),
         LabelKind::Reason => Ok(Meaning::Reason(id)),
         LabelKind::Quantity => quantity(&id),
+        LabelKind::Serial => Ok(Meaning::Piece {
+            serial: Some(id),
+            item: groups.name("item").map(|item| item.as_str().to_owned()),
+        }),
+        LabelKind::Product => Ok(Meaning::Piece {
+            serial: None,
+            item: Some(id),
+        }),
         LabelKind::Traveler => {
             let sequence = groups.name("sequence").and_then(|group| group.as_str().parse().ok());
             sequence
@@ -207,7 +243,7 @@ fn own_code(code: &str) -> Result<Meaning, Unreadable> {
         "OP" => Ok(Meaning::Operation(id())),
         "EQ" => Ok(Meaning::Equipment(id())),
         "RSN" => Ok(Meaning::Reason(id())),
-        "QTY" => quantity(rest),
+        "QTY" => keyed(rest).unwrap_or_else(|| quantity(rest)),
         "TRV" => {
             // Order numbers may hold dots; the sequence is behind the last one.
             let (order, sequence) = rest.rsplit_once('.').ok_or(Unreadable::UnknownCode)?;
@@ -221,13 +257,45 @@ fn own_code(code: &str) -> Result<Meaning, Unreadable> {
                 })
             }
         }
-        "LSN" => {
-            let verb = VERBS.iter().find(|(name, _)| rest.eq_ignore_ascii_case(name));
-            verb.map(|(_, verb)| Meaning::Command(*verb))
-                .ok_or(Unreadable::UnknownCode)
-        }
+        "LSN" => command(rest),
         _ => Err(Unreadable::UnknownCode),
     }
+}
+
+fn command(text: &str) -> Result<Meaning, Unreadable> {
+    if let Some((_, verb)) = VERBS.iter().find(|(name, _)| text.eq_ignore_ascii_case(name)) {
+        return Ok(Meaning::Command(*verb));
+    }
+    let (verb, argument) = match text.split_once('-') {
+        Some((_, "")) => return Err(Unreadable::UnknownCode),
+        Some((verb, argument)) => (verb, Some(argument.to_owned())),
+        None => (text, None),
+    };
+    match verb.to_ascii_uppercase().as_str() {
+        "CALL" => Ok(Meaning::Call(argument)),
+        "DOWN" => Ok(Meaning::Down(argument)),
+        _ => Err(Unreadable::UnknownCode),
+    }
+}
+
+/// A piece by its serial number (21, 8011) or by its product (01) alone, where GS1 finds them.
+fn piece(label: &gs1::Label) -> Option<Result<Meaning, Unreadable>> {
+    let serial = label.value(&["21", "8011"]).map(str::to_owned);
+    let item = label.value(&["01", "8006"]).map(str::to_owned);
+    (serial.is_some() || item.is_some()).then_some(Ok(Meaning::Piece { serial, item }))
+}
+
+/// A card of a number pad, if it is one.
+fn keyed(text: &str) -> Option<Result<Meaning, Unreadable>> {
+    let text = text.to_ascii_uppercase();
+    if text == "CLR" {
+        return Some(Ok(Meaning::KeyedClear));
+    }
+    let number = quantity(text.strip_prefix("ADD-")?);
+    Some(number.map(|meaning| match meaning {
+        Meaning::Quantity(number) => Meaning::Keyed(number),
+        other => other,
+    }))
 }
 
 /// One to seven digits, and up to three behind a point; nothing is rounded, and nothing is not a quantity.
@@ -270,6 +338,11 @@ mod tests {
         assert_eq!(meaning("RSN-D03"), Ok(Meaning::Reason("D03".into())));
         assert_eq!(meaning("EQ-PRESS-7"), Ok(Meaning::Equipment("PRESS-7".into())));
         assert_eq!(meaning(" LSN-start\r\n"), Ok(Meaning::Command(Verb::Start)));
+        assert_eq!(meaning("LSN-CALL-QA"), Ok(Meaning::Call(Some("QA".into()))));
+        assert_eq!(meaning("LSN-DOWN-D-01"), Ok(Meaning::Down(Some("D-01".into()))));
+        assert_eq!(meaning("LSN-down"), Ok(Meaning::Down(None)));
+        assert_eq!(meaning("QTY-ADD-5"), Ok(Meaning::Keyed(Decimal::from(5))));
+        assert_eq!(meaning("qty-clr"), Ok(Meaning::KeyedClear));
         for (name, verb) in VERBS {
             assert_eq!(meaning(&format!("LSN-{name}")), Ok(Meaning::Command(verb)));
         }
@@ -306,6 +379,7 @@ mod tests {
             "TRV-.10",
             "TRV-MO1.x",
             "LSN-START-NOW",
+            "LSN-CALL-",
             "6901234567892",
         ] {
             assert_eq!(meaning(unknown), Err(Unreadable::UnknownCode), "{unknown}");
@@ -334,7 +408,13 @@ mod tests {
             label(LabelKind::Order, r"^MO(?<id>\d{8})$"),
             label(LabelKind::Traveler, r"^T(?<id>MO\d+)/(?<sequence>\d+)$"),
             label(LabelKind::Badge, r"^MO(?<id>1\d*)$"),
+            label(LabelKind::Serial, r"^S(?<item>P\d)-(?<id>\d+)$"),
         ];
+        let piece = Meaning::Piece {
+            serial: Some("77".into()),
+            item: Some("P9".into()),
+        };
+        assert_eq!(read(b"SP9-77", &labels).meaning, Ok(piece));
         assert_eq!(
             read(b"MO20260001", &labels).meaning,
             Ok(Meaning::Order("20260001".into()))
@@ -365,6 +445,11 @@ mod tests {
         assert_eq!(read(b"]C110MO17", &labels).meaning, Ok(Meaning::Order("MO17".into())));
         let counted = read(b"\x1d02123456789012313700000120", &[]);
         assert_eq!(counted.meaning, Ok(Meaning::Quantity(Decimal::from(120))));
+        let piece = Meaning::Piece {
+            serial: Some("42".into()),
+            item: Some("12312312312333".into()),
+        };
+        assert_eq!(read(b"]C1011231231231233310MO17\x1d2142", &[]).meaning, Ok(piece));
         assert_eq!(read(b"]d230000", &[]).meaning, Err(Unreadable::QuantityInvalid));
         assert_eq!(read(b"]C10112345678901234", &[]).meaning, Err(Unreadable::BadGs1));
         assert_eq!(read(b"]C110LOT7", &[]).meaning, Err(Unreadable::UnknownCode));

@@ -8,10 +8,12 @@ pub mod barcode;
 pub mod charset;
 pub mod counter;
 pub mod decode;
+mod desk;
 pub mod equipment;
 pub mod gs1;
 pub mod repeats;
 pub mod station;
+pub mod tallies;
 mod telemetry;
 pub mod validate;
 
@@ -21,21 +23,22 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::NaiveTime;
-use rust_decimal::Decimal;
 use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
 
 use crate::buffer::{Buffer, Closed, Commit, States};
 use crate::clock::Zone;
 use crate::record::{
-    EquipmentStatus, Feedback, FeedbackKind, Frame, Kind, Payload, Receipt, Record, Sample, Timestamp, WorkReport,
+    EquipmentStatus, Feedback, Frame, Kind, Payload, PointDef, PointReading, Receipt, Record, Role, Sample, Timestamp,
+    Value,
 };
 use crate::reference::Reference;
-use crate::status::{SourceStatus, StampedFeedback, StationView, Status};
+use crate::status::{SourceStatus, StationView, Status};
 use decode::TopicRule;
+use desk::{Desk, Outcome};
 use equipment::{EquipmentSettings, Tracker};
 use repeats::Repeats;
-use station::{Bench, Context, Dialogue, ReportNumbers};
+use station::{Bench, MachineWord};
 use telemetry::Routes;
 
 pub use crate::record::Reading;
@@ -83,18 +86,15 @@ pub struct Accepted {
 pub struct Intake {
     settings: Settings,
     status: Status,
-    reference: watch::Receiver<Arc<Reference>>,
     tracker: Tracker,
-    stations: HashMap<String, Dialogue>,
-    numbers: ReportNumbers,
-    /// Good pieces reported by this gateway, by order and process.
-    tallies: HashMap<String, Decimal>,
+    desk: Desk,
     repeats: Repeats,
     routes: HashMap<Arc<str>, Routes>,
     sources: HashMap<Arc<str>, Arc<SourceStatus>>,
-    is_clock_synced: bool,
 }
 
+/// What a station answers to the second read of a double one.
+const DUPLICATE_SCAN: &str = "DUPLICATE_SCAN";
 /// How long telemetry may keep the intake from the next scan when the disk is slow.
 const TELEMETRY_WAIT: Duration = Duration::from_secs(1);
 /// Name of the states that hold the counters of an equipment.
@@ -108,18 +108,16 @@ impl Intake {
         states: &States,
     ) -> Self {
         let tracker = Tracker::new(settings.zone, status.clone(), &settings.equipment);
+        let mut desk = Desk::new(&settings, status.clone(), reference);
+        desk.is_clock_synced = is_clock_synced();
         let mut intake = Self {
             settings,
             status,
-            reference,
             tracker,
-            stations: HashMap::new(),
-            numbers: ReportNumbers::default(),
-            tallies: HashMap::new(),
+            desk,
             repeats: Repeats::default(),
             routes: HashMap::new(),
             sources: HashMap::new(),
-            is_clock_synced: is_clock_synced(),
         };
         intake.restore(states);
         intake
@@ -132,29 +130,12 @@ impl Intake {
 
     /// Takes the state back to what is on disk.
     fn restore(&mut self, states: &States) {
-        let read = |name: &str| states.get(name);
-        self.numbers = read("report_numbers")
-            .and_then(|v| serde_json::from_slice(v).ok())
-            .unwrap_or_default();
-        self.tallies = states
-            .iter()
-            .filter_map(|(name, value)| {
-                let tally = std::str::from_utf8(value).ok()?.parse().ok()?;
-                Some((name.strip_prefix("tally/")?.to_owned(), tally))
-            })
-            .collect();
         let counters = states.iter().filter_map(|(name, value)| {
             let equipment = name.strip_prefix(COUNTERS)?.to_owned();
             Some((equipment, serde_json::from_slice(value).ok()?))
         });
         self.tracker.restore_counters(counters.collect());
-        let names: Vec<String> = self.settings.stations.keys().cloned().collect();
-        for name in names {
-            let kept = read(&format!("station/{name}")).and_then(|v| serde_json::from_slice::<Dialogue>(v).ok());
-            self.stations.insert(name.clone(), kept.unwrap_or_default().restored());
-            let view = self.station_view(&name, None);
-            self.status.set_station(&name, view);
-        }
+        self.desk.restore(states, chrono::Utc::now());
     }
 
     /// Judges one reading. Synchronous and without a clock of its own.
@@ -190,7 +171,7 @@ impl Intake {
             }
             Payload::Told(all) => self.node(&source, &source_status, all, at),
             Payload::Scan { station, frame } => {
-                let verdict = self.scan(&station, &frame, at);
+                let verdict = self.scan(&source, &station, &frame, at);
                 if let Verdict::Rejected(reason) = &verdict {
                     source_status.reject(at, &station, reason, &[]);
                 }
@@ -200,192 +181,71 @@ impl Intake {
         (verdict, receipt)
     }
 
-    fn scan(&mut self, station: &str, frame: &Frame, at: Timestamp) -> Verdict {
-        let frame = match frame {
-            Frame::Whole(bytes) => bytes,
-            Frame::Partial(_) | Frame::TooLong(_) => return self.told(station, FeedbackKind::Err, "PARTIAL_READ", at),
-            Frame::NoRead => return self.told(station, FeedbackKind::Err, "NO_READ", at),
-        };
-        let reference = Arc::clone(&self.reference.borrow());
-        let Some(bench) = self.settings.stations.get(station) else {
+    fn scan(&mut self, source: &Arc<str>, station: &str, frame: &Frame, at: Timestamp) -> Verdict {
+        let Some(outcome) = self.desk.scan(station, frame, at) else {
             return Verdict::Rejected(format!("{station} is no station of this gateway"));
         };
-        let Some(dialogue) = self.stations.get_mut(station) else {
-            return Verdict::Rejected(format!("{station} has no dialogue"));
-        };
-        let scanned = barcode::read(frame, &bench.labels);
-        let tallies = &self.tallies;
-        let context = Context {
-            now: at,
-            zone: self.settings.zone,
-            shift_starts: &self.settings.shift_starts,
-            reference: &reference,
-            bench,
-            clock_synced: self.is_clock_synced,
-            tally: &|order_no, process| tallies.get(&tally_key(order_no, process)).copied().unwrap_or_default(),
-        };
-        let step = dialogue.scan(&scanned, &context);
-        self.accept(station, step, at)
-    }
-
-    /// Turns what a dialogue decided into records and states.
-    fn accept(&mut self, station: &str, mut step: station::Step, at: Timestamp) -> Verdict {
-        let mut accepted = Accepted {
-            feedback: Some(step.feedback.clone()),
-            ..Accepted::default()
-        };
-        for report in &mut step.reports {
-            self.number(station, report, at);
-            let key = tally_key(&report.order_no, &report.process_code);
-            let tally = self.tallies.entry(key.clone()).or_default();
-            *tally += report.qualified_quantity;
-            accepted.states.insert(format!("tally/{key}"), tally.to_string().into());
-            let source = format!("station/{station}");
-            let record = Record::encode(
-                Kind::WorkReport,
-                Uuid::now_v7(),
-                at,
-                self.settings.zone,
-                &source,
-                report,
-            );
-            accepted.records.push(record);
-        }
-        if !step.reports.is_empty() {
-            accepted
-                .states
-                .insert("report_numbers".to_owned(), to_state(&self.numbers));
-        }
-        if step.is_change
-            && let Some(dialogue) = self.stations.get(station)
+        let Outcome { mut accepted, machine } = outcome;
+        if accepted
+            .feedback
+            .as_ref()
+            .is_some_and(|told| told.code == DUPLICATE_SCAN)
         {
-            accepted.states.insert(format!("station/{station}"), to_state(dialogue));
+            self.status.source(source).count_duplicate();
         }
-        let view = self.station_view(station, Some((step.feedback, at)));
-        accepted.station = Some((station.to_owned(), view));
+        if let Some(word) = machine
+            && let Verdict::Accepted(of_machine) = self.machine_word(source, word, at)
+        {
+            accepted.records.extend(of_machine.records);
+            accepted.states.extend(of_machine.states);
+        }
         Verdict::Accepted(Box::new(accepted))
     }
 
-    fn number(&mut self, station: &str, report: &mut WorkReport, at: Timestamp) {
-        let Some(bench) = self.settings.stations.get(station) else {
-            return;
+    /// What a person says of a machine is a reading of it like any other.
+    fn machine_word(&mut self, source: &Arc<str>, word: MachineWord, at: Timestamp) -> Verdict {
+        let point = |name: &str, role, value: String| PointReading {
+            def: Arc::new(PointDef {
+                name: name.to_owned(),
+                unit: None,
+                role,
+                map: Vec::new(),
+                deadband: None,
+                counter: None,
+            }),
+            value: Ok(Value::Text(value)),
         };
-        let reference = Arc::clone(&self.reference.borrow());
-        let context = Context {
-            now: at,
-            zone: self.settings.zone,
-            shift_starts: &self.settings.shift_starts,
-            reference: &reference,
-            bench,
-            clock_synced: self.is_clock_synced,
-            tally: &|_, _| Decimal::ZERO,
+        let state = if word.is_down { "down" } else { "running" };
+        let points = vec![
+            point("state", Some(Role::State), state.to_owned()),
+            point("reason", None, word.reason.unwrap_or_default()),
+        ];
+        let sample = Sample {
+            equipment: word.equipment.into(),
+            time: None,
+            is_past: false,
+            points,
         };
-        report.report_no = self.numbers.next(&self.settings.gateway_id, &context);
-        if let Some(dialogue) = self.stations.get_mut(station) {
-            dialogue.number(report);
-        }
-    }
-
-    /// An answer that changes nothing.
-    fn told(&mut self, station: &str, kind: FeedbackKind, code: &str, at: Timestamp) -> Verdict {
-        let language = self
-            .settings
-            .stations
-            .get(station)
-            .map_or_else(Default::default, |bench| bench.language);
-        let feedback = station::feedback(kind, code, language);
-        let view = self.station_view(station, Some((feedback.clone(), at)));
-        let accepted = Accepted {
-            feedback: Some(feedback),
-            station: Some((station.to_owned(), view)),
-            ..Accepted::default()
-        };
-        Verdict::Accepted(Box::new(accepted))
+        self.poll(source, sample, at)
     }
 
     /// Lets time pass for everyone.
     fn tick(&mut self, now: Timestamp) -> Accepted {
-        self.is_clock_synced = is_clock_synced();
+        self.desk.is_clock_synced = is_clock_synced();
         let mut all = Accepted::default();
         let zone = self.settings.zone;
         let silent = self
             .tracker
             .silent(now, |status| encode_status(status, None, now, zone, "gateway"));
         all.records.extend(silent.into_iter().flatten());
-        let names: Vec<String> = self.stations.keys().cloned().collect();
-        for name in names {
-            let reference = Arc::clone(&self.reference.borrow());
-            let (Some(bench), Some(dialogue)) = (self.settings.stations.get(&name), self.stations.get_mut(&name))
-            else {
-                continue;
-            };
-            let context = Context {
-                now,
-                zone,
-                shift_starts: &self.settings.shift_starts,
-                reference: &reference,
-                bench,
-                clock_synced: self.is_clock_synced,
-                tally: &|_, _| Decimal::ZERO,
-            };
-            let Some(step) = dialogue.tick(&context) else { continue };
-            if let Verdict::Accepted(accepted) = self.accept(&name, step, now) {
-                all.records.extend(accepted.records);
-                all.states.extend(accepted.states);
-                if let Some((station, view)) = accepted.station {
-                    self.status.set_station(&station, view);
-                }
+        for accepted in self.desk.tick(now) {
+            all.records.extend(accepted.records);
+            all.states.extend(accepted.states);
+            if let Some((station, view)) = accepted.station {
+                self.status.set_station(&station, view);
             }
         }
-        self.forget_closed_tallies(&mut all.states);
         all
-    }
-
-    /// A closed order is not reported any more, so its tally is not asked for either.
-    fn forget_closed_tallies(&mut self, states: &mut States) {
-        let reference = Arc::clone(&self.reference.borrow());
-        self.tallies.retain(|key, _| {
-            let order_no = key.rsplit_once('/').map_or(key.as_str(), |(order_no, _)| order_no);
-            let is_closed = reference
-                .order(order_no)
-                .is_some_and(|order| !order.status.is_reportable());
-            if is_closed {
-                states.insert(format!("tally/{key}"), Bytes::new());
-            }
-            !is_closed
-        });
-    }
-
-    fn station_view(&self, station: &str, feedback: Option<(Feedback, Timestamp)>) -> StationView {
-        let dialogue = self.stations.get(station);
-        let bench = self.settings.stations.get(station);
-        let reference = self.reference.borrow();
-        let job = dialogue.and_then(Dialogue::job);
-        let operator = dialogue.and_then(Dialogue::operator);
-        let order = job.and_then(|job| reference.order(&job.order_no));
-        let language = bench.map_or_else(Default::default, |bench| bench.language);
-        let last_feedback = feedback
-            .map(|(feedback, at)| StampedFeedback {
-                feedback,
-                at: self.settings.zone.rfc3339(at),
-            })
-            .or_else(|| self.status.station(station).and_then(|view| view.last_feedback));
-        StationView {
-            state: dialogue.map_or("idle", |d| d.state().name()),
-            equipment: bench.and_then(|b| b.equipment.clone()),
-            worker_no: operator.map(|o| o.worker_no.clone()),
-            worker_name: operator.and_then(|o| o.name.clone()),
-            order_no: job.map(|j| j.order_no.clone()),
-            process_code: job.map(|j| j.process_code.clone()),
-            process_name: job.and_then(|j| j.process_name.clone()),
-            order_quantity: order.map(|o| o.order_quantity),
-            completed_quantity: order.map(|o| o.completed_quantity),
-            qualified_quantity: job.map(|j| j.qualified).unwrap_or_default(),
-            unqualified_quantity: job.map(|j| j.unqualified).unwrap_or_default(),
-            last_feedback,
-            expects: dialogue.map(|d| d.expects(language)).unwrap_or_default(),
-            unverified: job.is_some_and(|j| j.unverified) || operator.is_some_and(|o| o.unverified),
-        }
     }
 
     /// Judges what comes until every source has ended.
@@ -533,10 +393,6 @@ fn encode_status(status: &EquipmentStatus, id: Option<Uuid>, at: Timestamp, zone
             Record::encode(Kind::EquipmentStatus, id, at, zone, source, &part)
         })
         .collect()
-}
-
-fn tally_key(order_no: &str, process_code: &str) -> String {
-    format!("{order_no}/{process_code}")
 }
 
 fn to_state(value: &impl serde::Serialize) -> Bytes {

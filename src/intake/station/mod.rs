@@ -1,77 +1,55 @@
 //! The dialogue of a reporting station: badge, order or traveler, START, quantities, DONE.
 //!
-//! A pure state machine. It knows neither a clock nor the disk: the caller hands in the instant and the reference data,
-//! and keeps what comes out (reports and the new state) in one commit before the operator is answered. The rules stand
-//! in [`table`], one row each; what a row does stands in [`actions`], how hours and quantities become reports in [`report`].
+//! A pure state machine. It knows neither a clock nor the disk: the caller hands in the instant, the reference data and the
+//! tallies, and keeps what comes out (reports, alerts and the new state) in one commit before the operator is answered.
+//! The rules stand in [`table`], one row each. What the rows do stands in a room per concern: [`crew`] signs people on
+//! and off, [`load`] finds and loads jobs, [`job`] starts and stops them, [`counting`] takes quantities and serials, [`closing`] ends jobs, shifts and
+//! sessions, [`questions`] are answered, [`undo`] takes back, [`supervisor`] approves, [`signals`] calls people and tells of machines. How time becomes
+//! hours stands in [`labor`], how all of it becomes reports in [`report`].
 
-mod actions;
+mod bench;
+mod closing;
+mod counting;
+mod crew;
+mod job;
+mod labor;
+mod load;
+mod plan;
+mod questions;
 mod report;
+mod share;
+mod signals;
+mod supervisor;
 mod table;
 #[cfg(test)]
 mod tests;
+mod undo;
 mod words;
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use chrono::NaiveTime;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use super::barcode::{Label, Scanned};
+use super::barcode::{Meaning, Scanned};
+use super::tallies::Tallies;
 use crate::clock::Zone;
-use crate::record::{DefectKind, Feedback, FeedbackKind, ScanTrace, Timestamp, WorkReport};
+use crate::record::{Alert, DefectKind, Feedback, FeedbackKind, ScanTrace, Timestamp, WorkReport};
 use crate::reference::Reference;
 
+pub use bench::{Approval, Bench, Mode, ShiftEnd, UnknownOrder, WhilePaused};
+pub use job::Job;
 pub use report::ReportNumbers;
 pub use words::Language;
 
 /// An order waits this long for its operation, a pending input for its completion.
 const PENDING_FOR: chrono::Duration = chrono::Duration::seconds(20);
-/// A worker who has not scanned this long has gone home, unless a job runs.
-const IDLE_FOR: chrono::Duration = chrono::Duration::minutes(30);
-/// A quantity can be taken back by its worker this long.
-const UNDO_WITHIN: chrono::Duration = chrono::Duration::minutes(10);
-/// Reports that UNDO can go back over.
-const UNDOABLE_MAX: usize = 5;
-/// Jobs that a station remembers as left behind.
-const PAUSED_JOBS_MAX: usize = 20;
-
-/// What a station is, from the configuration.
-#[derive(Debug, Clone)]
-pub struct Bench {
-    pub station: String,
-    pub equipment: Option<String>,
-    /// The equipment's id in the central store, as the configuration knows it.
-    pub equipment_id: Option<i64>,
-    /// The station's operation, where it has only one.
-    pub process: Option<String>,
-    pub mode: Mode,
-    pub duplicate_window: Duration,
-    pub unknown_order: UnknownOrder,
-    /// Tolerance over the plan, as a fraction.
-    pub over_report: Decimal,
-    pub labels: Vec<Label>,
-    pub language: Language,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Mode {
-    /// Labor time and quantities.
-    StartStop,
-    /// Quantities after the fact; no START needed, no hours.
-    ReportOnly,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum UnknownOrder {
-    Reject,
-    Accept,
-}
+/// Scans kept for the trace of the next report.
+const TRACE_MAX: usize = 20;
 
 /// What the dialogue is told beside the scan.
+#[derive(Clone, Copy)]
 pub struct Context<'a> {
     pub now: Timestamp,
     pub zone: Zone,
@@ -79,8 +57,7 @@ pub struct Context<'a> {
     pub reference: &'a Reference,
     pub bench: &'a Bench,
     pub clock_synced: bool,
-    /// Good pieces of an order's process that this gateway has reported so far.
-    pub tally: &'a dyn Fn(&str, &str) -> Decimal,
+    pub tallies: &'a Tallies,
 }
 
 /// The states of the table, S0 to S7. The last three lie on top of a base state and hold until they are answered.
@@ -111,15 +88,6 @@ impl State {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Phase {
-    #[default]
-    Loaded,
-    Running,
-    Paused,
-}
-
 /// Who is signed on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Operator {
@@ -129,29 +97,35 @@ pub struct Operator {
     pub unverified: bool,
 }
 
-/// An order's process at this station, with what was reported and how much labor time was not reported yet.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Job {
-    pub order_no: String,
-    pub process_code: String,
-    pub process_id: Option<i64>,
-    pub process_name: Option<String>,
-    pub unverified: bool,
-    phase: Phase,
-    /// Since when labor time runs; only while running.
-    running_since: Option<Timestamp>,
-    /// Labor time that no report has carried yet, beside what is running.
-    unreported_ms: i64,
-    pub qualified: Decimal,
-    pub unqualified: Decimal,
+/// What an operator has begun and not finished.
+#[derive(Debug, Clone, PartialEq)]
+struct Asked {
+    what: Pending,
+    since: Timestamp,
+    /// The supervisor whose badge was scanned for it.
+    approved_by: Option<String>,
 }
 
-/// What an operator has begun and not finished.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 enum Pending {
-    Quantity(QuantityKind),
-    Reason { kind: DefectKind, quantity: Decimal },
+    /// `keyed` is what number-pad cards have added up to.
+    Quantity {
+        kind: QuantityKind,
+        keyed: Decimal,
+    },
+    Reason(Unexplained),
     Confirm(Question),
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Unexplained {
+    Defect {
+        kind: DefectKind,
+        quantity: Decimal,
+        serial: Option<String>,
+    },
+    /// A pause that began at this moment.
+    Stop(Timestamp),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -161,43 +135,76 @@ enum QuantityKind {
     Defect(DefectKind),
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 enum Question {
     /// Leave the running job for another.
-    Switch(Job),
-    /// More than planned.
-    Over(Decimal),
+    Switch(Box<Job>),
+    /// More than planned, or than the operation before has made.
+    Over { quantity: Decimal, serial: Option<String> },
     /// Done with less than planned.
     Short,
     /// Take back the last report.
     Undo,
 }
 
-/// A report that may be taken back.
+/// What was said and waits for its other half.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Held {
+    /// An order that waits for its operation.
+    Order(String),
+    /// An UNDO that only a supervisor can allow.
+    Undo,
+}
+
+/// Reports of one scan, which may be taken back together.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Undoable {
     at: Timestamp,
-    report: WorkReport,
+    reports: Vec<WorkReport>,
 }
 
 /// The state of one station. What is pending is not kept over a restart: the operator is asked anew.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Dialogue {
-    operator: Option<Operator>,
+    /// Who is signed on; the first reports for all. Outside of crews there is one at most.
+    crew: Vec<Operator>,
+    /// The job at hand.
     job: Option<Job>,
+    /// Other travelers in the same run.
+    batch: Vec<Job>,
+    /// The traveler at hand was scanned for the next quantity alone.
+    is_aimed: bool,
     /// Jobs left for others, the latest last.
     left: Vec<Job>,
     undoable: VecDeque<Undoable>,
     last_scan: Option<(String, Timestamp)>,
     last_activity: Option<Timestamp>,
-    #[serde(skip)]
-    pending: Option<(Pending, Timestamp)>,
-    /// An order that waits for its operation.
-    #[serde(skip)]
-    held_order: Option<(String, Timestamp)>,
+    /// The start of the shift that was last seen.
+    shift: Option<Timestamp>,
     /// Scans since the last report, for its trace.
-    #[serde(default)]
     trace: Vec<ScanTrace>,
+    #[serde(skip)]
+    asked: Option<Asked>,
+    #[serde(skip)]
+    held: Option<(Held, Timestamp)>,
+}
+
+/// What a person says of a machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MachineWord {
+    pub equipment: String,
+    pub is_down: bool,
+    pub reason: Option<String>,
+    pub detail: String,
+}
+
+/// What a station tells of besides work.
+#[derive(Debug)]
+pub enum Signal {
+    /// Without id: it is given when the call is accepted.
+    Call(Alert),
+    Machine(MachineWord),
 }
 
 /// What one scan or one passing of time led to.
@@ -206,21 +213,21 @@ pub struct Step {
     pub feedback: Feedback,
     /// Drafts without number; numbered when they are accepted.
     pub reports: Vec<WorkReport>,
+    pub signal: Option<Box<Signal>>,
     /// Whether the state must be on disk before the answer.
     pub is_change: bool,
 }
 
 impl Step {
     fn new(kind: FeedbackKind, code: &str, words: &[&str], context: &Context) -> Self {
-        let message = words::sentence(code, words, context.bench.language);
-        let feedback = Feedback {
-            kind,
-            code: code.to_owned(),
-            message,
-        };
         Self {
-            feedback,
+            feedback: Feedback {
+                kind,
+                code: code.to_owned(),
+                message: words::sentence(code, words, context.bench.language),
+            },
             reports: Vec::new(),
+            signal: None,
             is_change: false,
         }
     }
@@ -248,6 +255,11 @@ impl Step {
         Self::new(FeedbackKind::Dup, code, words, context)
     }
 
+    /// An answer to a question that changes nothing.
+    fn told(code: &str, words: &[&str], context: &Context) -> Self {
+        Self::new(FeedbackKind::Ok, code, words, context)
+    }
+
     fn with(mut self, reports: impl IntoIterator<Item = WorkReport>) -> Self {
         self.reports.extend(reports);
         self
@@ -256,123 +268,116 @@ impl Step {
 
 impl Dialogue {
     pub fn state(&self) -> State {
-        match (&self.pending, &self.operator, &self.job) {
-            (Some((Pending::Quantity(_), _)), ..) => State::QuantityPending,
-            (Some((Pending::Reason { .. }, _)), ..) => State::ReasonPending,
-            (Some((Pending::Confirm(_), _)), ..) => State::ConfirmPending,
-            (None, None, _) => State::Idle,
-            (None, Some(_), None) => State::SignedOn,
-            (None, Some(_), Some(job)) => match job.phase {
-                Phase::Loaded => State::JobLoaded,
-                Phase::Running => State::Running,
-                Phase::Paused => State::Paused,
+        match (&self.asked, self.crew.is_empty(), &self.job) {
+            (Some(asked), ..) => match asked.what {
+                Pending::Quantity { .. } => State::QuantityPending,
+                Pending::Reason(_) => State::ReasonPending,
+                Pending::Confirm(_) => State::ConfirmPending,
             },
+            (None, true, _) => State::Idle,
+            (None, false, None) => State::SignedOn,
+            (None, false, Some(job)) => job.state(),
         }
     }
 
-    pub fn operator(&self) -> Option<&Operator> {
-        self.operator.as_ref()
+    pub fn crew(&self) -> &[Operator] {
+        &self.crew
     }
 
+    /// The job at hand.
     pub fn job(&self) -> Option<&Job> {
         self.job.as_ref()
     }
 
+    /// All jobs of the run, the one at hand first.
+    pub fn jobs(&self) -> impl Iterator<Item = &Job> {
+        self.job.iter().chain(&self.batch)
+    }
+
+    fn jobs_mut(&mut self) -> impl Iterator<Item = &mut Job> {
+        self.job.iter_mut().chain(&mut self.batch)
+    }
+
     /// What is expected next, as a sentence for the screen.
-    pub fn expects(&self, language: Language) -> String {
-        words::sentence(
-            &format!("EXPECT_{}", self.state().name().to_ascii_uppercase()),
-            &[],
-            language,
-        )
+    pub fn expects(&self, bench: &Bench) -> String {
+        words::expects(self.state(), bench)
     }
 
     /// Takes one scan.
     pub fn scan(&mut self, scanned: &Scanned, context: &Context) -> Step {
-        if self.is_repeat(scanned, context) {
-            self.last_scan = Some((scanned.text.clone(), context.now));
+        let is_repeat = self.is_repeat(scanned, context);
+        self.last_scan = Some((scanned.text.clone(), context.now));
+        if is_repeat {
             return Step::dup("DUPLICATE_SCAN", &[], context);
         }
-        self.last_scan = Some((scanned.text.clone(), context.now));
         let meaning = match &scanned.meaning {
             Ok(meaning) => meaning,
             Err(unreadable) => return Step::err(unreadable.code(), &[&printable(&scanned.text)], context),
         };
         self.last_activity = Some(context.now);
+        self.verify_jobs(context);
+        let of_last_shift = self.cross_shifts(context);
         self.trace.push(ScanTrace {
             aim: scanned.aim.clone(),
             raw: scanned.text.clone(),
             at: context.zone.rfc3339(context.now),
         });
-        self.verify_job(context);
         let mut step = table::act(self, meaning, context);
-        if step.feedback.kind == FeedbackKind::Err || step.feedback.kind == FeedbackKind::Dup {
+        if matches!(step.feedback.kind, FeedbackKind::Err | FeedbackKind::Dup) {
             self.trace.pop();
+        }
+        if self.trace.len() > TRACE_MAX {
+            self.trace.remove(0);
+        }
+        if let Some(reports) = of_last_shift {
+            step.reports.splice(..0, reports);
+            step.is_change = true;
         }
         step.is_change |= !step.reports.is_empty();
         step
     }
 
-    /// A job that was taken in while nothing was known of its order is the real one as soon as the order is known: until
-    /// then a traveler's process has no code but its sequence.
-    fn verify_job(&mut self, context: &Context) {
-        let Some(job) = self.job.as_mut().filter(|job| job.unverified) else {
-            return;
-        };
-        let order = context.reference.order(&job.order_no);
-        let process = order.and_then(|order| {
-            order.processes.iter().find(|process| {
-                process.process_code == job.process_code || process.sequence.to_string() == job.process_code
-            })
-        });
-        if let (Some(order), Some(process)) = (order, process) {
-            // The label may have left out a prefix that is part of the number.
-            job.order_no.clone_from(&order.order_no);
-            job.process_code.clone_from(&process.process_code);
-            job.process_id = process.process_id;
-            job.process_name = Some(process.process_name.clone()).filter(|name| !name.is_empty());
-            job.unverified = false;
-        }
-    }
-
-    /// Lets time pass: what was begun and not finished is dropped, who has gone is signed off.
+    /// Lets time pass: what was begun and not finished is dropped, shifts end, who has gone is signed off.
     pub fn tick(&mut self, context: &Context) -> Option<Step> {
         let is_over = |since: Timestamp| context.now - since >= PENDING_FOR;
-        if let Some((_, since)) = self.pending
-            && is_over(since)
-        {
-            self.pending = None;
+        if self.asked.as_ref().is_some_and(|asked| is_over(asked.since)) {
+            self.asked = None;
             return Some(Step::err("INPUT_TIMED_OUT", &[], context));
         }
-        if let Some((_, since)) = self.held_order
-            && is_over(since)
-        {
-            self.held_order = None;
-            return Some(Step::err("INPUT_TIMED_OUT", &[], context));
+        if let Some((held, _)) = self.held.take_if(|(_, since)| is_over(*since)) {
+            return matches!(held, Held::Order(_)).then(|| Step::err("INPUT_TIMED_OUT", &[], context));
         }
-        let is_idle = self.last_activity.is_some_and(|at| context.now - at >= IDLE_FOR);
-        if is_idle && self.operator.is_some() && self.state() != State::Running {
-            let reports = self.sign_off(context, &["session_timeout", "needs_review"]);
-            return Some(Step::ok("SESSION_TIMED_OUT", &[], context).with(reports));
-        }
-        None
+        self.end_shift(context).or_else(|| self.end_session(context))
     }
 
-    /// After a restart: what was pending is gone, and the operator is told so.
-    #[must_use]
-    pub fn restored(mut self) -> Self {
-        self.pending = None;
-        self.held_order = None;
-        self
+    /// After a restart: what was pending is gone. Gives what the operator is to be told.
+    pub fn restored(mut self, context: &Context) -> (Self, Option<Feedback>) {
+        self.asked = None;
+        self.held = None;
+        let is_at_work = !self.crew.is_empty();
+        let feedback = is_at_work.then(|| Step::ask("RESTARTED", &[], context).feedback);
+        (self, feedback)
     }
 
+    /// Two reads of the same code shortly after each other are one scan. Cards of a number pad are scanned in a row.
     fn is_repeat(&self, scanned: &Scanned, context: &Context) -> bool {
+        if scanned.meaning.as_ref().is_ok_and(Meaning::is_keyed) {
+            return false;
+        }
         let window = chrono::Duration::from_std(context.bench.duplicate_window).unwrap_or_default();
         self.last_scan.as_ref().is_some_and(|(text, at)| {
             // A clock set back must not make every scan a repeat.
             let age = context.now - *at;
             *text == scanned.text && age < window && age > -window
         })
+    }
+
+    fn ask(&mut self, what: Pending, context: &Context) {
+        self.asked = Some(Asked {
+            what,
+            since: context.now,
+            approved_by: None,
+        });
     }
 }
 

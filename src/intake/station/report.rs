@@ -1,21 +1,21 @@
-//! How labor time and quantities become work reports.
+//! How labor and quantities become work reports.
 //!
-//! Labor time runs in milliseconds and is reported in hundredths of an hour, rounded down; what is left over goes into the
-//! next report, so that many short reports add up to the true time. The last report of a job rounds to nearest.
+//! A report has one worker. Pieces stand in the report of who signed on first; the time of the others in a crew comes along
+//! in reports of their own, without pieces and flagged `crew_hours`. The report with the pieces lists the intervals of
+//! all, so that whoever pays by the piece can divide them; over all reports each interval is listed once.
 
 use chrono::{Datelike, Timelike};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use super::{Context, Dialogue, Job, Mode, Phase, UNDOABLE_MAX, Undoable};
-use crate::record::{CrewMember, Defect, DefectKind, Timestamp, WorkReport};
+use super::job::Phase;
+use super::labor::{Hours, Labor};
+use super::{Context, Dialogue, Job, Operator, Undoable};
+use crate::clock::Zone;
+use crate::record::{Defect, Timestamp, WorkReport};
 
-/// The unit of reported hours: 0.01 h.
-const HOURS_STEP_MS: i64 = 36_000;
-/// More labor time than this between two reports means that nobody was there: it is cut, and flagged for review.
-const HOURS_BETWEEN_REPORTS_MAX: i64 = 24;
-/// Scans that a report carries as its trace at most.
-const TRACE_MAX: usize = 20;
+/// Scans that UNDO can go back over.
+const UNDOABLE_MAX: usize = 5;
 
 /// Gives out report numbers: `press-shop-1-261121-080003007` is gateway, day, time to the second and a count within it.
 /// Never the same twice, also when the clock is set back: then counting simply goes on.
@@ -25,8 +25,8 @@ pub struct ReportNumbers {
 }
 
 impl ReportNumbers {
-    pub fn next(&mut self, gateway_id: &str, context: &Context) -> String {
-        let local = context.now.with_timezone(&context.zone.0);
+    pub fn next(&mut self, gateway_id: &str, now: Timestamp, zone: Zone) -> String {
+        let local = now.with_timezone(&zone.0);
         let day = u64::from(local.year().unsigned_abs() % 100) * 10_000 + u64::from(local.month() * 100 + local.day());
         let time = u64::from(local.hour() * 10_000 + local.minute() * 100 + local.second());
         let now = (day * 1_000_000 + time) * 1000;
@@ -39,178 +39,173 @@ impl ReportNumbers {
     }
 }
 
-impl Job {
-    pub(super) fn run(&mut self, now: Timestamp) {
-        self.phase = Phase::Running;
-        self.running_since = Some(now);
+/// A report of a job by a worker, with their hours since the last one, and no quantities yet.
+fn draft(job: &Job, operator: &Operator, hours: &Hours, context: &Context) -> WorkReport {
+    let mut flags = Vec::new();
+    if job.unverified || operator.unverified {
+        flags.push("unverified".to_owned());
     }
-
-    pub(super) fn halt(&mut self, now: Timestamp) {
-        self.settle(now);
-        self.running_since = None;
-        if self.phase == Phase::Running {
-            self.phase = Phase::Paused;
-        }
+    if hours.is_cut {
+        flags.extend(["hours_cut".to_owned(), "needs_review".to_owned()]);
     }
-
-    /// Moves what has run so far into the unreported time.
-    fn settle(&mut self, now: Timestamp) {
-        if let Some(since) = self.running_since {
-            // A clock that was set back must not take time away.
-            self.unreported_ms += (now - since).num_milliseconds().max(0);
-            self.running_since = Some(now);
-        }
+    let equipment = context.bench.equipment.clone();
+    let known = equipment.as_deref().and_then(|code| context.reference.equipment(code));
+    let first_shift = context.shift_starts.first().copied().unwrap_or_default();
+    WorkReport {
+        report_no: String::new(),
+        order_no: job.order_no.clone(),
+        process_code: job.process_code.clone(),
+        process_id: job.process_id,
+        process_name: job.process_name.clone(),
+        station: context.bench.station.clone(),
+        equipment_id: known.and_then(|e| e.equipment_id).or(context.bench.equipment_id),
+        equipment,
+        work_date: context.zone.production_day(context.now, first_shift),
+        work_hours: hours.hours,
+        output_quantity: Decimal::ZERO,
+        qualified_quantity: Decimal::ZERO,
+        unqualified_quantity: Decimal::ZERO,
+        worker_no: operator.worker_no.clone(),
+        worker_id: operator.worker_id,
+        worker_name: operator.name.clone(),
+        crew: Vec::new(),
+        defects: Vec::new(),
+        serials: Vec::new(),
+        to_inspect: Decimal::ZERO,
+        is_final: false,
+        voids: None,
+        flags,
+        scans: Vec::new(),
+        clock_synced: context.clock_synced,
     }
 }
 
-/// A report in the making.
-pub struct Draft(WorkReport);
+pub fn has_pieces(report: &WorkReport) -> bool {
+    !report.output_quantity.is_zero() || !report.to_inspect.is_zero()
+}
 
-impl Draft {
-    pub fn good(mut self, quantity: Decimal) -> Self {
-        self.0.output_quantity = quantity;
-        self.0.qualified_quantity = quantity;
-        self
-    }
-
-    pub fn defect(mut self, kind: DefectKind, quantity: Decimal, reason: String) -> Self {
-        self.0.output_quantity = quantity;
-        self.0.unqualified_quantity = quantity;
-        self.0.defects.push(Defect { kind, quantity, reason });
-        self
-    }
-
-    pub fn inspect(mut self, quantity: Decimal) -> Self {
-        self.0.to_inspect = quantity;
-        self
-    }
-
-    pub fn last(mut self) -> Self {
-        self.0.is_final = true;
-        self
-    }
-
-    pub fn flagged(mut self, flags: &[&str]) -> Self {
-        self.0.flags.extend(flags.iter().map(|flag| (*flag).to_owned()));
-        self
-    }
-
-    pub fn into_report(self) -> WorkReport {
-        self.0
-    }
+/// Decimals know a zero below zero, which nobody wants to read.
+fn negated(number: Decimal) -> Decimal {
+    if number.is_zero() { Decimal::ZERO } else { -number }
 }
 
 impl Dialogue {
-    /// A report of the job at hand with the labor time since the last one, and no quantities yet.
-    pub(super) fn draft(&self, context: &Context) -> Draft {
-        let job = self.job.as_ref();
-        let operator = self.operator.as_ref();
-        let first_shift = context.shift_starts.first().copied().unwrap_or_default();
-        let mut flags = Vec::new();
-        if job.is_some_and(|job| job.unverified) || operator.is_some_and(|operator| operator.unverified) {
-            flags.push("unverified".to_owned());
-        }
-        if context.bench.mode == Mode::StartStop && job.is_some_and(|job| job.phase == Phase::Paused) {
-            flags.push("while_paused".to_owned());
-        }
-        let labor_ms = job.map_or(0, |job| labor_ms(job, context.now));
-        let is_cut = labor_ms > HOURS_BETWEEN_REPORTS_MAX * 3_600_000;
-        if is_cut {
-            flags.extend(["hours_cut".to_owned(), "needs_review".to_owned()]);
-        }
-        let work_hours = hours(labor_ms.min(HOURS_BETWEEN_REPORTS_MAX * 3_600_000));
-        let equipment = context.bench.equipment.clone();
-        let trace_start = self.trace.len().saturating_sub(TRACE_MAX);
-        let crew = operator.map(|operator| CrewMember {
-            worker_no: operator.worker_no.clone(),
-            from: context
-                .zone
-                .rfc3339(context.now - chrono::Duration::milliseconds(labor_ms)),
-            to: context.zone.rfc3339(context.now),
-            activity: crate::record::Activity::Run,
-            reason: None,
-        });
-        Draft(WorkReport {
-            report_no: String::new(),
-            order_no: job.map(|job| job.order_no.clone()).unwrap_or_default(),
-            process_code: job.map(|job| job.process_code.clone()).unwrap_or_default(),
-            process_id: job.and_then(|job| job.process_id),
-            process_name: job.and_then(|job| job.process_name.clone()),
-            station: context.bench.station.clone(),
-            equipment_id: equipment
-                .as_deref()
-                .and_then(|e| context.reference.equipment(e))
-                .and_then(|e| e.equipment_id)
-                .or(context.bench.equipment_id),
-            equipment,
-            work_date: context.zone.production_day(context.now, first_shift),
-            work_hours,
-            output_quantity: Decimal::ZERO,
-            qualified_quantity: Decimal::ZERO,
-            unqualified_quantity: Decimal::ZERO,
-            worker_no: operator.map(|operator| operator.worker_no.clone()).unwrap_or_default(),
-            worker_id: operator.and_then(|operator| operator.worker_id),
-            worker_name: operator.and_then(|operator| operator.name.clone()),
-            crew: crew.into_iter().filter(|_| labor_ms > 0).collect(),
-            defects: Vec::new(),
-            serials: Vec::new(),
-            to_inspect: Decimal::ZERO,
-            is_final: false,
-            voids: None,
-            flags,
-            scans: self.trace[trace_start..].to_vec(),
-            clock_synced: context.clock_synced,
+    /// Who a labor is of. A worker who has left is known by the number alone.
+    fn member(&self, worker_no: &str) -> Operator {
+        let member = self.crew.iter().find(|operator| operator.worker_no == worker_no);
+        member.cloned().unwrap_or_else(|| Operator {
+            worker_no: worker_no.to_owned(),
+            worker_id: None,
+            name: None,
+            unverified: false,
         })
     }
 
-    /// Takes an accepted report into the state: counts go up, the reported time is no longer unreported.
-    pub(super) fn book(&mut self, report: &WorkReport, context: &Context) {
-        self.trace.clear();
-        let Some(job) = &mut self.job else { return };
-        job.settle(context.now);
-        let reported_ms = ms(report.work_hours);
-        let was_cut = report.flags.iter().any(|flag| flag == "hours_cut");
-        job.unreported_ms = if was_cut { 0 } else { job.unreported_ms - reported_ms };
+    /// A report for a job at hand by the one who reports for all.
+    pub(super) fn draft(&self, job: &Job, is_last: bool, context: &Context) -> WorkReport {
+        let operator = self.crew.first().cloned().unwrap_or_else(|| self.member(""));
+        let labor = job.labor.iter().find(|labor| labor.worker_no == operator.worker_no);
+        let nothing = Labor::of(&operator.worker_no);
+        let hours = labor.unwrap_or(&nothing).hours(context.now, job.sharing, is_last);
+        let mut report = draft(job, &operator, &hours, context);
+        if job.phase == Phase::Paused {
+            report.flags.push("while_paused".to_owned());
+        }
+        report.crew = job
+            .labor
+            .iter()
+            .flat_map(|labor| labor.told(context.now, context.zone))
+            .collect();
+        report.scans.clone_from(&self.trace);
+        report
+    }
+
+    /// Takes an accepted report into the state: counts go up, the reported time is no longer unreported. Gives the hours
+    /// of the others who worked at it.
+    pub(super) fn book(&mut self, report: &WorkReport, context: &Context) -> Vec<WorkReport> {
+        let Some(job) = self.jobs_mut().find(|job| job.is_of(report)) else {
+            return Vec::new();
+        };
         job.qualified += report.qualified_quantity;
         job.unqualified += report.unqualified_quantity;
-        let has_pieces = !report.output_quantity.is_zero() || !report.to_inspect.is_zero();
-        if has_pieces && report.voids.is_none() {
-            self.undoable.push_back(Undoable {
-                at: context.now,
-                report: report.clone(),
-            });
-            if self.undoable.len() > UNDOABLE_MAX {
-                self.undoable.pop_front();
+        let sharing = job.sharing;
+        let own = Hours {
+            hours: report.work_hours,
+            is_cut: report.flags.iter().any(|flag| flag == "hours_cut"),
+        };
+        let mut others = Vec::new();
+        let mut labors = std::mem::take(&mut job.labor);
+        let job = job.clone();
+        for labor in &mut labors {
+            if labor.worker_no == report.worker_no {
+                labor.settle(&own, context.now, sharing);
+                continue;
             }
+            let hours = labor.hours(context.now, sharing, report.is_final);
+            if !hours.hours.is_zero() {
+                let mut of_other = draft(&job, &self.member(&labor.worker_no), &hours, context);
+                of_other.flags.push("crew_hours".to_owned());
+                others.push(of_other);
+            }
+            labor.settle(&hours, context.now, sharing);
+        }
+        if let Some(job) = self.jobs_mut().find(|job| job.is_of(report)) {
+            job.labor = labors;
+        }
+        others
+    }
+
+    /// Reports of one scan that can be taken back together.
+    pub(super) fn remember(&mut self, reports: &[WorkReport], context: &Context) {
+        let reports: Vec<_> = reports.iter().filter(|report| has_pieces(report)).cloned().collect();
+        if reports.is_empty() {
+            return;
+        }
+        self.undoable.push_back(Undoable {
+            at: context.now,
+            reports,
+        });
+        if self.undoable.len() > UNDOABLE_MAX {
+            self.undoable.pop_front();
         }
     }
 
-    /// The report that takes another one back. Its time is unreported again.
+    /// The report that takes another one back. Time that its worker can still report is unreported again; other time
+    /// stays as it was reported, for it was worked.
     pub(super) fn void(&mut self, report: &WorkReport, context: &Context) -> WorkReport {
-        self.trace.clear();
-        if let Some(job) = &mut self.job
-            && job.order_no == report.order_no
-            && job.process_code == report.process_code
+        let is_here = self.crew.iter().any(|operator| operator.worker_no == report.worker_no);
+        let mut work_hours = Decimal::ZERO;
+        if let Some(job) = self.jobs_mut().find(|job| job.is_of(report))
+            && is_here
         {
-            job.unreported_ms += ms(report.work_hours);
+            job.labor_of(&report.worker_no).give_back(report.work_hours);
+            work_hours = negated(report.work_hours);
+        }
+        let left = self.job.iter_mut().chain(&mut self.batch).chain(&mut self.left);
+        for job in left.filter(|job| job.is_of(report)) {
             job.qualified -= report.qualified_quantity;
             job.unqualified -= report.unqualified_quantity;
         }
-        let negated = |defect: &Defect| Defect {
-            quantity: -defect.quantity,
+        let taken_back = |defect: &Defect| Defect {
+            quantity: negated(defect.quantity),
             ..defect.clone()
         };
         WorkReport {
             report_no: String::new(),
-            work_hours: -report.work_hours,
-            output_quantity: -report.output_quantity,
-            qualified_quantity: -report.qualified_quantity,
-            unqualified_quantity: -report.unqualified_quantity,
-            defects: report.defects.iter().map(negated).collect(),
-            to_inspect: -report.to_inspect,
+            work_hours,
+            output_quantity: negated(report.output_quantity),
+            qualified_quantity: negated(report.qualified_quantity),
+            unqualified_quantity: negated(report.unqualified_quantity),
+            defects: report.defects.iter().map(taken_back).collect(),
+            to_inspect: negated(report.to_inspect),
             crew: Vec::new(),
             voids: Some(report.report_no.clone()),
-            flags: Vec::new(),
+            flags: report
+                .flags
+                .iter()
+                .filter(|flag| *flag == "unverified")
+                .cloned()
+                .collect(),
             scans: Vec::new(),
             clock_synced: context.clock_synced,
             ..report.clone()
@@ -219,70 +214,75 @@ impl Dialogue {
 
     /// The report numbers are given when reports are accepted; UNDO needs them later.
     pub fn number(&mut self, report: &WorkReport) {
-        if let Some(last) = self.undoable.back_mut()
-            && last.report.report_no.is_empty()
+        let is_same = |known: &&mut WorkReport| {
+            known.report_no.is_empty() && known.order_no == report.order_no && known.process_code == report.process_code
+        };
+        if has_pieces(report)
             && report.voids.is_none()
+            && let Some(last) = self.undoable.back_mut()
+            && let Some(known) = last.reports.iter_mut().find(is_same)
         {
-            last.report.report_no.clone_from(&report.report_no);
+            known.report_no.clone_from(&report.report_no);
         }
     }
 
-    /// Closes the interval of the job at hand and lays it among those left behind. Time that no report has carried yet
-    /// becomes one, without quantities, so that it stays with the worker whose time it was.
-    pub(super) fn leave_job(&mut self, context: &Context, flags: &[&str]) -> Option<WorkReport> {
-        let mut report = None;
-        if let Some(job) = &mut self.job {
-            job.halt(context.now);
-            let draft = self.draft(context).flagged(flags).into_report();
-            if !draft.work_hours.is_zero() {
-                // Reported while paused is what a sign-off always is.
-                let draft = WorkReport {
-                    flags: draft.flags.into_iter().filter(|f| f != "while_paused").collect(),
-                    ..draft
-                };
-                self.book(&draft, context);
-                report = Some(draft);
+    /// Time of the jobs at hand that no report has carried yet, of one worker or of all, as reports without pieces.
+    /// `is_last`: these workers report no more of it.
+    fn unreported(
+        &mut self,
+        worker_no: Option<&str>,
+        is_last: bool,
+        flags: &[&str],
+        context: &Context,
+    ) -> Vec<WorkReport> {
+        let mut reports = Vec::new();
+        let mut jobs: Vec<Job> = self.jobs_mut().map(|job| job.clone()).collect();
+        for job in &mut jobs {
+            let mut labors = std::mem::take(&mut job.labor);
+            for labor in labors
+                .iter_mut()
+                .filter(|l| worker_no.is_none_or(|no| no == l.worker_no))
+            {
+                let hours = labor.hours(context.now, job.sharing, is_last);
+                if hours.hours.is_zero() {
+                    continue;
+                }
+                let mut report = draft(job, &self.member(&labor.worker_no), &hours, context);
+                report.crew = labor.told(context.now, context.zone).collect();
+                report.flags.extend(flags.iter().map(|flag| (*flag).to_owned()));
+                labor.settle(&hours, context.now, job.sharing);
+                reports.push(report);
             }
+            job.labor = labors;
         }
-        self.set_job_aside();
-        report
+        for (job, settled) in self.jobs_mut().zip(jobs) {
+            *job = settled;
+        }
+        reports
     }
 
-    /// Closes all intervals, and nobody is signed on.
-    pub(super) fn sign_off(&mut self, context: &Context, flags: &[&str]) -> Option<WorkReport> {
-        let report = self.leave_job(context, flags);
-        self.pending = None;
-        self.held_order = None;
-        self.operator = None;
-        self.trace.clear();
-        report
+    /// The hours of one who goes.
+    pub(super) fn hours_of(&mut self, worker_no: &str, context: &Context) -> Vec<WorkReport> {
+        for job in self.jobs_mut() {
+            job.labor_of(worker_no).end(context.now);
+        }
+        self.unreported(Some(worker_no), true, &[], context)
     }
-}
 
-fn labor_ms(job: &Job, now: Timestamp) -> i64 {
-    let running = job
-        .running_since
-        .map_or(0, |since| (now - since).num_milliseconds().max(0));
-    (job.unreported_ms + running).max(0)
-}
+    /// Everyone's hours up to now, who go on after it.
+    pub(super) fn hours_so_far(&mut self, flags: &[&str], context: &Context) -> Vec<WorkReport> {
+        self.unreported(None, false, flags, context)
+    }
 
-fn hours(ms: i64) -> Decimal {
-    Decimal::new(ms / HOURS_STEP_MS, 2)
-}
-
-fn ms(hours: Decimal) -> i64 {
-    i64::try_from((hours * Decimal::from(100)).trunc().mantissa()).unwrap_or(0) * HOURS_STEP_MS
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn hours_are_hundredths_and_back() {
-        assert_eq!(hours(3_600_000), Decimal::new(100, 2));
-        assert_eq!(hours(35_999), Decimal::ZERO);
-        assert_eq!(ms(Decimal::new(125, 2)), 125 * HOURS_STEP_MS);
-        assert_eq!(ms(hours(-7_200_000)), -7_200_000);
+    /// Closes the intervals of the jobs at hand and lays them among those left behind. Time that no report has carried yet
+    /// becomes one, so that it stays with the workers whose time it was.
+    pub(super) fn leave_jobs(&mut self, context: &Context, flags: &[&str]) -> Vec<WorkReport> {
+        self.halt(context.now);
+        let reports = self.unreported(None, true, flags, context);
+        for job in self.jobs_mut() {
+            job.labor.clear();
+        }
+        self.set_jobs_aside();
+        reports
     }
 }

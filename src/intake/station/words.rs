@@ -1,6 +1,13 @@
-//! What a station says, in English and Chinese. Codes are stable and never translated; `{0}`, `{1}` … are filled in.
+//! What a station says, in English and Chinese: every refusal says what to do next. The sentences themselves stand in
+//! [`sentences`]; codes are stable and never translated.
+
+mod sentences;
 
 use serde::Deserialize;
+
+use super::{Bench, Mode, QuantityKind, State};
+use crate::record::{DefectKind, WorkReport};
+use sentences::SENTENCES;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -10,231 +17,146 @@ pub enum Language {
     Zh,
 }
 
-const SENTENCES: &[(&str, &str, &str)] = &[
-    (
-        "SIGNED_ON",
-        "Signed on: {0}. Scan the order or traveler.",
-        "{0} 已登录，请扫描工单或流转卡。",
-    ),
-    (
-        "SIGNED_ON_UNVERIFIED",
-        "Signed on: {0}, not verified (no current reference data).",
-        "{0} 已登录，未验证（基础数据已过期）。",
-    ),
-    ("SIGNED_OFF", "Signed off.", "已退出登录。"),
-    (
-        "OPERATOR_SWITCHED",
-        "Signed on: {0}. The job of the one before is paused.",
-        "{0} 已登录，前一位的任务已暂停。",
-    ),
-    ("ALREADY_SIGNED_ON", "{0} is signed on already.", "{0} 已经登录。"),
-    (
-        "SESSION_TIMED_OUT",
-        "Signed off after a long silence.",
-        "长时间无操作，已自动退出。",
-    ),
-    (
-        "JOB_LOADED",
-        "Order {0}, operation {1}. Scan START.",
-        "工单 {0}，工序 {1}，请扫描开工。",
-    ),
-    (
-        "JOB_LOADED_UNVERIFIED",
-        "Order {0}, operation {1}, not verified. Scan START.",
-        "工单 {0}，工序 {1}，未验证，请扫描开工。",
-    ),
-    (
-        "ALREADY_LOADED",
-        "Order {0}, operation {1} is at hand.",
-        "工单 {0}，工序 {1} 已在当前。",
-    ),
-    (
-        "WHICH_OPERATION",
-        "Order {0}: scan the operation.",
-        "工单 {0}：请扫描工序。",
-    ),
-    (
-        "SWITCH_JOB",
-        "{0} is running. OK to pause it and take {1}, or CANCEL.",
-        "{0} 正在加工。扫描 OK 暂停并切换到 {1}，或扫描取消。",
-    ),
-    ("STARTED", "Order {0} started.", "工单 {0} 已开工。"),
-    ("RESUMED", "Order {0} goes on.", "工单 {0} 继续加工。"),
-    ("PAUSED", "Order {0} paused.", "工单 {0} 已暂停。"),
-    ("ALREADY_RUNNING", "Order {0} is running.", "工单 {0} 正在加工。"),
-    ("ALREADY_PAUSED", "Order {0} is paused.", "工单 {0} 已处于暂停。"),
-    (
-        "REPORTED",
-        "{0} good reported, order {1}.",
-        "已报工合格 {0}，工单 {1}。",
-    ),
-    (
-        "REPORTED_DEFECT",
-        "{0} defective reported, order {1}.",
-        "已报工不良 {0}，工单 {1}。",
-    ),
-    (
-        "REPORTED_TO_INSPECT",
-        "{0} to inspect reported, order {1}.",
-        "已报工待检 {0}，工单 {1}。",
-    ),
-    ("COMPLETED", "Order {1}: operation completed.", "工单 {1}：工序已完工。"),
-    (
-        "HOW_MANY",
-        "How many {0}? Scan the quantity.",
-        "数量（{0}）？请扫描数量码。",
-    ),
-    ("WHICH_REASON", "{0}: scan the reason.", "{0} 件：请扫描原因码。"),
-    (
-        "OVER_QUANTITY",
-        "{0} would be more than the plan of {1}. OK or CANCEL.",
-        "累计 {0} 超过计划 {1}。扫描 OK 确认或取消。",
-    ),
-    (
-        "SHORT_QUANTITY",
-        "Only {0} of {1} done. OK to close, PAUSE or CANCEL.",
-        "仅完成 {0}/{1}。扫描 OK 结束、暂停或取消。",
-    ),
-    (
-        "UNDO_WHAT",
-        "Take back {0} of order {1}? OK or CANCEL.",
-        "撤销工单 {1} 的 {0} 件？扫描 OK 确认或取消。",
-    ),
-    ("UNDONE", "{0} of order {1} taken back.", "已撤销工单 {1} 的 {0} 件。"),
-    ("CANCELLED", "Cancelled.", "已取消。"),
-    (
-        "STATUS",
-        "Order {0}, operation {1}: {2} good, {3} defective.",
-        "工单 {0}，工序 {1}：合格 {2}，不良 {3}。",
-    ),
-    ("STATUS_NO_JOB", "No order at hand.", "当前没有工单。"),
-    ("DUPLICATE_SCAN", "Read twice; counted once.", "重复读码，只计一次。"),
-    (
-        "INPUT_TIMED_OUT",
-        "No answer in time; nothing was reported.",
-        "输入超时，未报工。",
-    ),
-    (
-        "UNKNOWN_BADGE",
-        "Badge {0} is not known or not active.",
-        "工牌 {0} 未登记或已停用。",
-    ),
-    ("NOT_SIGNED_ON", "Scan your badge first.", "请先扫描工牌。"),
-    ("NO_ORDER", "Scan an order or traveler first.", "请先扫描工单或流转卡。"),
-    ("UNKNOWN_ORDER", "Order {0} is not known.", "工单 {0} 不存在。"),
-    (
-        "ORDER_CLOSED",
-        "Order {0} is not open for reports.",
-        "工单 {0} 已关闭或未下达，不能报工。",
-    ),
-    (
-        "WRONG_STATION",
-        "Operation {0} is not done here; this station does {1}.",
-        "工序 {0} 不在本工位，本工位工序为 {1}。",
-    ),
-    (
-        "WRONG_OPERATION",
-        "Order {1} has no operation {0}.",
-        "工单 {1} 没有工序 {0}。",
-    ),
-    ("NOT_STARTED", "Scan START first.", "请先扫描开工。"),
-    (
-        "NO_TIME_TRACKING",
-        "This station only takes quantities.",
-        "本工位只报数量，无需开工。",
-    ),
-    (
-        "FINISH_JOB_FIRST",
-        "Pause or finish the running job first.",
-        "请先暂停或完成当前任务。",
-    ),
-    (
-        "FINISH_INPUT_FIRST",
-        "Finish the input, or CANCEL.",
-        "请先完成当前输入，或扫描取消。",
-    ),
-    ("NOT_NOW", "That does not fit here.", "当前步骤不能使用此码。"),
-    ("QTY_INVALID", "{0} is not a quantity.", "{0} 不是有效数量。"),
-    (
-        "REASON_UNKNOWN",
-        "Reason {0} is not known for this.",
-        "原因码 {0} 无效。",
-    ),
-    (
-        "UNDO_NOT_POSSIBLE",
-        "There is nothing of yours to take back.",
-        "没有可撤销的报工。",
-    ),
-    ("UNKNOWN_CODE", "{0} is no code of this station.", "无法识别的码：{0}。"),
-    (
-        "AMBIGUOUS_CODE",
-        "{0} has two meanings; tell the engineer.",
-        "{0} 有歧义，请联系工程师。",
-    ),
-    (
-        "INVALID_CHARSET",
-        "The code has characters that can't be read.",
-        "码中含无法读取的字符。",
-    ),
-    (
-        "BAD_GS1",
-        "The label breaks a rule of GS1; it may be misprinted.",
-        "标签不符合 GS1 规则，可能印刷有误。",
-    ),
-    (
-        "PARTIAL_READ",
-        "Only part of the code came; scan again.",
-        "读码不完整，请重新扫描。",
-    ),
-    ("NO_READ", "The reader saw no code.", "读码器未读到条码。"),
-    (
-        "STORAGE_FULL",
-        "NOT stored: the gateway's disk takes nothing. Tell the line leader.",
-        "未保存：网关磁盘无法写入，请通知班组长。",
-    ),
-    (
-        "RESTARTED",
-        "The gateway was restarted; scan the last input again.",
-        "网关已重启，请重新输入上一步。",
-    ),
-    ("INVALID_REPORT", "{0}", "{0}"),
-    ("EXPECT_IDLE", "Scan your badge.", "请扫描工牌。"),
-    ("EXPECT_SIGNED_ON", "Scan an order or traveler.", "请扫描工单或流转卡。"),
-    ("EXPECT_JOB_LOADED", "Scan START.", "请扫描开工。"),
-    (
-        "EXPECT_RUNNING",
-        "Scan quantities, then DONE.",
-        "请扫描数量，完成后扫描完工。",
-    ),
-    ("EXPECT_PAUSED", "Scan RESUME.", "请扫描继续。"),
-    ("EXPECT_QUANTITY_PENDING", "Scan the quantity.", "请扫描数量。"),
-    ("EXPECT_REASON_PENDING", "Scan the reason.", "请扫描原因码。"),
-    ("EXPECT_CONFIRM_PENDING", "Scan OK or CANCEL.", "请扫描 OK 或取消。"),
-];
+impl Language {
+    fn pick<'t>(self, en: &'t str, zh: &'t str) -> &'t str {
+        match self {
+            Self::En => en,
+            Self::Zh => zh,
+        }
+    }
+}
 
 /// The sentence of a code with its words filled in; a code without one stands for itself.
 pub fn sentence(code: &str, words: &[&str], language: Language) -> String {
     let Some((_, en, zh)) = SENTENCES.iter().find(|(known, ..)| *known == code) else {
         return code.to_owned();
     };
-    let sentence = match language {
-        Language::En => en,
-        Language::Zh => zh,
-    };
-    words
+    let sentence = words
         .iter()
         .enumerate()
-        .fold((*sentence).to_owned(), |text, (nth, word)| {
+        .fold(language.pick(en, zh).to_owned(), |text, (nth, word)| {
             text.replace(&format!("{{{nth}}}"), word)
-        })
+        });
+    // A word that was not given leaves nothing behind.
+    (0..4).fold(sentence, |text, nth| text.replace(&format!("{{{nth}}}"), ""))
+}
+
+/// What is expected in a state, as a sentence.
+pub fn expects(state: State, bench: &Bench) -> String {
+    let code = match (state, bench.mode) {
+        (State::JobLoaded, Mode::ReportOnly) => "EXPECT_QUANTITIES",
+        (State::JobLoaded, Mode::BatchTraveler) => "EXPECT_TRAVELERS",
+        (State::Running, Mode::Piece) => "EXPECT_SERIALS",
+        (State::Running, Mode::PieceCount) => "EXPECT_PIECES",
+        (State::Idle, _) => "EXPECT_IDLE",
+        (State::SignedOn, _) => "EXPECT_SIGNED_ON",
+        (State::JobLoaded, _) => "EXPECT_JOB_LOADED",
+        (State::Running, _) => "EXPECT_RUNNING",
+        (State::Paused, _) => "EXPECT_PAUSED",
+        (State::QuantityPending, _) => "EXPECT_QUANTITY_PENDING",
+        (State::ReasonPending, _) => "EXPECT_REASON_PENDING",
+        (State::ConfirmPending, _) => "EXPECT_CONFIRM_PENDING",
+    };
+    sentence(code, &[], bench.language)
+}
+
+pub fn kind(kind: QuantityKind, language: Language) -> &'static str {
+    let (en, zh) = match kind {
+        QuantityKind::Good => ("good", "合格"),
+        QuantityKind::ToInspect => ("to inspect", "待检"),
+        QuantityKind::Defect(DefectKind::Scrap) => ("scrap", "报废"),
+        QuantityKind::Defect(DefectKind::Rework) => ("rework", "返工"),
+        QuantityKind::Defect(DefectKind::Concession) => ("concession", "让步接收"),
+    };
+    language.pick(en, zh)
+}
+
+/// What reports say in pieces, `5 good, 2 scrap (D03)`, and of which orders.
+pub fn pieces(reports: &[WorkReport], language: Language) -> (String, String) {
+    let mut parts = Vec::new();
+    let mut add = |quantity: rust_decimal::Decimal, of: QuantityKind, reason: &str| {
+        if !quantity.is_zero() {
+            let reason = if reason.is_empty() {
+                String::new()
+            } else {
+                format!(" ({reason})")
+            };
+            parts.push(format!("{quantity} {}{reason}", kind(of, language)));
+        }
+    };
+    for report in reports {
+        add(report.qualified_quantity, QuantityKind::Good, "");
+        for defect in &report.defects {
+            add(defect.quantity, QuantityKind::Defect(defect.kind), &defect.reason);
+        }
+        add(report.to_inspect, QuantityKind::ToInspect, "");
+    }
+    let orders: Vec<&str> = reports.iter().map(|report| report.order_no.as_str()).collect();
+    (parts.join(language.pick(", ", "，")), orders.join(", "))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// What an answer of the kind ERR or DUP may be called: other programs hold on to these names.
+    const REFUSALS: [&str; 38] = [
+        "UNKNOWN_BADGE",
+        "NOT_SIGNED_ON",
+        "NO_ORDER",
+        "UNKNOWN_ORDER",
+        "ORDER_CLOSED",
+        "WRONG_STATION",
+        "WRONG_OPERATION",
+        "WRONG_ITEM",
+        "NOT_STARTED",
+        "NOT_RUNNING",
+        "FINISH_INPUT_FIRST",
+        "QTY_INVALID",
+        "OVER_QUANTITY",
+        "REASON_UNKNOWN",
+        "DUPLICATE_SERIAL",
+        "UNDO_NOT_POSSIBLE",
+        "UNKNOWN_CODE",
+        "AMBIGUOUS_CODE",
+        "PARTIAL_READ",
+        "NO_READ",
+        "EVENTS_DROPPED",
+        "UNMAPPED_KEY",
+        "INVALID_CHARSET",
+        "BAD_GS1",
+        "STORAGE_FULL",
+        "APPROVAL_NEEDED",
+        "NOT_SUPERVISOR",
+        "SERIAL_NEEDED",
+        "WHICH_ORDER",
+        "BATCH_FULL",
+        "FINISH_JOB_FIRST",
+        "NO_TIME_TRACKING",
+        "NO_STOP",
+        "NO_EQUIPMENT",
+        "NOT_NOW",
+        "INPUT_TIMED_OUT",
+        "DUPLICATE_SCAN",
+        "INVALID_REPORT",
+    ];
+
     #[test]
-    fn both_languages_fill_in_the_same_words() {
+    fn every_refusal_has_a_sentence_in_both_languages() {
+        for code in REFUSALS {
+            let en = sentence(code, &["x", "y"], Language::En);
+            let zh = sentence(code, &["x", "y"], Language::Zh);
+            assert_ne!(en, code, "{code} says nothing in English");
+            assert!(en.is_ascii() && en.ends_with('.'), "{code}: {en}");
+            assert!(!zh.is_ascii() && zh.ends_with('。'), "{code}: {zh}");
+        }
+    }
+
+    #[test]
+    fn both_languages_fill_in_the_same_words_and_no_code_stands_twice() {
+        let mut codes: Vec<&str> = SENTENCES.iter().map(|(code, ..)| *code).collect();
+        codes.sort_unstable();
+        assert!(codes.windows(2).all(|pair| pair[0] != pair[1]), "{codes:?}");
         for (code, en, zh) in SENTENCES {
             for place in ["{0}", "{1}", "{2}", "{3}"] {
                 assert_eq!(en.contains(place), zh.contains(place), "{code} {place}");

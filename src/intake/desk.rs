@@ -1,0 +1,378 @@
+//! All stations of the gateway: their dialogues, the tallies and the numbers of their reports. What a dialogue decides
+//! becomes records and states here.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use super::barcode;
+use super::station::{self, Bench, Context, Dialogue, MachineWord, ReportNumbers, Signal, Step};
+use super::tallies::Tallies;
+use super::{Accepted, Settings, to_state};
+use crate::buffer::States;
+use crate::record::{Alert, EquipmentFailure, Feedback, FeedbackKind, Frame, Kind, Record, Timestamp, WorkReport};
+use crate::reference::Reference;
+use crate::status::{StampedFeedback, StationView, Status};
+
+const NUMBERS: &str = "report_numbers";
+/// A machine that a person has said to be down.
+const DOWN: &str = "down";
+
+#[derive(Debug)]
+struct Place {
+    bench: Bench,
+    dialogue: Dialogue,
+}
+
+#[derive(Debug)]
+pub struct Desk {
+    settings: Settings,
+    status: Status,
+    reference: watch::Receiver<Arc<Reference>>,
+    /// The reference data that closed orders were last looked for in.
+    swept: Option<Arc<Reference>>,
+    places: HashMap<String, Place>,
+    tallies: Tallies,
+    numbers: ReportNumbers,
+    pub is_clock_synced: bool,
+}
+
+/// What a scan led to, or time alone.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    pub accepted: Accepted,
+    /// A word on a machine, which is for others to keep.
+    pub machine: Option<MachineWord>,
+}
+
+impl Desk {
+    pub fn new(settings: &Settings, status: Status, reference: watch::Receiver<Arc<Reference>>) -> Self {
+        let place = |bench: &Bench| Place {
+            bench: bench.clone(),
+            dialogue: Dialogue::default(),
+        };
+        Self {
+            places: settings
+                .stations
+                .iter()
+                .map(|(name, bench)| (name.clone(), place(bench)))
+                .collect(),
+            settings: settings.clone(),
+            status,
+            reference,
+            swept: None,
+            tallies: Tallies::default(),
+            numbers: ReportNumbers::default(),
+            is_clock_synced: false,
+        }
+    }
+
+    /// Takes the state back to what is on disk.
+    pub fn restore(&mut self, states: &States, now: Timestamp) {
+        self.tallies = Tallies::restored(states);
+        self.numbers = read(states, NUMBERS).unwrap_or_default();
+        self.swept = None;
+        let names: Vec<String> = self.places.keys().cloned().collect();
+        for name in names {
+            let kept: Dialogue = read(states, &state_name(&name)).unwrap_or_default();
+            let told = self.at(&name, now, |dialogue, context| {
+                let (restored, told) = kept.restored(context);
+                *dialogue = restored;
+                told
+            });
+            let view = self.view(&name, told.flatten().map(|feedback| (feedback, now)));
+            self.status.set_station(&name, view);
+        }
+    }
+
+    /// Lets one station's dialogue act; nothing when there is no such station.
+    fn at<T>(&mut self, station: &str, now: Timestamp, act: impl FnOnce(&mut Dialogue, &Context) -> T) -> Option<T> {
+        let reference = Arc::clone(&self.reference.borrow());
+        let Place { bench, dialogue } = self.places.get_mut(station)?;
+        let context = Context {
+            now,
+            zone: self.settings.zone,
+            shift_starts: &self.settings.shift_starts,
+            reference: &reference,
+            bench,
+            clock_synced: self.is_clock_synced,
+            tallies: &self.tallies,
+        };
+        Some(act(dialogue, &context))
+    }
+
+    /// Takes a scan; nothing when there is no such station.
+    pub fn scan(&mut self, station: &str, frame: &Frame, at: Timestamp) -> Option<Outcome> {
+        let bytes = match frame {
+            Frame::Whole(bytes) => bytes,
+            Frame::Partial(_) | Frame::TooLong(_) => return self.told(station, "PARTIAL_READ", at),
+            Frame::NoRead => return self.told(station, "NO_READ", at),
+        };
+        let scanned = barcode::read(bytes, &self.places.get(station)?.bench.labels);
+        let step = self.at(station, at, |dialogue, context| dialogue.scan(&scanned, context))?;
+        Some(self.keep(station, step, at))
+    }
+
+    /// An answer that changes nothing.
+    fn told(&self, station: &str, code: &str, at: Timestamp) -> Option<Outcome> {
+        let language = self.places.get(station)?.bench.language;
+        let feedback = station::feedback(FeedbackKind::Err, code, language);
+        let view = self.view(station, Some((feedback.clone(), at)));
+        let accepted = Accepted {
+            feedback: Some(feedback),
+            station: Some((station.to_owned(), view)),
+            ..Accepted::default()
+        };
+        Some(Outcome {
+            accepted,
+            machine: None,
+        })
+    }
+
+    /// Lets time pass at all stations; gives what has to be on disk.
+    pub fn tick(&mut self, now: Timestamp) -> Vec<Accepted> {
+        let mut all = Vec::new();
+        let names: Vec<String> = self.places.keys().cloned().collect();
+        for name in names {
+            let step = self.at(&name, now, Dialogue::tick).flatten();
+            if let Some(step) = step {
+                all.push(self.keep(&name, step, now).accepted);
+            }
+        }
+        all.extend(self.forget_closed());
+        all
+    }
+
+    fn forget_closed(&mut self) -> Option<Accepted> {
+        let reference = Arc::clone(&self.reference.borrow());
+        if self.swept.as_ref().is_some_and(|swept| Arc::ptr_eq(swept, &reference)) {
+            return None;
+        }
+        let mut accepted = Accepted::default();
+        self.tallies.forget_closed(&reference, &mut accepted.states);
+        self.swept = Some(reference);
+        (!accepted.states.is_empty()).then_some(accepted)
+    }
+
+    /// Turns what a dialogue decided into records and states.
+    fn keep(&mut self, station: &str, step: Step, at: Timestamp) -> Outcome {
+        let Step {
+            feedback,
+            reports,
+            signal,
+            is_change,
+        } = step;
+        let mut accepted = Accepted {
+            feedback: Some(feedback.clone()),
+            ..Accepted::default()
+        };
+        let has_reports = !reports.is_empty();
+        for mut report in reports {
+            self.number(station, &mut report, at);
+            self.tallies.book(&report, &mut accepted.states);
+            let record = self.record(Kind::WorkReport, station, Uuid::now_v7(), at, &report);
+            accepted.records.push(record);
+        }
+        let machine = signal.and_then(|signal| match *signal {
+            Signal::Call(alert) => {
+                accepted.records.push(self.call(station, alert, at));
+                None
+            }
+            Signal::Machine(word) => {
+                if word.is_down {
+                    accepted.records.push(self.failure(station, &word, at));
+                }
+                Some(word)
+            }
+        });
+        if has_reports {
+            accepted.states.insert(NUMBERS.to_owned(), to_state(&self.numbers));
+        }
+        if is_change && let Some(place) = self.places.get(station) {
+            accepted.states.insert(state_name(station), to_state(&place.dialogue));
+        }
+        let view = self.view(station, Some((feedback, at)));
+        accepted.station = Some((station.to_owned(), view));
+        Outcome { accepted, machine }
+    }
+
+    fn call(&self, station: &str, alert: Alert, at: Timestamp) -> Record {
+        let id = Uuid::now_v7();
+        let alert = Alert {
+            alert_id: id.to_string(),
+            ..alert
+        };
+        self.record(Kind::Alert, station, id, at, &alert)
+    }
+
+    /// A machine that is down is told where nothing is dropped, too: telemetry alone may give way.
+    fn failure(&self, station: &str, word: &MachineWord, at: Timestamp) -> Record {
+        let failure = EquipmentFailure {
+            equipment: word.equipment.clone(),
+            state: DOWN.to_owned(),
+            since: self.settings.zone.rfc3339(at),
+            detail: word.detail.clone(),
+        };
+        self.record(Kind::EquipmentFailure, station, Uuid::now_v7(), at, &failure)
+    }
+
+    fn record(&self, kind: Kind, station: &str, id: Uuid, at: Timestamp, payload: &impl serde::Serialize) -> Record {
+        Record::encode(kind, id, at, self.settings.zone, &format!("station/{station}"), payload)
+    }
+
+    fn number(&mut self, station: &str, report: &mut WorkReport, at: Timestamp) {
+        report.report_no = self.numbers.next(&self.settings.gateway_id, at, self.settings.zone);
+        if let Some(place) = self.places.get_mut(station) {
+            place.dialogue.number(report);
+        }
+    }
+
+    fn view(&self, station: &str, feedback: Option<(Feedback, Timestamp)>) -> StationView {
+        let reference = self.reference.borrow();
+        let place = self.places.get(station);
+        let dialogue = place.map(|place| &place.dialogue);
+        let crew = dialogue.map(Dialogue::crew).unwrap_or_default();
+        let job = dialogue.and_then(Dialogue::job);
+        let operator = crew.first();
+        let order = job.and_then(|job| reference.order(&job.order_no));
+        let last_feedback = feedback
+            .map(|(feedback, at)| StampedFeedback {
+                feedback,
+                at: self.settings.zone.rfc3339(at),
+            })
+            .or_else(|| self.status.station(station).and_then(|view| view.last_feedback));
+        StationView {
+            state: dialogue.map_or("idle", |d| d.state().name()),
+            equipment: place.and_then(|place| place.bench.equipment.clone()),
+            worker_no: operator.map(|o| o.worker_no.clone()),
+            worker_name: operator.and_then(|o| o.name.clone()),
+            crew: crew.iter().map(|o| o.worker_no.clone()).collect(),
+            order_no: job.map(|j| j.order_no.clone()),
+            orders: dialogue.map_or_else(Vec::new, |d| d.jobs().map(|j| j.order_no.clone()).collect()),
+            process_code: job.map(|j| j.process_code.clone()),
+            process_name: job.and_then(|j| j.process_name.clone()),
+            order_quantity: order.map(|o| o.order_quantity),
+            completed_quantity: order.map(|o| o.completed_quantity),
+            qualified_quantity: job.map(|j| j.qualified).unwrap_or_default(),
+            unqualified_quantity: job.map(|j| j.unqualified).unwrap_or_default(),
+            last_feedback,
+            expects: place
+                .map(|place| place.dialogue.expects(&place.bench))
+                .unwrap_or_default(),
+            unverified: job.is_some_and(|j| j.unverified) || crew.iter().any(|o| o.unverified),
+        }
+    }
+}
+
+fn state_name(station: &str) -> String {
+    format!("station/{station}")
+}
+
+fn read<T: serde::de::DeserializeOwned>(states: &States, name: &str) -> Option<T> {
+    serde_json::from_slice(states.get(name)?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Zone;
+
+    struct Shop {
+        desk: Desk,
+        status: Status,
+        disk: States,
+        second: i64,
+    }
+
+    impl Shop {
+        fn new() -> Self {
+            let settings = Settings {
+                gateway_id: "shop-1".to_owned(),
+                zone: Zone::UTC,
+                shift_starts: vec![chrono::NaiveTime::MIN],
+                topics: HashMap::new(),
+                equipment: HashMap::new(),
+                stations: HashMap::from([("S".to_owned(), Bench::plain("S"))]),
+            };
+            let status = Status::default();
+            let (_, reference) = watch::channel(Arc::default());
+            Self {
+                desk: Desk::new(&settings, status.clone(), reference),
+                status,
+                disk: States::default(),
+                second: 0,
+            }
+        }
+
+        fn scan(&mut self, code: &str) -> Accepted {
+            self.second += 2;
+            let at = Timestamp::UNIX_EPOCH + chrono::TimeDelta::seconds(self.second);
+            let frame = Frame::Whole(code.as_bytes().to_vec());
+            self.desk.scan("S", &frame, at).expect("a station").accepted
+        }
+
+        /// Scans, and the disk takes it.
+        fn keep(&mut self, code: &str) -> Accepted {
+            let accepted = self.scan(code);
+            self.disk.extend(accepted.states.clone());
+            accepted
+        }
+
+        fn qualified(&self) -> String {
+            self.desk.view("S", None).qualified_quantity.to_string()
+        }
+    }
+
+    fn report(accepted: &Accepted) -> serde_json::Value {
+        let json = String::from_utf8(accepted.records[0].json.to_vec()).expect("text");
+        serde_json::from_str::<serde_json::Value>(&format!("{{{json}")).expect("JSON")["payload"].take()
+    }
+
+    #[test]
+    fn row_47_what_the_disk_refuses_did_not_happen() {
+        let mut shop = Shop::new();
+        for code in ["EMP-7", "TRV-1.10", "LSN-START", "QTY-5"] {
+            shop.keep(code);
+        }
+        let refused = report(&shop.scan("QTY-7"));
+        shop.scan("LSN-LOGOUT");
+        shop.desk.restore(&shop.disk.clone(), Timestamp::UNIX_EPOCH);
+        assert_eq!(shop.qualified(), "5");
+        assert_eq!(shop.status.station("S").expect("a view").state, "running");
+        let again = report(&shop.keep("QTY-7"));
+        assert_eq!(again["qualified_quantity"], refused["qualified_quantity"]);
+        assert_eq!(shop.qualified(), "12");
+    }
+
+    #[test]
+    fn reports_are_numbered_once_over_a_restart() {
+        let mut shop = Shop::new();
+        for code in ["EMP-7", "TRV-1.10", "LSN-START"] {
+            shop.keep(code);
+        }
+        let first = report(&shop.keep("QTY-5"));
+        shop.desk.restore(&shop.disk.clone(), Timestamp::UNIX_EPOCH);
+        shop.keep("LSN-UNDO");
+        let void = report(&shop.keep("LSN-OK"));
+        assert_eq!(void["voids"], first["report_no"]);
+        assert_ne!(void["report_no"], first["report_no"]);
+    }
+
+    #[test]
+    fn a_machine_that_is_down_is_told_where_nothing_is_dropped() {
+        let mut shop = Shop::new();
+        let at = Timestamp::UNIX_EPOCH;
+        let frame = Frame::Whole(b"LSN-DOWN-D01".to_vec());
+        let outcome = shop.desk.scan("S", &frame, at).expect("a station");
+        assert_eq!(outcome.accepted.records[0].kind, Kind::EquipmentFailure);
+        let failure = report(&outcome.accepted);
+        assert_eq!(
+            (&failure["equipment"], &failure["detail"]),
+            (&"PRESS-7".into(), &"D01".into())
+        );
+        assert!(outcome.machine.is_some_and(|word| word.is_down));
+        assert!(shop.desk.scan("elsewhere", &frame, at).is_none());
+    }
+}

@@ -1,0 +1,82 @@
+//! What reports are held against: the plan of the order, the operation before, the product.
+
+use rust_decimal::Decimal;
+
+use super::{Context, Dialogue, Job};
+
+/// What is not divided over the orders of a run is meant for one of them.
+pub fn is_aimed(dialogue: &Dialogue) -> bool {
+    dialogue.batch.is_empty() || dialogue.is_aimed
+}
+
+/// The sum that a quantity would lead to, and the limit that it breaks.
+pub fn excess(dialogue: &Dialogue, quantity: Decimal, context: &Context) -> Option<(Decimal, Decimal)> {
+    let all = if is_aimed(dialogue) { 1 } else { usize::MAX };
+    let (mut total, mut plan) = (quantity, Decimal::ZERO);
+    for job in dialogue.jobs().take(all) {
+        let (done, planned) = done_and_plan(job, context)?;
+        total += done;
+        plan += planned;
+    }
+    let before = dialogue.job.as_ref().filter(|_| is_aimed(dialogue));
+    let made_before = before.and_then(|job| made_before(job, context));
+    if let Some(made) = made_before.filter(|made| total > *made) {
+        return Some((total, made));
+    }
+    (total > plan * (Decimal::ONE + context.bench.over_report)).then_some((total, plan))
+}
+
+/// Good pieces of the operation before, where this gateway knows of any.
+fn made_before(job: &Job, context: &Context) -> Option<Decimal> {
+    let order = context.reference.order(&job.order_no)?;
+    let own = order.processes.iter().find(|p| p.process_code == job.process_code)?;
+    let earlier = order.processes.iter().filter(|p| p.sequence < own.sequence);
+    let before = earlier.max_by_key(|p| p.sequence)?;
+    let made = context.tallies.good(&order.order_no, &before.process_code);
+    (!made.is_zero()).then_some(made)
+}
+
+/// Pieces of this process so far and the plan, as well as they are known here.
+pub fn done_and_plan(job: &Job, context: &Context) -> Option<(Decimal, Decimal)> {
+    let order = context.reference.order(&job.order_no)?;
+    let is_last = order
+        .processes
+        .iter()
+        .max_by_key(|p| p.sequence)
+        .is_none_or(|p| p.process_code == job.process_code);
+    let by_us = context
+        .tallies
+        .good(&job.order_no, &job.process_code)
+        .max(job.qualified);
+    let by_all = if is_last {
+        order.completed_quantity
+    } else {
+        Decimal::ZERO
+    };
+    Some((by_us.max(by_all), order.order_quantity))
+}
+
+/// Whether a piece is of the order's product. A number as trade uses it cannot be held against a name of our own.
+pub fn is_same_item(item: &str, product: &str) -> bool {
+    let is_number = |code: &str| !code.is_empty() && code.bytes().all(|byte| byte.is_ascii_digit());
+    match (is_number(item), is_number(product)) {
+        (true, true) => item.trim_start_matches('0') == product.trim_start_matches('0'),
+        (true, false) => true,
+        _ => product.is_empty() || item.eq_ignore_ascii_case(product),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_same_item;
+
+    #[test]
+    fn an_item_is_compared_where_it_can_be() {
+        assert!(is_same_item("06901234567892", "6901234567892"));
+        assert!(!is_same_item("06901234567892", "6901234567893"));
+        assert!(is_same_item("06901234567892", "P-9"), "a name of our own");
+        assert!(is_same_item("p-9", "P-9"));
+        assert!(!is_same_item("P-8", "P-9"));
+        assert!(is_same_item("P-8", ""));
+    }
+}

@@ -1,0 +1,44 @@
+//! Answers to questions: OK, CANCEL.
+
+use super::counting::{Good, submit_good};
+use super::{Approval, Context, Dialogue, Pending, Question, Step, closing};
+use crate::intake::barcode::Meaning;
+
+pub fn cancel(dialogue: &mut Dialogue, _: &Meaning, context: &Context) -> Step {
+    if dialogue.asked.take().is_some() {
+        Step::ok("CANCELLED", &[], context)
+    } else {
+        Step::err("NOT_NOW", &[], context)
+    }
+}
+
+pub fn confirm(dialogue: &mut Dialogue, _: &Meaning, context: &Context) -> Step {
+    let Some(Pending::Confirm(question)) = dialogue.asked.as_ref().map(|asked| asked.what.clone()) else {
+        return Step::err("NOT_NOW", &[], context);
+    };
+    let needed = match question {
+        Question::Switch(_) => None,
+        Question::Over { .. } => Some(Approval::OverQuantity),
+        Question::Short => Some(Approval::ShortClose),
+        Question::Undo => Some(Approval::Undo),
+    };
+    let approval = match needed.map(|needed| dialogue.approval(needed, context)) {
+        Some(Err(step)) => return step,
+        Some(Ok(approval)) => approval,
+        None => None,
+    };
+    dialogue.asked = None;
+    let flags = |own: &str| [own.to_owned()].into_iter().chain(approval.clone()).collect::<Vec<_>>();
+    match question {
+        Question::Switch(job) => {
+            let reports = dialogue.leave_jobs(context, &[]);
+            dialogue.take_up(*job, context).with(reports)
+        }
+        Question::Over { quantity, serial } => {
+            let good = Good { quantity, serial };
+            submit_good(dialogue, &good, &flags("over_quantity"), context)
+        }
+        Question::Short => closing::complete(dialogue, &flags("short_close"), context),
+        Question::Undo => dialogue.undo(approval.as_ref(), context),
+    }
+}

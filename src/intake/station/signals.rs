@@ -1,0 +1,72 @@
+//! What a station tells of besides work: a call for help, a machine that stands or runs again, and where it is itself.
+
+use super::{Context, Dialogue, MachineWord, Operator, Signal, Step};
+use crate::intake::barcode::{Meaning, Verb};
+use crate::record::{Alert, Severity};
+
+pub fn show_status(dialogue: &mut Dialogue, _: &Meaning, context: &Context) -> Step {
+    match &dialogue.job {
+        Some(job) => Step::told(
+            "STATUS",
+            &[
+                &job.order_no,
+                &job.process_code,
+                &job.qualified.to_string(),
+                &job.unqualified.to_string(),
+            ],
+            context,
+        ),
+        None => Step::told("STATUS_NO_JOB", &[], context),
+    }
+}
+
+/// Someone is needed at the station.
+pub fn call(dialogue: &mut Dialogue, meaning: &Meaning, context: &Context) -> Step {
+    let Meaning::Call(whom) = meaning else {
+        return Step::err("UNKNOWN_CODE", &[], context);
+    };
+    let whom = whom.as_deref().unwrap_or("HELP");
+    let caller = dialogue.crew.first().map_or("", Operator::called);
+    let alert = Alert {
+        alert_id: String::new(),
+        alert_type: "ANDON".to_owned(),
+        severity: Severity::High,
+        message: format!("{whom} is called to station {} by {caller}", context.bench.station),
+        order_no: dialogue.job().map(|job| job.order_no.clone()),
+        equipment: context.bench.equipment.clone(),
+        point: None,
+        value: None,
+        limits: None,
+    };
+    Step {
+        signal: Some(Box::new(Signal::Call(alert))),
+        ..Step::ok("CALLED", &[whom], context)
+    }
+}
+
+/// A person says that the machine stands, or runs again.
+pub fn machine(dialogue: &mut Dialogue, meaning: &Meaning, context: &Context) -> Step {
+    let (is_down, reason) = match meaning {
+        Meaning::Down(reason) => (true, reason.clone()),
+        Meaning::Command(Verb::Up) => (false, None),
+        _ => return Step::err("UNKNOWN_CODE", &[], context),
+    };
+    let Some(equipment) = context.bench.equipment.clone() else {
+        return Step::err("NO_EQUIPMENT", &[], context);
+    };
+    let known = reason.as_ref().and_then(|code| context.reference.reason(code));
+    let named = known.map(|reason| reason.name.as_str()).filter(|name| !name.is_empty());
+    let said_by = dialogue.crew.first().map(Operator::called);
+    let parts = [reason.as_deref(), named, said_by];
+    let word = MachineWord {
+        equipment: equipment.clone(),
+        is_down,
+        detail: parts.into_iter().flatten().collect::<Vec<_>>().join(", "),
+        reason,
+    };
+    let code = if is_down { "MACHINE_DOWN" } else { "MACHINE_UP" };
+    Step {
+        signal: Some(Box::new(Signal::Machine(word))),
+        ..Step::ok(code, &[&equipment], context)
+    }
+}
