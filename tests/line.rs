@@ -97,9 +97,11 @@ async fn a_scan_becomes_a_row(bench: Bench) {
         ("RSN-R1", "REPORTED_DEFECT"),
     ];
     scan(&mut scanner, &scans).await;
-    site.delivered("central").await;
     let count = "SELECT COUNT(*) FROM production_report";
-    assert_eq!(bench.scalar(count).await, "2");
+    until("both reports to be stored", async || {
+        (bench.scalar(count).await == "2").then_some(())
+    })
+    .await;
     let row = "order_no = 'WO-1' AND process_name = '装配' AND worker_name = '王师傅' AND equipment_id = 7";
     let good = format!("{count} WHERE {row} AND output_quantity + 0 = 30 AND qualified_quantity + 0 = 30");
     assert_eq!(bench.scalar(&good).await, "1");

@@ -1,6 +1,10 @@
 //! Housekeeping, once a second: what was delivered everywhere goes, telemetry gives way to the bound, a nearly full disk
 //! pauses it, and what readers could not read back is announced.
 
+use std::io;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
 use super::end::LaneEnd;
 use super::log::{self, Log};
 use super::writer::Work;
@@ -13,9 +17,9 @@ const RESUME_BYTES: u64 = 32 << 20;
 
 impl Work {
     pub fn housekeeping(&mut self) -> Result<(), SegmentError> {
+        // Removal needs no room, so it goes on while the disk is full.
+        self.sweep()?;
         for lane in Lane::BOTH {
-            // Removal needs no room, so it goes on while the disk is full.
-            self.remove_delivered(lane)?;
             for loss in self.shared.log(lane).take_losses() {
                 self.notices.push(notice::loss(lane, &loss));
             }
@@ -34,13 +38,26 @@ impl Work {
         Ok(())
     }
 
-    fn remove_delivered(&self, lane: Lane) -> Result<(), SegmentError> {
-        let log = self.shared.log(lane);
-        let delivered = self.shared.delivered_before(lane);
-        while log.oldest().is_some_and(|(_, end)| end <= delivered) {
-            log.remove_oldest()?;
+    /// Has delivered segments removed on a thread of its own: closing and deleting them takes longer than a scan should wait.
+    fn sweep(&mut self) -> Result<(), SegmentError> {
+        if self.sweeper.as_ref().is_some_and(JoinHandle::is_finished) {
+            self.finish_sweep()?;
+        }
+        let is_delivered = |lane| self.shared.delivered_oldest(lane).is_some();
+        if self.sweeper.is_none() && Lane::BOTH.into_iter().any(is_delivered) {
+            let shared = Arc::clone(&self.shared);
+            let sweeper = std::thread::Builder::new().name("buffer-sweeper".to_owned());
+            self.sweeper = Some(sweeper.spawn(move || shared.remove_delivered())?);
         }
         Ok(())
+    }
+
+    pub fn finish_sweep(&mut self) -> Result<(), SegmentError> {
+        match self.sweeper.take().map(JoinHandle::join) {
+            None => Ok(()),
+            Some(Ok(swept)) => Ok(swept?),
+            Some(Err(_)) => Err(io::Error::other("removing delivered segments panicked").into()),
+        }
     }
 
     fn used(&self) -> u64 {
@@ -59,7 +76,7 @@ impl Work {
                 self.notices.push(notice::telemetry_dropped(first, end, max_bytes));
                 self.tell()?;
             }
-            self.shared.telemetry.remove_oldest()?;
+            self.shared.telemetry.remove(first)?;
             self.telemetry.dropped += undelivered.end.saturating_sub(undelivered.start);
         }
         let is_full = self.used() > max_bytes;

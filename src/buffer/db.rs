@@ -108,15 +108,6 @@ pub struct Db {
 }
 
 impl Db {
-    /// Makes a database with its header and first content. It is durable when this returns.
-    pub fn create(path: &Path, header: &str, mut content: Batch) -> Result<(), SegmentError> {
-        content.insert(HEADER_KEY, header.as_bytes());
-        let sled = open_sled(path)?;
-        guard(path, || sled.apply_batch(content.0).and_then(|()| sled.flush()))?;
-        drop(sled);
-        Ok(mark_made(path)?)
-    }
-
     /// Settles what a crash left without its mark: its first content is there as a whole, then it is made durable, or it is
     /// not, then nothing was ever answered from it and it goes.
     pub fn settle(path: &Path) -> Result<(), SegmentError> {
@@ -144,7 +135,7 @@ impl Db {
         }
     }
 
-    /// As it was given to [`Db::create`].
+    /// As it was given to [`WriteDb::create`].
     pub fn header(&self) -> Result<String, SegmentError> {
         let mut header = Err(self.damaged(&"its header is missing"));
         self.scan(HEADER_KEY.to_vec()..=HEADER_KEY.to_vec(), |_, value| {
@@ -207,6 +198,21 @@ pub struct WriteDb {
 }
 
 impl WriteDb {
+    /// Makes a database with its header and first content. It is durable when this returns.
+    pub fn create(path: &Path, header: &str, mut content: Batch) -> Result<Self, SegmentError> {
+        content.insert(HEADER_KEY, header.as_bytes());
+        let sled = open_sled(path)?;
+        let data = File::open(path.join("db"))?;
+        let path = path.to_owned();
+        let made = Self {
+            db: Db { path, sled },
+            data,
+        };
+        made.apply(content)?;
+        mark_made(&made.db.path)?;
+        Ok(made)
+    }
+
     pub fn open(path: &Path) -> Result<Self, SegmentError> {
         let db = Db::open(path)?;
         let data = File::open(path.join("db"))?;
@@ -317,7 +323,7 @@ mod tests {
     fn made() -> (tempfile::TempDir, PathBuf) {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("seg");
-        Db::create(&path, "header", Batch::default()).unwrap();
+        WriteDb::create(&path, "header", Batch::default()).unwrap();
         (dir, path)
     }
 
@@ -397,7 +403,7 @@ mod tests {
     fn what_is_set_aside_never_replaces_what_was_set_aside_before() {
         let (dir, path) = made();
         assert_eq!(set_aside(&path, "bad-seg").unwrap(), dir.path().join("bad-seg"));
-        Db::create(&path, "header", Batch::default()).unwrap();
+        WriteDb::create(&path, "header", Batch::default()).unwrap();
         assert_eq!(set_aside(&path, "bad-seg").unwrap(), dir.path().join("bad-seg-2"));
     }
 }

@@ -59,12 +59,12 @@ impl DeadLetters {
             Db::settle(&path)?;
         }
         if !path.exists() {
-            Db::create(&path, HEADER, Batch::default())?;
+            WriteDb::create(&path, HEADER, Batch::default())?;
         }
         let (open, aside) = match OpenLetters::open(&path) {
             Err(SegmentError::Damaged { .. }) => {
                 let aside = db::set_aside(&path, "bad-dead")?;
-                Db::create(&path, HEADER, Batch::default())?;
+                WriteDb::create(&path, HEADER, Batch::default())?;
                 (OpenLetters::open(&path)?, Some(aside))
             }
             other => (other?, None),

@@ -16,7 +16,12 @@ pub fn sync_tree(dir: &Path) -> io::Result<()> {
         if path.is_dir() {
             sync_tree(&path)?;
         } else {
-            File::open(&path)?.sync_all()?;
+            match File::open(&path) {
+                Ok(file) => file.sync_all()?,
+                // sled renames its snapshots while it is open.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
         }
     }
     crate::files::sync_dir(dir)

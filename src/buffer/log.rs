@@ -4,7 +4,7 @@
 //! sequence could come back with another content.
 //!
 //! Two locks, always taken in this order: `open`, held by one reader at a time while it uses a handle, and by the writer
-//! to remove a segment or to close the newest; `catalog`, held for moments only, so that the writer rolls and measures
+//! or the sweeper to remove a segment or to close the newest; `catalog`, held for moments only, so that the writer rolls and measures
 //! without waiting for readers.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -158,12 +158,12 @@ impl Log {
         Some((firsts.next()?, firsts.next()?))
     }
 
-    /// Takes the oldest segment out of the lane, unless it is the newest too.
-    pub fn remove_oldest(&self) -> io::Result<()> {
-        let Some((first, _)) = self.oldest() else {
-            return Ok(());
-        };
+    /// Takes the segment out of the lane, if it is the oldest and not the newest too.
+    pub fn remove(&self, first: Seq) -> io::Result<()> {
         let mut open = self.handles();
+        if self.oldest().is_none_or(|(oldest, _)| oldest != first) {
+            return Ok(());
+        }
         open.retain(|s| s.first != first);
         let is_damaged = self.catalog().damaged.remove(&first);
         if is_damaged {

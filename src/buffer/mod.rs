@@ -197,6 +197,21 @@ impl Shared {
         }
     }
 
+    /// The oldest segment of a lane, if every upstream has all of it.
+    fn delivered_oldest(&self, lane: Lane) -> Option<Seq> {
+        let (first, end) = self.log(lane).oldest()?;
+        (end <= self.delivered_before(lane)).then_some(first)
+    }
+
+    fn remove_delivered(&self) -> io::Result<()> {
+        for lane in Lane::BOTH {
+            while let Some(first) = self.delivered_oldest(lane) {
+                self.log(lane).remove(first)?;
+            }
+        }
+        Ok(())
+    }
+
     /// The lowest place of any upstream, configured or not: what lies before it was delivered everywhere.
     fn delivered_before(&self, lane: Lane) -> Seq {
         let places = self.cursors.values().map(Cursor::places);

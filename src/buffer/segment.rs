@@ -115,17 +115,20 @@ impl OpenEnd {
         for (name, value) in states {
             content.insert(&state_key(name), value);
         }
-        Db::create(&path_of(lane_dir, first), &format!("{lane} {epoch} {first}"), content)?;
-        Self::open(lane_dir, first)
+        let db = WriteDb::create(&path_of(lane_dir, first), &format!("{lane} {epoch} {first}"), content)?;
+        Ok(Self::of(first, db))
     }
 
     pub fn open(lane_dir: &Path, first: Seq) -> Result<Self, SegmentError> {
-        let db = WriteDb::open(&path_of(lane_dir, first))?;
+        Ok(Self::of(first, WriteDb::open(&path_of(lane_dir, first))?))
+    }
+
+    fn of(first: Seq, db: WriteDb) -> Self {
         let segment = Segment {
             first,
             db: db.db.clone(),
         };
-        Ok(Self { segment, db })
+        Self { segment, db }
     }
 
     /// Writes records from `next` on, and states, as one atomic and durable step.

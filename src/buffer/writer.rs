@@ -7,6 +7,7 @@
 //! without an answer, for a sync that is tried again may lie; the gateway ends too and its supervisor starts it anew.
 
 use std::fmt;
+use std::io;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -58,7 +59,8 @@ impl Writer {
         let thread = std::thread::Builder::new()
             .name("buffer-writer".to_owned())
             .spawn(move || {
-                if let Err(error) = runtime.block_on(work.run(queues, stopped)) {
+                let ended = runtime.block_on(work.run(queues, stopped));
+                if let Err(error) = ended.and_then(|()| work.finish_sweep()) {
                     tracing::error!(%error, "the buffer's disk failed");
                     failed_tx.send_replace(Some(error.to_string()));
                     // Closing sled would write again to a disk that has just failed.
@@ -105,6 +107,7 @@ pub(super) struct Work {
     pub is_broken: bool,
     /// The groups that failed: refused once the disk has let go of them.
     unanswered: Vec<Commit>,
+    pub sweeper: Option<JoinHandle<io::Result<()>>>,
     last_commit: Instant,
     commits: u64,
 }
@@ -134,6 +137,7 @@ impl Work {
             is_full: false,
             is_broken: false,
             unanswered: Vec::new(),
+            sweeper: None,
             last_commit: Instant::now(),
             commits: 0,
         };
@@ -211,13 +215,13 @@ impl Work {
     /// Writes the group, the report lane first. Who waits for nothing else is answered, and leaves the group, before the
     /// telemetry is written.
     fn write(&mut self, group: &mut Vec<Commit>) -> Result<(), SegmentError> {
-        self.roll_what_has_grown()?;
         let mut states = States::new();
         for commit in group.iter() {
             states.extend(commit.states.iter().map(|(name, value)| (name.clone(), value.clone())));
         }
         let reports = of_lane(group, Lane::Report);
         if !reports.is_empty() || !states.is_empty() {
+            self.roll_if_grown(Lane::Report)?;
             self.report.append(&self.shared, &reports, &states)?;
             let mut durable = lock(&self.shared);
             durable.append(&mut states);
@@ -229,6 +233,7 @@ impl Work {
         }
         let telemetry = of_lane(group, Lane::Telemetry);
         if !telemetry.is_empty() {
+            self.roll_if_grown(Lane::Telemetry)?;
             self.telemetry.append(&self.shared, &telemetry, &States::new())?;
             self.publish_tails();
         }
@@ -311,15 +316,17 @@ impl Work {
         }
     }
 
-    fn roll_what_has_grown(&mut self) -> Result<(), SegmentError> {
+    fn roll_if_grown(&mut self, lane: Lane) -> Result<(), SegmentError> {
         let bytes_max = SEGMENT_BYTES_MAX.min(self.settings.max_bytes / SEGMENTS_PER_BUFFER_MIN);
-        if self.report.is_grown(bytes_max) {
-            self.roll(Lane::Report)?;
+        let end = match lane {
+            Lane::Report => &self.report,
+            Lane::Telemetry => &self.telemetry,
+        };
+        if end.is_grown(bytes_max) {
+            self.roll(lane)
+        } else {
+            Ok(())
         }
-        if self.telemetry.is_grown(bytes_max) {
-            self.roll(Lane::Telemetry)?;
-        }
-        Ok(())
     }
 
     pub fn roll(&mut self, lane: Lane) -> Result<(), SegmentError> {
