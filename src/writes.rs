@@ -3,13 +3,17 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
 
 use crate::record::Value;
 
 /// Writes that may wait for one connection: people and programs write seldom, and no write should be carried out late.
 const WAITING_MAX: usize = 4;
+/// Who asked is answered by then, and what has not begun is not carried out any more.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 /// A value for a point of a machine.
 #[derive(Debug)]
@@ -67,8 +71,17 @@ impl Writes {
             value,
             done,
         };
-        way.try_send(write).map_err(|_| NotWritten::Busy)?;
-        let unknown = || NotWritten::Failed("the gateway ended before the machine answered".to_owned());
-        outcome.await.unwrap_or_else(|_| Err(unknown()))
+        let failed = |what: &str| NotWritten::Failed(what.to_owned());
+        way.try_send(write).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => NotWritten::Busy,
+            mpsc::error::TrySendError::Closed(_) => failed("the gateway is ending; nothing was sent"),
+        })?;
+        match timeout(ANSWER_WITHIN, outcome).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(_)) => Err(failed("the gateway ended before the machine answered")),
+            Err(_) => Err(failed(
+                "the machine has not answered in time; read what it holds before writing again",
+            )),
+        }
     }
 }

@@ -126,6 +126,19 @@ impl Cursor {
         Ok(())
     }
 
+    /// Holds nothing back any more; its file is gone.
+    pub fn retire(&self, epoch: u64) {
+        let beyond_all = Place {
+            next: Seq::MAX,
+            in_flight_end: 0,
+        };
+        *self.places.lock().unwrap_or_else(PoisonError::into_inner) = Places {
+            epoch,
+            report: beyond_all,
+            telemetry: beyond_all,
+        };
+    }
+
     /// Survives the end of the process, not a power cut.
     pub fn note(&self, places: Places) -> io::Result<()> {
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);

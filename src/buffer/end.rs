@@ -29,6 +29,8 @@ pub struct LaneEnd {
     pub next: Seq,
     /// What the newest segment holds: payload, or a little more after a start.
     bytes: u64,
+    /// Of the states that it began with.
+    carried: u64,
     begun: Instant,
     pub dropped: u64,
 }
@@ -49,6 +51,8 @@ impl LaneEnd {
         } else {
             bytes_max
         };
+        // Carrying the states over has to stay a small part of the work.
+        let bytes_max = bytes_max.max(4 * self.carried);
         records > 0 && (self.bytes >= bytes_max || records >= SEGMENT_RECORDS_MAX)
     }
 
@@ -58,7 +62,7 @@ impl LaneEnd {
         end.commit(self.next, records, states)?;
         self.next += records.len() as Seq;
         self.bytes += records.iter().map(|r| r.json.len() as u64).sum::<u64>();
-        self.bytes += states.values().map(|v| v.len() as u64).sum::<u64>();
+        self.bytes += bytes_of(states);
         shared.log(self.lane).set_tail(self.next);
         Ok(())
     }
@@ -68,6 +72,7 @@ impl LaneEnd {
         let end = OpenEnd::create(&log.dir, self.lane, shared.epoch, self.next, states)?;
         log.set_newest(end.segment.clone());
         (self.first, self.bytes, self.begun) = (self.next, 0, Instant::now());
+        self.carried = bytes_of(states);
         self.end = Some(end);
         Ok(())
     }
@@ -99,6 +104,13 @@ impl LaneEnd {
             Err(error) => Err(error),
         }
     }
+}
+
+fn bytes_of(states: &States) -> u64 {
+    states
+        .iter()
+        .map(|(name, value)| (name.len() + value.len()) as u64)
+        .sum()
 }
 
 /// Opens the newest segment of a lane that can be opened, or begins the lane. Damaged ones are set aside.
@@ -156,6 +168,7 @@ pub fn open_end(shared: &Shared, log: &Log) -> Result<LaneEnd, SegmentError> {
         end: Some(end),
         next,
         bytes,
+        carried: bytes_of(&states),
         begun: Instant::now(),
         dropped: 0,
     })

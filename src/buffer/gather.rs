@@ -97,7 +97,7 @@ impl Group {
     fn add(&mut self, commit: Commit) {
         self.records += commit.records.len();
         self.bytes += commit.records.iter().map(|r| r.json.len()).sum::<usize>();
-        self.is_urgent |= commit.is_urgent();
+        self.is_urgent |= !commit.is_patient;
         self.commits.push(commit);
     }
 

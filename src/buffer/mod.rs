@@ -92,7 +92,7 @@ pub struct Commit {
     pub records: Vec<Record>,
     /// An empty value forgets the state of that name.
     pub states: States,
-    /// Nobody stands and waits for the states: they go with telemetry.
+    /// Nobody stands and waits for this: it goes with telemetry, behind what is urgent.
     pub is_patient: bool,
     pub receipts: Vec<(Receipt, Option<Feedback>)>,
     /// Done once the disk has it, before the receipts are answered: what screens may only show then.
@@ -115,12 +115,12 @@ impl std::fmt::Debug for Commit {
 
 impl Commit {
     pub fn is_empty(&self) -> bool {
-        self.records.is_empty() && self.states.is_empty() && self.receipts.is_empty()
+        self.changes_nothing() && self.receipts.is_empty()
     }
 
-    /// Whether someone stands and waits for the answer.
-    fn is_urgent(&self) -> bool {
-        !(self.states.is_empty() || self.is_patient) || self.records.iter().any(|r| r.kind.lane() == Lane::Report)
+    /// An answer alone, in line behind what it was judged by.
+    fn changes_nothing(&self) -> bool {
+        self.records.is_empty() && self.states.is_empty()
     }
 }
 
@@ -283,21 +283,13 @@ impl Buffer {
 
     /// Hands a group to the writer. Its receipts are answered after the disk has it; a full queue waits.
     pub async fn submit(&self, commit: Commit) -> Result<(), Closed> {
-        let queue = if commit.is_urgent() {
-            &self.0.urgent
-        } else {
-            &self.0.patient
-        };
+        let queue = self.queue(&commit);
         queue.send(commit).await.map_err(|_| Closed)
     }
 
     /// Like [`Buffer::submit`], but gives the commit back if there is no room for it within `wait`.
     pub async fn submit_within(&self, commit: Commit, wait: Duration) -> Result<Option<Commit>, Closed> {
-        let queue = if commit.is_urgent() {
-            &self.0.urgent
-        } else {
-            &self.0.patient
-        };
+        let queue = self.queue(&commit);
         match tokio::time::timeout(wait, queue.reserve()).await {
             Ok(Ok(room)) => {
                 room.send(commit);
@@ -305,6 +297,14 @@ impl Buffer {
             }
             Ok(Err(_)) => Err(Closed),
             Err(_) => Ok(Some(commit)),
+        }
+    }
+
+    fn queue(&self, commit: &Commit) -> &mpsc::Sender<Commit> {
+        if commit.is_patient {
+            &self.0.patient
+        } else {
+            &self.0.urgent
         }
     }
 
@@ -392,18 +392,11 @@ impl Buffer {
         let Some(cursor) = self.0.cursors.get(name) else {
             return Ok(false);
         };
-        let beyond_all = Place {
-            next: Seq::MAX,
-            in_flight_end: 0,
-        };
-        cursor.save(Places {
-            epoch: self.0.epoch,
-            report: beyond_all,
-            telemetry: beyond_all,
-        })?;
+        // The file first: a place beyond all must never be found by a start.
         let cursor_dir = self.0.dir.join("cursors");
         fs::remove_file(cursor_dir.join(name))?;
         crate::files::sync_dir(&cursor_dir)?;
+        cursor.retire(self.0.epoch);
         Ok(true)
     }
 

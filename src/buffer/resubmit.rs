@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::{Buffer, Commit, DeadLetter};
 use crate::clock::Zone;
-use crate::record::{Feedback, Kind, Receipt, Record, Waiting};
+use crate::record::{Feedback, Kind, Lane, Receipt, Record, Waiting};
 
 /// Telemetry may have to wait for room on the disk for hours; the person who resubmits it does not.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
@@ -91,6 +91,7 @@ impl Buffer {
             records: vec![record],
             receipts: vec![(receipt, None)],
             generation: self.generation(),
+            is_patient: kind.lane() == Lane::Telemetry,
             ..Commit::default()
         };
         let deadline = tokio::time::Instant::now() + ANSWER_WITHIN;

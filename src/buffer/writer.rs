@@ -183,7 +183,8 @@ impl Work {
         let generation = self.shared.refusals.load(Ordering::Acquire);
         refuse(group.extract_if(.., |commit| commit.generation != generation));
         if self.is_full || self.is_broken {
-            let mut urgent = group.extract_if(.., |commit| commit.is_urgent()).peekable();
+            let is_refused = |commit: &mut Commit| !commit.is_patient && !commit.changes_nothing();
+            let mut urgent = group.extract_if(.., is_refused).peekable();
             if urgent.peek().is_some() {
                 self.count_refusal();
                 refuse(urgent);
@@ -228,9 +229,9 @@ impl Work {
             durable.retain(|_, value| !value.is_empty());
             drop(durable);
             self.publish_tails();
-            let is_done = |c: &mut Commit| c.is_urgent() && c.records.iter().all(|r| r.kind.lane() == Lane::Report);
-            answer(group.extract_if(.., is_done));
         }
+        let is_done = |c: &mut Commit| !c.is_patient && c.records.iter().all(|r| r.kind.lane() == Lane::Report);
+        answer(group.extract_if(.., is_done));
         let telemetry = of_lane(group, Lane::Telemetry);
         if !telemetry.is_empty() {
             self.roll_if_grown(Lane::Telemetry)?;

@@ -29,8 +29,8 @@ use uuid::Uuid;
 use crate::buffer::{Buffer, Closed, Commit, States};
 use crate::clock::Zone;
 use crate::record::{
-    EquipmentStatus, Feedback, Frame, Kind, Payload, PointDef, PointReading, Receipt, Record, Role, Sample, Timestamp,
-    Value,
+    EquipmentStatus, Feedback, Frame, Kind, Lane, Payload, PointDef, PointReading, Receipt, Record, Role, Sample,
+    Timestamp, Value,
 };
 use crate::reference::Reference;
 use crate::status::{SourceStatus, StationView, Status};
@@ -230,22 +230,16 @@ impl Intake {
     }
 
     /// Lets time pass for everyone.
-    fn tick(&mut self, now: Timestamp) -> Accepted {
+    fn tick(&mut self, now: Timestamp, urgent: &mut Commit, patient: &mut Commit) {
         self.desk.is_clock_synced = is_clock_synced();
-        let mut all = Accepted::default();
+        for accepted in self.desk.tick(now) {
+            self.place(accepted, true, urgent, patient);
+        }
         let zone = self.settings.zone;
         let silent = self
             .tracker
             .silent(now, |status| encode_status(status, None, now, zone, "gateway"));
-        all.records.extend(silent.into_iter().flatten());
-        for accepted in self.desk.tick(now) {
-            all.records.extend(accepted.records);
-            all.states.extend(accepted.states);
-            if let Some((station, view)) = accepted.station {
-                self.status.set_station(&station, view);
-            }
-        }
-        all
+        patient.records.extend(silent.into_iter().flatten());
     }
 
     /// Judges what comes until every source has ended.
@@ -286,10 +280,7 @@ impl Intake {
                 ..Commit::default()
             };
             if is_tick {
-                let Accepted { records, states, .. } = self.tick(chrono::Utc::now());
-                let commit = if states.is_empty() { &mut patient } else { &mut urgent };
-                commit.records = records;
-                commit.states = states;
+                self.tick(chrono::Utc::now(), &mut urgent, &mut patient);
             }
             for reading in waiting.drain(..) {
                 let (verdict, receipt) = self.judge(reading);
@@ -327,34 +318,37 @@ impl Intake {
         Ok(())
     }
 
+    fn place(&self, accepted: Accepted, is_urgent: bool, urgent: &mut Commit, patient: &mut Commit) {
+        for record in accepted.records {
+            // What a person says of a machine goes with telemetry: a refusal there must not undo a report.
+            let is_report = record.kind.lane() == Lane::Report;
+            let commit = if is_urgent && is_report {
+                &mut *urgent
+            } else {
+                &mut *patient
+            };
+            commit.records.push(record);
+        }
+        let commit = if is_urgent { urgent } else { patient };
+        commit.states.extend(accepted.states);
+        if let Some((name, view)) = accepted.station {
+            let status = self.status.clone();
+            commit
+                .afterwards
+                .push(Box::new(move || status.set_station(&name, view)));
+        }
+    }
+
     /// Puts what was judged where it belongs: someone stands in front of a scan, nobody in front of telemetry.
     fn sort(&self, verdict: Verdict, receipt: Receipt, urgent: &mut Commit, patient: &mut Commit) {
         match verdict {
-            Verdict::Accepted(accepted) => {
-                let Accepted {
-                    records,
-                    states,
-                    feedback,
-                    station,
-                } = *accepted;
-                let changes_nothing = records.is_empty() && states.is_empty();
-                if changes_nothing {
-                    if let Some((name, view)) = station {
-                        self.status.set_station(&name, view);
-                    }
-                    receipt.keep(feedback);
-                    return;
-                }
-                let commit = if station.is_some() { urgent } else { patient };
-                commit.records.extend(records);
-                commit.states.extend(states);
+            // An answer that changes nothing waits too: it may speak of what is still on its way to the disk.
+            Verdict::Accepted(mut accepted) => {
+                let feedback = accepted.feedback.take();
+                let is_of_station = accepted.station.is_some();
+                self.place(*accepted, is_of_station, urgent, patient);
+                let commit = if is_of_station { urgent } else { patient };
                 commit.receipts.push((receipt, feedback));
-                if let Some((name, view)) = station {
-                    let status = self.status.clone();
-                    commit
-                        .afterwards
-                        .push(Box::new(move || status.set_station(&name, view)));
-                }
             }
             // In line behind what it may be a repeat of.
             Verdict::Nothing => patient.receipts.push((receipt, None)),

@@ -80,6 +80,7 @@ impl Bench {
 
     fn commit(&self, token: u64, records: Vec<Record>) -> Commit {
         Commit {
+            is_patient: records.iter().all(|r| r.kind.lane() == Lane::Telemetry),
             records,
             receipts: vec![(Receipt::new(self.desk.clone(), token), None)],
             generation: self.buffer.generation(),

@@ -45,6 +45,7 @@ fn a_kept_receipt_means_that_the_record_and_its_state_are_found_again() {
             Kind::EquipmentStatus
         };
         let mut commit = Commit {
+            is_patient: kind.lane() == Lane::Telemetry && n % 2 == 1,
             records: vec![record(kind, n, 300)],
             receipts: vec![(Receipt::new(copier.clone(), n), None)],
             ..Commit::default()

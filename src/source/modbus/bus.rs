@@ -26,6 +26,8 @@ use crate::writes::{NotWritten, Write};
 /// A device that changes its values faster than they are read has no picture of them to give.
 const TORN_TRIES_MAX: u32 = 3;
 const TORN: &str = "its values changed each time they were read";
+/// Without it nobody knows whether the values belong together.
+const UNPROVEN: &str = "its sequence word could not be read before and after them";
 /// What it answers is not what the machine does any more.
 const HEART_STANDS_STILL: &str = "its heartbeat stands still";
 
@@ -130,6 +132,10 @@ impl Bus {
 
     /// Carries out a write and answers it; both are logged, for nothing else remembers who changed a machine.
     async fn write(&mut self, write: Write) {
+        // Nobody waits for it any more, so nobody would know that it was carried out late.
+        if write.done.is_closed() {
+            return;
+        }
         let outcome = self.carry_out(&write).await;
         let Write {
             equipment,
@@ -260,6 +266,9 @@ impl Slot {
                 ..under_way
             });
             return Ok(());
+        }
+        if !outcome.is_proven {
+            return self.fail(UNPROVEN, false, now, out).await;
         }
         if outcome.is_torn {
             return self.fail(TORN, false, now, out).await;

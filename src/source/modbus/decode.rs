@@ -155,9 +155,10 @@ impl Factor {
             Self::Times(factor) => Some(own.times(factor)),
             #[expect(
                 clippy::cast_possible_truncation,
-                reason = "what is no exponent is far out of range either way"
+                reason = "a whole number, and far out of range saturates"
             )]
-            Self::PowerOfTen(exponent) => own.shifted(exponent as i32),
+            Self::PowerOfTen(exponent) if exponent.fract() == 0.0 => own.shifted(exponent as i32),
+            Self::PowerOfTen(_) => None,
         };
         if scaling.is_none() {
             return Err(Fault::Invalid(format!("scaled by {self:?}, which cannot be meant")));

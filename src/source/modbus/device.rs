@@ -85,6 +85,11 @@ fn framed(
 }
 
 impl Device {
+    /// The point that proves that the others belong together.
+    pub fn sequence(&self) -> Option<usize> {
+        self.sequence
+    }
+
     pub fn new(name: &str, settings: &DeviceSettings) -> Self {
         let points: Vec<Point> = settings
             .points

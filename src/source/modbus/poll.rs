@@ -26,6 +26,10 @@ pub struct Poll {
     values: Vec<device::Outcome>,
     /// What is read before all others and after them was not the same.
     is_torn: bool,
+    /// Reads of the sequence word that are still to come.
+    proofs_missing: u8,
+    is_answered: bool,
+    has_silent_block: bool,
     splits: Vec<Split>,
     holes: Vec<Lesson>,
     busy_waits: u32,
@@ -63,6 +67,8 @@ pub struct Outcome {
     pub values: Vec<device::Outcome>,
     /// The device changed its values in between: they do not belong together.
     pub is_torn: bool,
+    /// Its sequence word was read before and after the others, if it has one.
+    pub is_proven: bool,
     pub lessons: Vec<Lesson>,
     /// One of the reasons why blocks were not read.
     pub fault: Option<String>,
@@ -75,6 +81,9 @@ impl Poll {
             todo: parts.map(|block| Part { block, half_of: None }).collect(),
             values: vec![None; device.point_count()],
             is_torn: false,
+            proofs_missing: if device.sequence().is_some() { 2 } else { 0 },
+            is_answered: false,
+            has_silent_block: false,
             splits: Vec::new(),
             holes: Vec::new(),
             busy_waits: 0,
@@ -92,10 +101,16 @@ impl Poll {
         let Some(part) = self.todo.pop() else {
             return Step::Next;
         };
+        let is_answered = std::mem::replace(&mut self.is_answered, true);
         match outcome {
             Ok(answer) => self.give(&part, device, &answer),
             Err(ReadError::Exception(exception)) => return self.refuse(part, device, exception),
             Err(ReadError::Malformed(why)) => self.void(&part.block, why),
+            // Some devices have no answer for what they do not hold. What they gave before is good all the same.
+            Err(ReadError::DeviceSilent(cause)) if is_answered && !self.has_silent_block => {
+                self.has_silent_block = true;
+                self.miss(&part.block, cause);
+            }
             Err(ReadError::DeviceSilent(cause)) => return Step::Silent { cause, is_device: true },
             Err(ReadError::LinkDown(cause)) => {
                 return Step::Silent {
@@ -113,6 +128,9 @@ impl Poll {
             if let (Some(Some(Ok(before))), Ok(after)) = (self.values.get(point), &value) {
                 self.is_torn |= before != after;
             }
+            if device.sequence() == Some(point) && value.is_ok() {
+                self.proofs_missing = self.proofs_missing.saturating_sub(1);
+            }
             self.set(point, value);
         }
         if let Some(split) = part.half_of.and_then(|split| self.splits.get_mut(split)) {
@@ -128,12 +146,7 @@ impl Poll {
                 self.todo.push(part);
                 return Step::Wait(wait);
             }
-            Remedy::Wait => {
-                for &point in &part.block.points {
-                    self.set(point, Err(Fault::Silent(BUSY)));
-                }
-                self.fault = Some(BUSY.to_owned());
-            }
+            Remedy::Wait => self.miss(&part.block, BUSY),
             Remedy::Bisect => match device.halves(&part.block) {
                 Some(halves) => self.split(device, halves, exception),
                 None => self.give_up(&part.block, exception),
@@ -177,6 +190,13 @@ impl Poll {
         self.fault = Some(fault);
     }
 
+    fn miss(&mut self, block: &Block, cause: &'static str) {
+        for &point in &block.points {
+            self.set(point, Err(Fault::Silent(cause)));
+        }
+        self.fault = Some(cause.to_owned());
+    }
+
     fn set(&mut self, point: usize, value: Result<Value, Fault>) {
         if let Some(place) = self.values.get_mut(point) {
             *place = Some(value);
@@ -190,6 +210,7 @@ impl Poll {
         Outcome {
             values: self.values,
             is_torn: self.is_torn,
+            is_proven: self.proofs_missing == 0,
             lessons: self.holes.into_iter().chain(splits).collect(),
             fault: self.fault,
         }

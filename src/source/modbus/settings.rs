@@ -88,6 +88,13 @@ impl Settings {
         let (mut units, mut equipment) = (BTreeSet::new(), BTreeSet::new());
         for (name, device) in &self.device {
             let mut of_device = device.check();
+            if self.url.is_rtu() && !(1..=247).contains(&device.unit) {
+                let what = format!(
+                    "a unit on a line has a number from 1 to 247; {} would speak to all or to none",
+                    device.unit
+                );
+                of_device.push((vec!["unit".to_owned()], what));
+            }
             if !units.insert(device.unit) {
                 let what = format!("unit {} is another device's on this connection already", device.unit);
                 of_device.push((vec!["unit".to_owned()], what));

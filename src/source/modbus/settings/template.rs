@@ -33,8 +33,11 @@ impl DeviceSettings {
         self.max_bits = self.max_bits.or(template.max_bits);
         self.max_gap = self.max_gap.or(template.max_gap);
         self.align = self.align.or(template.align);
-        self.heartbeat = self.heartbeat.take().or(template.heartbeat);
-        self.snapshot = self.snapshot.take().or(template.snapshot);
+        // What `only` leaves out cannot be watched either.
+        let heartbeat = template.heartbeat.filter(|beat| self.points.contains_key(&beat.point));
+        let snapshot = template.snapshot.filter(|point| self.points.contains_key(point));
+        self.heartbeat = self.heartbeat.take().or(heartbeat);
+        self.snapshot = self.snapshot.take().or(snapshot);
         found
     }
 
