@@ -3,7 +3,7 @@
 //!
 //! One database; key: `m/`, message id, `/`, upstream name; value: the letter as JSON.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -80,10 +80,13 @@ impl DeadLetters {
     /// Durable when it returns, so that the cursor may pass the message.
     pub fn put(&self, letters: &[DeadLetter]) -> Result<(), SegmentError> {
         self.with(|open| {
-            let mut batch = Batch::default();
+            let (mut batch, mut keys) = (Batch::default(), HashSet::new());
+            let (mut added, mut removed) = (0, 0);
             for letter in letters {
                 let key = format!("m/{}/{}", letter.message_id, letter.upstream).into_bytes();
-                if letter.lane == Lane::Telemetry && !open.telemetry_keys.contains(&key) {
+                let is_new = !open.holds(&key)? && keys.insert(key.clone());
+                added += u64::from(is_new);
+                if is_new && letter.lane == Lane::Telemetry {
                     open.telemetry_keys.push_back(key.clone());
                 }
                 batch.insert(&key, &serde_json::to_vec(letter).expect("a letter has text keys"));
@@ -93,10 +96,14 @@ impl DeadLetters {
             {
                 open.db.db.scan(oldest.clone()..=oldest, |key, value| {
                     batch.remove(key, &value);
+                    removed += 1;
                     Ok(true)
                 })?;
             }
-            self.apply(open, batch)
+            open.db.apply(batch)?;
+            self.count.fetch_add(added, Ordering::Relaxed);
+            self.count.fetch_sub(removed, Ordering::Relaxed);
+            Ok(())
         })
     }
 
@@ -111,7 +118,8 @@ impl DeadLetters {
                 removed += 1;
                 Ok(true)
             })?;
-            self.apply(open, batch)?;
+            open.db.apply(batch)?;
+            self.count.fetch_sub(removed as u64, Ordering::Relaxed);
             Ok(removed)
         })
     }
@@ -136,15 +144,14 @@ impl DeadLetters {
         *slot = Some(open);
         Ok(done)
     }
-
-    fn apply(&self, open: &mut OpenLetters, batch: Batch) -> Result<(), SegmentError> {
-        open.db.apply(batch)?;
-        self.count.store(count(&open.db.db)?, Ordering::Relaxed);
-        Ok(())
-    }
 }
 
 impl OpenLetters {
+    fn holds(&self, key: &[u8]) -> Result<bool, SegmentError> {
+        let found = self.db.db.last_key(key.to_vec()..=key.to_vec())?;
+        Ok(found.is_some())
+    }
+
     fn open(path: &Path) -> Result<Self, SegmentError> {
         let db = WriteDb::open(path)?;
         let mut telemetry_keys = Vec::new();
