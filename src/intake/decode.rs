@@ -170,7 +170,7 @@ fn bare_value(rule: &TopicRule, topic: &str, body: &[u8]) -> Result<Decoded, Str
         .map_err(|_| "not UTF-8 text".to_owned())?
         .trim();
     let value = match serde_json::from_str::<Json>(text) {
-        Ok(json @ (Json::Number(_) | Json::Bool(_) | Json::String(_))) => value(&json),
+        Ok(json) => value(&json),
         _ if text.is_empty() => Err(Fault::Invalid("empty".to_owned())),
         _ => Ok(Value::Text(text.to_owned())),
     };
@@ -232,12 +232,17 @@ fn instant(json: &Json) -> Option<Timestamp> {
     }
 }
 
-/// The id of a record whose sender names it: always the same for the same message.
-pub fn derived_id(gateway_id: &str, source: &str, equipment: &str, id: &str) -> Uuid {
-    Uuid::new_v5(
-        &Uuid::NAMESPACE_URL,
-        format!("{gateway_id}/{source}/{equipment}/{id}").as_bytes(),
-    )
+/// The id of a record whose sender names it: always the same for the same message. Senders count anew when they start, and
+/// each topic by itself, so its topic and its time belong to the name, or what it says where it tells no time.
+pub fn derived_id(gateway_id: &str, source: &str, topic: &str, decoded: &Decoded, body: &[u8]) -> Option<Uuid> {
+    let id = decoded.id.as_ref()?;
+    let Sample { equipment, time, .. } = &decoded.sample;
+    let mut name = format!("{gateway_id}/{source}/{topic}/{equipment}/{id}/").into_bytes();
+    match time {
+        Some(time) => name.extend_from_slice(time.to_rfc3339().as_bytes()),
+        None => name.extend_from_slice(body),
+    }
+    Some(Uuid::new_v5(&Uuid::NAMESPACE_URL, &name))
 }
 
 #[cfg(test)]
@@ -338,6 +343,56 @@ mod tests {
         let expected = [("m1/1", 1), ("m1/0", 2), ("own", 3)];
         let expected = expected.map(|(id, n)| (Some(id.to_owned()), Ok(Value::Int(n))));
         assert_eq!(seen, expected);
+    }
+
+    #[test]
+    fn a_repeat_says_the_same_on_the_same_topic() {
+        let rule = TopicRule {
+            id: Some("/seq".to_owned()),
+            time: None,
+            ..rule(&[("n", "/n")])
+        };
+        let id_of = |rule: &TopicRule, topic: &str, body: &str| {
+            let decoded = message(rule, topic, body.as_bytes())
+                .expect("decodes")
+                .samples
+                .remove(0);
+            derived_id("gw", "mqtt/plant", topic, &decoded, body.as_bytes()).expect("has an id")
+        };
+        let first = id_of(&rule, "factory/P7/status", r#"{"seq":1,"n":5}"#);
+        assert_eq!(first, id_of(&rule, "factory/P7/status", r#"{"seq":1,"n":5}"#));
+        assert_ne!(first, id_of(&rule, "factory/P7/other", r#"{"seq":1,"n":5}"#));
+        assert_ne!(first, id_of(&rule, "factory/P7/status", r#"{"seq":1,"n":6}"#));
+        let timed = TopicRule {
+            time: Some("/ts".to_owned()),
+            ..rule
+        };
+        let first = id_of(&timed, "factory/P7/status", r#"{"seq":1,"n":5,"ts":1763683202}"#);
+        assert_eq!(
+            first,
+            id_of(
+                &timed,
+                "factory/P7/status",
+                r#"{"seq":1,"n":5,"ts":1763683202,"try":2}"#
+            )
+        );
+        assert_ne!(
+            first,
+            id_of(&timed, "factory/P7/status", r#"{"seq":1,"n":5,"ts":1763683203}"#)
+        );
+    }
+
+    #[test]
+    fn a_bare_value_is_what_it_says_or_a_text() {
+        let rule = TopicRule {
+            format: Format::Value,
+            ..rule(&[("v", "")])
+        };
+        let value = |body: &str| samples(&rule, body.as_bytes()).remove(0).sample.points.remove(0).value;
+        assert_eq!(value("RUN"), Ok(Value::Text("RUN".to_owned())));
+        for body in ["null", "{\"a\":1}", "[1]", ""] {
+            assert!(value(body).is_err(), "{body}");
+        }
     }
 
     #[test]

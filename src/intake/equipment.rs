@@ -151,19 +151,20 @@ impl Tracker {
         record: impl FnOnce(&EquipmentStatus) -> T,
     ) -> Option<T> {
         let (zone, status) = (self.zone, self.status.clone());
-        let tracked = self.tracked(equipment)?;
+        // Who was never heard of has nothing that could be stale.
+        let tracked = self.equipment.get_mut(equipment)?;
         (!tracked.is_offline()).then(|| {
             tracked.go_offline(reason, now);
             record(&tracked.show_all(&status, equipment, zone, now))
         })
     }
 
-    /// Equipment that fell silent since the last call, each with its last values as stale.
+    /// Equipment that fell silent since the last call, each with its last values as stale. What was never heard is as
+    /// silent since the first call.
     pub fn silent<T>(&mut self, now: Timestamp, mut record: impl FnMut(&EquipmentStatus) -> T) -> Vec<T> {
         let mut told = Vec::new();
         for (code, tracked) in &mut self.equipment {
-            if tracked.is_silent(now) && !tracked.is_offline() {
-                tracked.go_offline("silent", now);
+            if tracked.falls_silent(now) {
                 told.push(record(&tracked.show_all(&self.status, code, self.zone, now)));
             }
         }

@@ -34,7 +34,12 @@ impl Repeats {
 
     /// What was refused may come again.
     pub fn forget(&mut self, id: &Uuid) {
-        self.known.remove(id);
+        // It is among the latest.
+        if self.known.remove(id)
+            && let Some(place) = self.order.iter().rposition(|one| one == id)
+        {
+            self.order.remove(place);
+        }
     }
 
     /// The ids of the latest telemetry on disk.
@@ -88,6 +93,9 @@ mod tests {
             assert!(repeats.is_first(Uuid::from_u128(id)));
         }
         assert!(repeats.is_first(oldest), "forgotten after so many others");
+        assert_eq!(repeats.known.len(), repeats.order.len());
+        repeats.forget(&oldest);
+        assert!(repeats.is_first(oldest), "what was refused is new again");
         assert_eq!(repeats.known.len(), repeats.order.len());
     }
 }

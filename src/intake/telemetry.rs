@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use uuid::Uuid;
 
-use super::decode::{self, Decoded, RateLimit, TopicRule};
+use super::decode::{self, RateLimit, TopicRule};
 use super::{Accepted, COUNTERS, Intake, Verdict, encode_status, to_state};
 use crate::record::{EquipmentStatus, Sample, Timestamp, Told};
 use crate::status::SourceStatus;
@@ -106,14 +106,14 @@ impl Intake {
             status.count_retained();
         }
         let mut accepted = Accepted::default();
-        for Decoded { id, sample } in message.samples {
+        for decoded in message.samples {
+            let id = decode::derived_id(&self.settings.gateway_id, source, text, &decoded, body);
+            let sample = decoded.sample;
             if !self.tracker.has_room_for(&sample.equipment) {
                 status.reject(at, text, "too many different names of equipment", body);
             } else if retained {
                 self.tracker.last_known(sample, source, at);
             } else {
-                let gateway_id = &self.settings.gateway_id;
-                let id = id.map(|id| decode::derived_id(gateway_id, source, &sample.equipment, &id));
                 if id.is_some_and(|id| !self.repeats.is_first(id)) {
                     status.count_duplicate();
                 } else {

@@ -261,3 +261,49 @@ fn a_lost_connection_is_told_once_with_its_reason() {
     );
     assert!(gone().is_none());
 }
+
+#[test]
+fn a_state_is_only_known_while_its_point_is_good() {
+    let mut bench = Bench::new(None);
+    let (def, other) = (point("state", None, Some(Role::State)), point("n", None, None));
+    for fault in [Fault::Silent("timeout"), Fault::Invalid("null".to_owned())] {
+        let told = bench.hear(&def, Ok(Value::Text("RUN".into()))).expect("told");
+        assert_eq!(told["state"], "running");
+        let told = bench.hear(&def, Err(fault)).expect("told");
+        assert_eq!(told.get("state").unwrap_or(&Json::Null), &Json::Null);
+    }
+    let mut bench = Bench::new(None);
+    let retained = sample(None, &def, Ok(Value::Text("RUN".to_owned())));
+    bench.tracker.last_known(retained, &"mqtt/x".into(), bench.now);
+    let told = bench.hear(&other, Ok(Value::Int(1))).expect("told");
+    assert_eq!(told.get("state").unwrap_or(&Json::Null), &Json::Null);
+    let told = bench.hear(&def, Ok(Value::Text("RUN".into()))).expect("told");
+    assert_eq!(told["state"], "running");
+}
+
+#[test]
+fn what_was_never_heard_is_offline_and_told_again_when_the_disk_refused() {
+    let mut bench = Bench::new(Some(Duration::from_secs(10)));
+    let mut silent = |seconds| {
+        bench.now += TimeDelta::seconds(seconds);
+        let told = |status: &EquipmentStatus| serde_json::to_value(status).expect("encodes");
+        let told = bench.tracker.silent(bench.now, told);
+        if seconds == 1 {
+            bench.tracker.tell_anew();
+        }
+        told.into_iter().map(|told| told["state"].clone()).collect::<Vec<_>>()
+    };
+    assert!(silent(0).is_empty());
+    assert!(silent(10).is_empty());
+    assert_eq!(silent(1), ["offline"]);
+    assert_eq!(silent(5), ["offline"], "told anew");
+    assert!(silent(5).is_empty());
+}
+
+#[test]
+fn a_loss_of_who_was_never_heard_of_is_nothing() {
+    let mut bench = Bench::new(None);
+    let gone = bench.tracker.gone(&"P99".into(), "the node is gone", bench.now, |_| ());
+    assert!(gone.is_none());
+    assert!(!bench.status.equipment().contains_key("P99"));
+}

@@ -23,6 +23,12 @@ pub struct Tracked {
     offline_after: Option<Duration>,
     state: Option<String>,
     state_since: Option<Timestamp>,
+    /// The state is what a broker had retained: shown, never recorded.
+    is_state_retained: bool,
+    /// That it is offline was told to a disk that refused something since.
+    is_offline_due: bool,
+    /// Since when something is expected of it, though it was never heard.
+    awaited_since: Option<Timestamp>,
     last_heard: Option<Timestamp>,
     points: HashMap<String, Last>,
     pub counters: Counters,
@@ -88,6 +94,9 @@ impl Tracked {
             offline_after,
             state: None,
             state_since: None,
+            is_state_retained: false,
+            is_offline_due: false,
+            awaited_since: None,
             last_heard: None,
             points: HashMap::new(),
             counters: Counters::new(),
@@ -112,11 +121,21 @@ impl Tracked {
         self.state.as_deref() == Some(OFFLINE)
     }
 
-    pub fn is_silent(&self, now: Timestamp) -> bool {
-        let (Some(limit), Some(heard)) = (self.offline_after, self.last_heard) else {
+    /// Whether it fell silent, which is to be told: when it happens, and when that may have been lost.
+    pub fn falls_silent(&mut self, now: Timestamp) -> bool {
+        if self.is_offline() {
+            return std::mem::take(&mut self.is_offline_due);
+        }
+        let Some(limit) = self.offline_after else {
             return false;
         };
-        (now - heard).to_std().is_ok_and(|silence| silence > limit)
+        let since = self.last_heard.or(self.awaited_since).unwrap_or(now);
+        self.awaited_since = Some(since);
+        let is_silent = (now - since).to_std().is_ok_and(|silence| silence > limit);
+        if is_silent {
+            self.go_offline("silent", now);
+        }
+        is_silent
     }
 
     /// What was good becomes stale.
@@ -131,9 +150,11 @@ impl Tracked {
 
     pub fn tell_anew(&mut self) {
         self.points.values_mut().for_each(|last| last.told = None);
+        self.is_offline_due = self.is_offline();
     }
 
     fn set_state(&mut self, state: Option<String>, at: Timestamp) {
+        self.is_state_retained = false;
         if self.state != state {
             self.state = state;
             self.state_since = Some(at);
@@ -161,10 +182,11 @@ impl Tracked {
             None => Ok(Read::plain(value)),
         });
         let last = self.last(&def);
+        // Without a good value nobody knows what state it is in.
         let (mut state, mut has_news) = (None, false);
         match read {
             Ok(Read { value, raw, note }) => {
-                state = (def.role == Some(Role::State)).then(|| state_name(&def, &value));
+                state = Some(state_name(&def, &value));
                 has_news = note.is_some();
                 (last.value, last.raw, last.quality) = (Some(value), raw, Quality::Good);
                 last.reason = note.map(str::to_owned);
@@ -189,7 +211,7 @@ impl Tracked {
         if is_due && def.deadband.is_some() {
             last.told = Some((last.value.clone(), last.quality));
         }
-        if state.is_some() {
+        if def.role == Some(Role::State) && !self.is_offline() {
             self.set_state(state, moment.at);
         }
         (def, if is_due { Outcome::Due } else { Outcome::Quiet })
@@ -236,7 +258,15 @@ impl Tracked {
         (last.read_at, last.newest) = (time, newest);
         if state.is_some() && !self.is_offline() {
             self.set_state(state, time.unwrap_or(now));
+            self.is_state_retained = true;
         }
+    }
+
+    fn told_state(&self) -> Option<Cow<'_, str>> {
+        self.state
+            .as_deref()
+            .filter(|_| !self.is_state_retained)
+            .map(Cow::Borrowed)
     }
 
     /// What of a sample is to be recorded.
@@ -271,7 +301,7 @@ impl Tracked {
             state: if is_past {
                 past_state.map(Cow::Owned)
             } else {
-                self.state.as_deref().map(Cow::Borrowed)
+                self.told_state()
             },
             points: Points(points),
             source_time: zone.rfc3339(source_time),
@@ -293,7 +323,7 @@ impl Tracked {
             .map(|(name, last)| (name.as_str(), last.status(zone)));
         EquipmentStatus {
             equipment,
-            state: self.state.as_deref().map(Cow::Borrowed),
+            state: self.told_state(),
             points: Points(points.collect()),
             source_time: zone.rfc3339(now),
         }

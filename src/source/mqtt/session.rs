@@ -55,7 +55,7 @@ struct Session<'s> {
 
 /// Holds one connection; the error is why it ended. `Ok` when we were to stop, or nobody takes readings any more.
 pub async fn hold(source: &Source, mut host: Option<&mut Host>, backoff: &mut Backoff) -> Result<(), String> {
-    let will = host.as_mut().and_then(|host| host.will(chrono::Utc::now()));
+    let will = host.as_mut().and_then(|host| host.connecting(chrono::Utc::now()));
     let link = tokio::select! {
         () = source.stop.cancelled() => return Ok(()),
         link = Link::connect(&source.settings, will.as_ref()) => link?,
@@ -211,11 +211,10 @@ impl Session<'_> {
         let sparkplug::Heard {
             told,
             publications,
-            unborn,
+            unused,
             ..
         } = std::mem::take(&mut self.from_nodes);
-        for topic in unborn {
-            let reason = "data of an edge node that is not born; it was asked for a birth";
+        for (topic, reason) in unused {
             self.source.status.count_reading();
             self.source.status.reject(at, &topic, reason, &[]);
         }

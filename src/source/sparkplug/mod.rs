@@ -56,8 +56,8 @@ pub struct Heard {
     /// By the token of the message that it follows from, if any: what it told, or nothing.
     pub told: Vec<(Option<u64>, Vec<Told>)>,
     pub publications: Vec<Publication>,
-    /// Topics of data that could not be understood, for their node is not born.
-    pub unborn: Vec<String>,
+    /// Topics of what could not be used, and why.
+    pub unused: Vec<(String, &'static str)>,
 }
 
 impl Heard {
@@ -112,16 +112,18 @@ impl Host {
         }
     }
 
-    /// What the broker is to say for us when we are lost, if we are a primary host. Before every connection.
-    pub fn will(&mut self, at: Timestamp) -> Option<Publication> {
+    /// A connection is about to be made: what was known under the last one is void, before anything of the new one is
+    /// heard. Gives what the broker is to say for us when we are lost, if we are a primary host.
+    pub fn connecting(&mut self, at: Timestamp) -> Option<Publication> {
         self.connected_at = at;
+        self.nodes.values_mut().for_each(Node::void);
         self.state(false, at)
     }
 
     /// We are connected: who we are, and the births that we need.
     pub fn connected(&mut self, now: Instant, heard: &mut Heard) {
         heard.publications.extend(self.state(true, self.connected_at));
-        self.nodes.values_mut().for_each(|node| node.reconnected(now));
+        self.nodes.values_mut().for_each(|node| node.connected(now));
         self.tick(now, heard);
     }
 
@@ -186,6 +188,7 @@ impl Host {
         let payload = Payload::read(body)?;
         let seq = payload.seq.and_then(|seq| u8::try_from(seq).ok());
         let said = Held {
+            bytes: body.len(),
             kind,
             device: device.to_owned(),
             topic: topic.to_owned(),

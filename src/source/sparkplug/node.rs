@@ -2,7 +2,8 @@
 //!
 //! A node's messages are numbered (0 to 255, then again); only in that order do its aliases mean what its last birth said.
 //! A message that comes early is held until what is missing has come, or `REORDER_WITHIN` is over; then the node is asked
-//! to be born again. What was held is told all the same: it is true under its own time.
+//! to be born again. What was held and goes by names is told all the same: it is true under its own time. Aliases are not
+//! believed until that birth.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -23,6 +24,13 @@ const ASK_FIRST: Duration = Duration::from_secs(10);
 const ASK_LONGEST: Duration = Duration::from_mins(5);
 /// How long a device may keep its values without being born again.
 const BIRTH_WITHIN: Duration = Duration::from_secs(30);
+/// Names come from strangers' births, so there is an end to them.
+const DEVICES_MAX: usize = 1000;
+const METRICS_MAX: usize = 50_000;
+/// What is larger together is not held until something missing comes.
+const HELD_BYTES_MAX: usize = 8 << 20;
+const UNBORN: &str = "data of an edge node or device that is not born; it was asked for a birth";
+const UNEXPLAINED: &str = "data under a name that no birth explains; the edge node was asked for a birth";
 /// A sequence number that is further ahead than this is one from before.
 const AHEAD_MAX: u8 = 127;
 
@@ -73,6 +81,8 @@ pub struct Node {
 /// What a node says in its sequence.
 #[derive(Debug)]
 pub struct Held {
+    /// The size of the whole message.
+    pub bytes: usize,
     pub kind: Kind,
     pub device: String,
     pub topic: String,
@@ -104,14 +114,22 @@ impl Node {
         }
     }
 
-    /// The connection is a new one: what was said in between is lost, so everything has to be born again. What was held is
-    /// gone with the old connection.
-    pub fn reconnected(&mut self, now: Instant) {
+    /// The connection ended: what is said until the next is lost, so everything has to be born again. What was held is the
+    /// broker's again.
+    pub fn void(&mut self) {
         self.life = Life::Unborn;
         self.held.clear();
-        self.gap_until = None;
-        self.expect_births(now);
-        self.want_birth(now);
+        self.aliases.clear();
+        (self.gap_until, self.ask_at) = (None, None);
+        self.devices.values_mut().for_each(|device| device.is_born = false);
+    }
+
+    /// We hear again. Births that came before our subscription was confirmed need no other.
+    pub fn connected(&mut self, now: Instant) {
+        if self.life == Life::Unborn {
+            self.expect_births(now);
+            self.want_birth(now);
+        }
     }
 
     fn expect_births(&mut self, now: Instant) {
@@ -183,7 +201,7 @@ impl Node {
             self.go_on(rules, now, heard);
         } else if self.life == Life::Born && ahead > AHEAD_MAX {
             // Late, or the node counts anew. Values are true under their own time; births and deaths may be outdated.
-            self.want_birth(now);
+            self.doubt_aliases(now);
             if said.kind == Kind::Data {
                 self.apply(rules, &said, now, heard);
             } else {
@@ -194,7 +212,16 @@ impl Node {
             if let Some(replaced) = self.held.insert(seq, said) {
                 heard.tell(replaced.token, Vec::new());
             }
+            if self.held.values().map(|held| held.bytes).sum::<usize>() > HELD_BYTES_MAX {
+                self.gap_until = Some(now);
+            }
         }
+    }
+
+    /// Outside the sequence of the last birth its aliases may mean something else by now; only names are believed.
+    fn doubt_aliases(&mut self, now: Instant) {
+        self.aliases.clear();
+        self.want_birth(now);
     }
 
     /// Takes up what was held and is next now.
@@ -219,7 +246,7 @@ impl Node {
         let is_over = |until: Option<Instant>| until.is_some_and(|until| until <= now);
         if is_over(self.gap_until) {
             self.gap_until = None;
-            self.want_birth(now);
+            self.doubt_aliases(now);
             self.give_up_gap(rules, now, heard);
         }
         let late = self.devices.values_mut().filter(|device| is_over(device.born_by));
@@ -249,25 +276,31 @@ impl Node {
                 self.apply(rules, &said, now, heard);
             } else {
                 heard.tell(said.token, Vec::new());
-                heard.unborn.push(said.topic);
+                heard.unused.push((said.topic, UNBORN));
             }
         }
     }
 
     fn apply(&mut self, rules: &[Rule], said: &Held, now: Instant, heard: &mut Heard) {
         let told = match said.kind {
-            Kind::Birth => self.born(rules, said),
-            Kind::Data => self.data(said, now),
+            Kind::Birth => self.born(rules, said, heard),
+            Kind::Data => self.data(said, now, heard),
             Kind::Death => self.device_death(&said.device),
         };
         heard.tell(said.token, told);
     }
 
     /// A birth names every metric and tells its value.
-    fn born(&mut self, rules: &[Rule], said: &Held) -> Vec<Told> {
+    fn born(&mut self, rules: &[Rule], said: &Held, heard: &mut Heard) -> Vec<Told> {
         let Some(rule) = rules.iter().find(|rule| rule.matches(&said.topic)) else {
             return Vec::new();
         };
+        if !self.has_room_for(said) {
+            heard
+                .unused
+                .push((said.topic.clone(), "the edge node has too many devices or metrics"));
+            return Vec::new();
+        }
         let mut device = Device {
             equipment: equipment_of(&rule.equipment, &said.topic).ok(),
             is_born: true,
@@ -295,9 +328,18 @@ impl Node {
         told.unwrap_or_default()
     }
 
-    fn data(&mut self, said: &Held, now: Instant) -> Vec<Told> {
+    fn has_room_for(&self, birth: &Held) -> bool {
+        let others = self.devices.iter().filter(|(name, _)| **name != birth.device);
+        let known: usize = others.map(|(_, device)| device.metrics.len()).sum();
+        let more = birth.payload.metrics.len();
+        known.max(self.aliases.len()) + more <= METRICS_MAX
+            && (self.devices.len() < DEVICES_MAX || self.devices.contains_key(&birth.device))
+    }
+
+    fn data(&mut self, said: &Held, now: Instant, heard: &mut Heard) -> Vec<Told> {
         let Some(device) = self.devices.get(&said.device).filter(|device| device.is_born) else {
             self.want_birth(now);
+            heard.unused.push((said.topic.clone(), UNBORN));
             return Vec::new();
         };
         let mut is_all_known = true;
@@ -315,6 +357,7 @@ impl Node {
         });
         if !is_all_known {
             self.want_birth(now);
+            heard.unused.push((said.topic.clone(), UNEXPLAINED));
         }
         told.unwrap_or_default()
     }

@@ -5,6 +5,9 @@
 
 use crate::record::{Fault, Value};
 
+/// A metric can be much larger here than its few bytes on the way.
+const METRICS_MAX: usize = 20_000;
+
 #[derive(Debug, Default, PartialEq)]
 pub struct Payload {
     /// Milliseconds since 1970.
@@ -105,6 +108,9 @@ impl Payload {
         while let Some(field) = fields.next()? {
             match field {
                 (1, Field::Varint(timestamp)) => payload.timestamp = Some(timestamp),
+                (2, Field::Bytes(_)) if payload.metrics.len() >= METRICS_MAX => {
+                    return Err(format!("more than {METRICS_MAX} metrics"));
+                }
                 (2, Field::Bytes(metric)) => payload.metrics.push(Metric::read(metric)?),
                 (3, Field::Varint(seq)) => payload.seq = Some(seq),
                 _ => {}

@@ -140,7 +140,7 @@ impl Bench {
         let Heard {
             told,
             publications,
-            unborn,
+            unused,
             ..
         } = std::mem::take(&mut self.heard);
         let told = told.into_iter().flat_map(|(_, told)| told).map(|told| match told {
@@ -158,8 +158,8 @@ impl Bench {
         let said = publications
             .into_iter()
             .map(|publication| format!("> {}", publication.topic));
-        let unborn = unborn.into_iter().map(|_| "unborn".to_owned());
-        told.chain(said).chain(unborn).collect()
+        let unused = unused.into_iter().map(|_| "unused".to_owned());
+        told.chain(said).chain(unused).collect()
     }
 
     /// Node `N` of session 4 with the device `P7`, whose force has the alias 9.
@@ -194,7 +194,7 @@ fn data_are_understood_by_the_aliases_and_types_of_the_birth() {
     assert_eq!(bench.hear("DDATA/N/P7", Some(3), &[named("Force", 7)]), ["P7 7"]);
     assert_eq!(
         bench.hear("DDATA/N/P7", Some(4), &[aliased(77, 7)]),
-        [ASKED],
+        [ASKED, "unused"],
         "an alias that no birth told"
     );
 }
@@ -225,11 +225,17 @@ fn what_comes_early_waits_for_what_is_missing() {
 #[test]
 fn a_gap_that_stays_is_told_and_a_birth_is_asked_for_now_and_then() {
     let mut bench = Bench::born("{4}");
-    assert_eq!(bench.hear("DDATA/N/P7", Some(5), &[aliased(9, 5)]), NOTHING);
+    assert_eq!(bench.hear("DDATA/N/P7", Some(5), &[named("Force", 5)]), NOTHING);
     assert_eq!(bench.pass(1), NOTHING);
     assert_eq!(bench.pass(1), ["P7 5", ASKED]);
-    assert_eq!(bench.hear("DDATA/N/P7", Some(9), &[aliased(9, 9)]), NOTHING);
+    assert_eq!(bench.hear("DDATA/N/P7", Some(9), &[named("Force", 9)]), NOTHING);
     assert_eq!(bench.pass(2), ["P7 9"], "asked a moment ago");
+    let late = bench.hear("DDATA/N/P7", Some(10), &[aliased(9, 10)]);
+    assert_eq!(
+        late,
+        ["unused"],
+        "the birth that is missing may have changed the aliases"
+    );
     assert_eq!(bench.pass(10), [ASKED], "it did not answer");
     bench.hear("NBIRTH/N", Some(0), &[named("bdSeq", 4)]);
     bench.hear("DBIRTH/N/P7", Some(1), &[named("Force", 1)]);
@@ -244,7 +250,7 @@ fn a_node_that_is_not_born_is_asked_for_its_birth() {
         NOTHING,
         "the birth may be late"
     );
-    assert_eq!(bench.pass(2), [ASKED, "unborn"]);
+    assert_eq!(bench.pass(2), [ASKED, "unused"]);
 }
 
 #[test]
@@ -285,12 +291,56 @@ fn history_is_history_and_what_was_read_at_one_moment_is_one_sample() {
 #[test]
 fn after_a_reconnect_everything_has_to_be_born_again() {
     let mut bench = Bench::born("{4}");
+    bench.host.connecting(Timestamp::UNIX_EPOCH);
     bench.host.connected(bench.now, &mut bench.heard);
     assert_eq!(bench.words(), ["> spBv1.0/STATE/shop-1", ASKED]);
     assert_eq!(bench.hear("DDATA/N/P7", Some(2), &[aliased(9, 2)]), NOTHING);
     bench.hear("NBIRTH/N", Some(0), &[named("bdSeq", 5)]);
     assert_eq!(bench.pass(29), NOTHING);
     assert_eq!(bench.pass(1), ["P7 gone"], "its node does not tell of it any more");
+}
+
+#[test]
+fn what_comes_before_the_subscription_is_confirmed_is_of_the_new_connection() {
+    let mut bench = Bench::born("{4}");
+    assert_eq!(bench.hear("DDATA/N/P7", Some(9), &[named("Force", 9)]), NOTHING);
+    bench.host.connecting(Timestamp::UNIX_EPOCH);
+    assert_eq!(bench.pass(5), NOTHING, "what was held is of a connection that is gone");
+    assert_eq!(bench.hear("DDATA/N/P7", Some(10), &[aliased(9, 10)]), NOTHING);
+    let token = bench.token;
+    bench.host.connected(bench.now, &mut bench.heard);
+    bench.now += Duration::from_secs(2);
+    bench.host.tick(bench.now, &mut bench.heard);
+    assert!(
+        bench.heard.told.iter().any(|(of, _)| *of == Some(token)),
+        "it is answered"
+    );
+    bench.words();
+
+    bench.host.connecting(Timestamp::UNIX_EPOCH);
+    bench.hear("NBIRTH/N", Some(0), &[named("bdSeq", 5)]);
+    assert_eq!(bench.hear("DBIRTH/N/P7", Some(1), &[named("Force", 1)]), ["P7 1"]);
+    bench.host.connected(bench.now, &mut bench.heard);
+    assert_eq!(bench.words(), ["> spBv1.0/STATE/shop-1"], "no other birth is needed");
+    assert_eq!(bench.hear("DDATA/N/P7", Some(2), &[named("Force", 2)]), ["P7 2"]);
+}
+
+#[test]
+fn what_is_held_has_an_end() {
+    let mut bench = Bench::born("{4}");
+    let topic = "spBv1.0/G/DDATA/N/P7";
+    bench.host.settings.rules[0].payload_bytes_max = 4 << 20;
+    let large = |seq| {
+        let mut body = payload(Some(seq), &[named("Force", seq)]);
+        bytes(15, &vec![0; 3 << 20], &mut body);
+        body
+    };
+    for (seq, told) in [(5, 0), (6, 0), (7, 3)] {
+        let (token, now) = (seq, bench.now);
+        let heard = bench.host.hear(topic, &large(seq), false, token, now, &mut bench.heard);
+        heard.expect("is understood");
+        assert_eq!(bench.heard.told.len(), told);
+    }
 }
 
 #[test]
@@ -306,7 +356,7 @@ fn a_device_that_is_gone_takes_its_equipment_along_unless_others_are_it_too() {
 fn a_primary_host_says_whether_it_is_there_with_the_time_of_its_will() {
     let mut bench = Bench::new("{4}");
     let at = Timestamp::UNIX_EPOCH + chrono::TimeDelta::milliseconds(77);
-    let will = bench.host.will(at).expect("a will");
+    let will = bench.host.connecting(at).expect("a will");
     assert_eq!(will.topic, "spBv1.0/STATE/shop-1");
     assert_eq!(will.body, br#"{"online":false,"timestamp":77}"#);
     bench.host.connected(bench.now, &mut bench.heard);
