@@ -253,6 +253,10 @@ pub fn unload(dialogue: &mut Dialogue, meaning: &Meaning, context: &Context) -> 
     if dialogue.batch.is_empty() {
         return out_of_place(dialogue, meaning, context);
     }
+    // A traveler that was begun has its time in the run: it ends with it.
+    if dialogue.job.as_ref().is_some_and(|job| job.phase != Phase::Loaded) {
+        return Step::err("FINISH_JOB_FIRST", &[], context);
+    }
     let out = dialogue.job.take();
     dialogue.job = dialogue.batch.pop();
     dialogue.left.extend(out);
