@@ -21,6 +21,7 @@ use crate::units;
 
 /// A code longer than this is not one of ours.
 const CODE_CHARS_MAX: usize = 128;
+const GTIN_DIGITS: usize = 14;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Meaning {
@@ -281,7 +282,9 @@ fn command(text: &str) -> Result<Meaning, Unreadable> {
 /// A piece by its serial number (21, 8011) or by its product (01) alone, where GS1 finds them.
 fn piece(label: &gs1::Label) -> Option<Result<Meaning, Unreadable>> {
     let serial = label.value(&["21", "8011"]).map(str::to_owned);
-    let item = label.value(&["01", "8006"]).map(str::to_owned);
+    // A component is named by the product, and behind it the piece and how many there are.
+    let of_component = |value: &'_ str| value.get(..GTIN_DIGITS).unwrap_or(value).to_owned();
+    let item = label.value(&["01", "8006"]).map(of_component);
     (serial.is_some() || item.is_some()).then_some(Ok(Meaning::Piece { serial, item }))
 }
 

@@ -139,6 +139,8 @@ enum QuantityKind {
 enum Question {
     /// Leave the running job for another.
     Switch(Box<Job>),
+    /// Leave it for an order whose operation is asked for then.
+    SwitchOrder(String),
     /// More than planned, or than the operation before has made.
     Over { quantity: Decimal, serial: Option<String> },
     /// Done with less than planned.
@@ -315,6 +317,7 @@ impl Dialogue {
             Err(unreadable) => return Step::err(unreadable.code(), &[&printable(&scanned.text)], context),
         };
         self.last_activity = Some(context.now);
+        self.verify_crew(context);
         self.verify_jobs(context);
         let of_last_shift = self.cross_shifts(context);
         self.trace.push(ScanTrace {

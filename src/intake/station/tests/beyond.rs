@@ -146,6 +146,51 @@ fn an_unverified_job_of_an_operation_that_is_not_there_stays_unverified() {
 }
 
 #[test]
+fn who_was_believed_offline_goes_on_reporting_and_is_known_in_the_end() {
+    let mut bed = Bed::new().offline();
+    bed.all(&["EMP-99", "TRV-1.20", "LSN-START"]);
+    bed.reference.confirmed_at = Some(bed.now);
+    assert_eq!(bed.scan("QTY-4"), "REPORTED");
+    assert_eq!(bed.report().flags, ["unverified"]);
+    bed.now += TimeDelta::hours(1);
+    let known = Snapshot {
+        workers: vec![worker("EMP-99", true, &[])],
+        ..snapshot()
+    };
+    bed.reference = Reference::new(known, bed.now, Duration::from_hours(1));
+    bed.scan("QTY-4");
+    assert_eq!(
+        (bed.report().worker_no.as_str(), bed.report().flags.len()),
+        ("EMP-99", 0)
+    );
+    assert_eq!(bed.report().work_hours, hours(100), "the hours go along");
+}
+
+#[test]
+fn what_no_report_can_carry_is_refused_at_the_scan() {
+    let mut bed = Bed::new().offline();
+    let long = "9".repeat(51);
+    assert_eq!(bed.scan(&format!("EMP-{long}")), "UNKNOWN_BADGE");
+    bed.scan("EMP-7");
+    assert_eq!(bed.scan(&format!("TRV-{long}.10")), "UNKNOWN_ORDER");
+    bed.scan("WO-77");
+    assert_eq!(bed.scan(&format!("OP-{long}")), "WRONG_OPERATION");
+}
+
+#[test]
+fn a_piece_that_was_reported_elsewhere_meanwhile_is_not_reported_again() {
+    let mut bed = Bed::running_as(Mode::Piece);
+    bed.all(&["LSN-SCRAP", "SN1001"]);
+    let elsewhere = WorkReport {
+        serials: vec!["1001".to_owned()],
+        ..bed.with(|dialogue, context| dialogue.draft(dialogue.job().expect("a job"), false, context))
+    };
+    bed.tallies.book(&elsewhere, &mut States::default());
+    assert_eq!(bed.scan("RSN-D03"), "DUPLICATE_SERIAL");
+    assert!(bed.reports().is_empty());
+}
+
+#[test]
 fn undo_names_what_it_takes_back() {
     let mut bed = Bed::running();
     bed.all(&["LSN-SCRAP", "QTY-2", "RSN-D03", "LSN-UNDO"]);
@@ -226,6 +271,14 @@ fn one_run_of_several_travelers_divides_its_pieces_and_its_time() {
     assert_eq!(bed.scan("LSN-OK"), "COMPLETED");
     assert_eq!(bed.reports().iter().filter(|report| report.is_final).count(), 3);
     assert_eq!(bed.state(), State::SignedOn);
+}
+
+#[test]
+fn an_order_without_a_known_plan_gets_its_part_of_a_run() {
+    let mut bed = Bed::of(Mode::BatchTraveler).offline();
+    bed.all(&["EMP-7", "TRV-2.10", "TRV-77.10", "LSN-START", "QTY-10"]);
+    let parts: Vec<_> = bed.reports().iter().map(|report| report.qualified_quantity).collect();
+    assert_eq!(parts, [Decimal::from(5); 2]);
 }
 
 #[test]
