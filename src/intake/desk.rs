@@ -273,7 +273,9 @@ fn state_name(station: &str) -> String {
 }
 
 fn read<T: serde::de::DeserializeOwned>(states: &States, name: &str) -> Option<T> {
-    serde_json::from_slice(states.get(name)?).ok()
+    let read = serde_json::from_slice(states.get(name)?);
+    read.inspect_err(|error| tracing::error!(state = name, %error, "what was kept cannot be read: it begins anew"))
+        .ok()
 }
 
 #[cfg(test)]

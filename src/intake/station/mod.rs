@@ -89,7 +89,8 @@ impl State {
 }
 
 /// Who is signed on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Operator {
     pub worker_no: String,
     pub worker_id: Option<i64>,
@@ -314,7 +315,7 @@ impl Dialogue {
         }
         let meaning = match &scanned.meaning {
             Ok(meaning) => meaning,
-            Err(unreadable) => return Step::err(unreadable.code(), &[&printable(&scanned.text)], context),
+            Err(unreadable) => return Step::err(&unreadable.code(), &[&printable(&scanned.text)], context),
         };
         self.last_activity = Some(context.now);
         self.verify_crew(context);
