@@ -238,7 +238,7 @@ on_both![
     a_refused_message_can_come_again_corrected,
     a_void_takes_back_what_its_report_did,
     an_order_is_finished_by_its_last_process,
-    a_finished_order_takes_hours_but_no_more_pieces,
+    a_finished_order_takes_a_little_more_until_final_and_then_only_hours,
     what_was_made_before_an_order_was_finished_still_counts,
     what_a_station_could_not_check_is_looked_up,
     a_serial_counts_once_per_process_until_it_is_taken_back,
@@ -589,22 +589,34 @@ async fn an_order_is_finished_by_its_last_process(bench: Bench) {
 }
 
 /// Who has reported the last piece scans DONE after that, and signs off.
-async fn a_finished_order_takes_hours_but_no_more_pieces(bench: Bench) {
+async fn a_finished_order_takes_a_little_more_until_final_and_then_only_hours(bench: Bench) {
     let bench = bench.with_order().await;
     bench.send(&[work_report(1, "R-1", 100, &json!({}))]).await;
     assert_eq!(bench.order_state("WO-1").await, ("100.0000".to_owned(), 4));
-    let after = [
-        work_report(2, "R-2", 0, &json!({"final": true, "work_hours": "0.05"})),
+    let mut after = [
+        work_report(2, "R-2", 3, &json!({"flags": ["over_quantity"]})),
         work_report(3, "R-3", 1, &json!({})),
+        work_report(4, "R-4", 0, &json!({"final": true, "work_hours": "0.05"})),
+        work_report(5, "R-5", 0, &json!({"work_hours": "0.05"})),
+        work_report(6, "R-6", 1, &json!({})),
     ];
+    // Hours alone do not make pieces late that came after the end.
+    after[3]["timestamp"] = json!("2026-11-21T20:00:00+08:00");
+    after[4]["timestamp"] = json!("2026-11-21T15:00:00+08:00");
     assert_eq!(codes(&bench.send(&after).await), ["rejected order_not_reportable"]);
-    assert_eq!(bench.order_state("WO-1").await, ("100.0000".to_owned(), 4));
+    assert_eq!(
+        bench.order_state("WO-1").await,
+        ("104.0000".to_owned(), 4),
+        "a little more than planned, until someone says that this is all"
+    );
+    let over = "SELECT COUNT(*) FROM report_details WHERE flags = '[\"over_quantity\"]'";
+    assert_eq!(bench.scalar(over).await, "2");
 }
 
 /// A gateway that was cut off brings in what was made before the last piece was reported elsewhere.
 async fn what_was_made_before_an_order_was_finished_still_counts(bench: Bench) {
     let bench = bench.with_order().await;
-    bench.send(&[work_report(1, "R-1", 100, &json!({}))]).await;
+    bench.send(&[work_report(1, "R-1", 100, &json!({"final": true}))]).await;
     assert_eq!(bench.order_state("WO-1").await, ("100.0000".to_owned(), 4));
     let mut late = [
         work_report(2, "R-2", 40, &json!({"process_code": "10"})),

@@ -126,7 +126,13 @@ pub enum LabelName {
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(try_from = "String")]
-pub struct LabelPattern(pub regex::Regex);
+pub struct LabelPattern(regex::Regex);
+
+impl LabelPattern {
+    fn has_group(&self, name: &str) -> bool {
+        self.0.capture_names().flatten().any(|group| group == name)
+    }
+}
 
 impl TryFrom<String> for LabelPattern {
     type Error = String;
@@ -137,10 +143,13 @@ impl TryFrom<String> for LabelPattern {
                 "`{text}` would also fit part of a code; anchor it with ^ and $"
             ));
         }
-        let pattern = regex::RegexBuilder::new(&text).size_limit(1 << 20).build();
+        // The anchors hold for every alternative, also of `^a|b$`.
+        let whole = format!("^(?:{text})$");
+        let pattern = regex::RegexBuilder::new(&whole).size_limit(1 << 20).build();
         let pattern = pattern.map_err(|e| format!("not a regular expression: {e}"))?;
-        if pattern.capture_names().flatten().any(|name| name == "id") {
-            Ok(Self(pattern))
+        let pattern = Self(pattern);
+        if pattern.has_group("id") {
+            Ok(pattern)
         } else {
             Err(format!(
                 "`{text}` does not say what the id is; name it as in ^MO(?<id>\\d{{8}})$"
@@ -169,6 +178,19 @@ pub(super) fn lower_stations(config: &Config, check: &mut Check) -> (Vec<scanner
                 let problem = format!("`{pattern}` stands twice: a scan must not have two meanings");
                 check.find(&["station", name, "patterns"], problem);
             }
+        }
+        let mut travelers = station
+            .patterns
+            .iter()
+            .flatten()
+            .filter(|(kind, _)| **kind == LabelName::Traveler);
+        if travelers.any(|(_, pattern)| !pattern.has_group("sequence")) {
+            let problem = "a traveler names its operation; name the group as in ^(?<id>MO\\d{8})-(?<sequence>\\d+)$";
+            check.find(&["station", name, "patterns"], problem);
+        }
+        if station.mode == Mode::BatchTraveler && station.auto_start {
+            let problem = "a run starts when its last traveler is loaded: which one that is only START says";
+            check.find(&["station", name, "auto_start"], problem);
         }
         scanners.push(super::scanner::lower(name, station, check));
         let bench = Bench {

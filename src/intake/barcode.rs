@@ -21,6 +21,7 @@ use crate::units;
 
 /// A code longer than this is not one of ours.
 const CODE_CHARS_MAX: usize = 128;
+const GTIN_DIGITS: usize = 14;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Meaning {
@@ -135,18 +136,20 @@ pub enum Unreadable {
     AmbiguousCode,
     QuantityInvalid,
     InvalidCharset,
-    BadGs1,
+    /// The rule of GS1 that it breaks.
+    Gs1(&'static str),
 }
 
 impl Unreadable {
-    pub fn code(self) -> &'static str {
-        match self {
+    pub fn code(self) -> String {
+        let code = match self {
             Self::UnknownCode => "UNKNOWN_CODE",
             Self::AmbiguousCode => "AMBIGUOUS_CODE",
             Self::QuantityInvalid => "QTY_INVALID",
             Self::InvalidCharset => "INVALID_CHARSET",
-            Self::BadGs1 => "BAD_GS1",
-        }
+            Self::Gs1(rule) => return format!("GS1_{rule}"),
+        };
+        code.to_owned()
     }
 }
 
@@ -166,8 +169,9 @@ pub fn read(frame: &[u8], labels: &[Label]) -> Scanned {
         Some((aim, _)) => (Some(aim), &text[aim.len()..]),
         None => (None, text),
     };
-    let Ok(label) = gs1::label(aim, code) else {
-        return scanned(code, aim, Err(Unreadable::BadGs1));
+    let label = match gs1::label(aim, code) {
+        Ok(label) => label,
+        Err(problem) => return scanned(code, aim, Err(Unreadable::Gs1(problem.code))),
     };
     let meaning = if label.text.chars().any(char::is_control) {
         Err(Unreadable::InvalidCharset)
@@ -281,7 +285,9 @@ fn command(text: &str) -> Result<Meaning, Unreadable> {
 /// A piece by its serial number (21, 8011) or by its product (01) alone, where GS1 finds them.
 fn piece(label: &gs1::Label) -> Option<Result<Meaning, Unreadable>> {
     let serial = label.value(&["21", "8011"]).map(str::to_owned);
-    let item = label.value(&["01", "8006"]).map(str::to_owned);
+    // A component is named by the product, and behind it the piece and how many there are.
+    let of_component = |value: &'_ str| value.get(..GTIN_DIGITS).unwrap_or(value).to_owned();
+    let item = label.value(&["01", "8006"]).map(of_component);
     (serial.is_some() || item.is_some()).then_some(Ok(Meaning::Piece { serial, item }))
 }
 
@@ -451,7 +457,19 @@ mod tests {
         };
         assert_eq!(read(b"]C1011231231231233310MO17\x1d2142", &[]).meaning, Ok(piece));
         assert_eq!(read(b"]d230000", &[]).meaning, Err(Unreadable::QuantityInvalid));
-        assert_eq!(read(b"]C10112345678901234", &[]).meaning, Err(Unreadable::BadGs1));
+        let misprinted = read(b"]C10112345678901234", &[]).meaning;
+        assert_eq!(misprinted, Err(Unreadable::Gs1("INCORRECT_CHECK_DIGIT")));
+        assert_eq!(
+            misprinted.map_err(Unreadable::code),
+            Err("GS1_INCORRECT_CHECK_DIGIT".to_owned())
+        );
+        let component = read(b"]C18006069012345678920102", &[]).meaning;
+        let item = Some("06901234567892".to_owned());
+        assert_eq!(
+            component,
+            Ok(Meaning::Piece { serial: None, item }),
+            "one of two in a set"
+        );
         assert_eq!(read(b"]C110LOT7", &[]).meaning, Err(Unreadable::UnknownCode));
         let traveler = label(LabelKind::Traveler, r"^\(10\)(?<id>MO\d+)\(21\)(?<sequence>\d+)$");
         assert_eq!(

@@ -31,7 +31,7 @@ pub struct Desk {
     settings: Settings,
     status: Status,
     reference: watch::Receiver<Arc<Reference>>,
-    /// The reference data that closed orders were last looked for in.
+    /// The reference data that the tallies were last held against.
     swept: Option<Arc<Reference>>,
     places: HashMap<String, Place>,
     tallies: Tallies,
@@ -141,16 +141,18 @@ impl Desk {
                 all.push(self.keep(&name, step, now).accepted);
             }
         }
-        all.extend(self.forget_closed());
+        all.extend(self.sweep_tallies());
         all
     }
 
-    fn forget_closed(&mut self) -> Option<Accepted> {
+    /// New reference data knows orders that were not known, and orders that are closed.
+    fn sweep_tallies(&mut self) -> Option<Accepted> {
         let reference = Arc::clone(&self.reference.borrow());
         if self.swept.as_ref().is_some_and(|swept| Arc::ptr_eq(swept, &reference)) {
             return None;
         }
         let mut accepted = Accepted::default();
+        self.tallies.verify(&reference, &mut accepted.states);
         self.tallies.forget_closed(&reference, &mut accepted.states);
         self.swept = Some(reference);
         (!accepted.states.is_empty()).then_some(accepted)
@@ -271,7 +273,9 @@ fn state_name(station: &str) -> String {
 }
 
 fn read<T: serde::de::DeserializeOwned>(states: &States, name: &str) -> Option<T> {
-    serde_json::from_slice(states.get(name)?).ok()
+    let read = serde_json::from_slice(states.get(name)?);
+    read.inspect_err(|error| tracing::error!(state = name, %error, "what was kept cannot be read: it begins anew"))
+        .ok()
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use rust_decimal::Decimal;
 
 use crate::buffer::States;
 use crate::record::WorkReport;
-use crate::reference::Reference;
+use crate::reference::{Order, OrderStatus, Process, Reference};
 
 const GOOD: &str = "tally/";
 const SERIAL: &str = "serial/";
@@ -68,13 +68,34 @@ impl Tallies {
         }
     }
 
-    /// A closed order is not reported any more, so nobody asks for its tallies either.
+    /// What was reported while nothing was known of its order is counted under the names that the order has.
+    pub fn verify(&mut self, reference: &Reference, states: &mut States) {
+        let found = |key: &String| Some((key.clone(), respelled(key, reference)?));
+        let good: Vec<_> = self.good.keys().filter_map(found).collect();
+        for (unsure, key) in good {
+            let made = self.good.remove(&unsure).unwrap_or_default();
+            let tally = self.good.entry(key.clone()).or_default();
+            *tally += made;
+            states.insert(format!("{GOOD}{key}"), tally.to_string().into());
+            states.insert(format!("{GOOD}{unsure}"), Bytes::new());
+        }
+        let serials: Vec<_> = self.serials.iter().filter_map(found).collect();
+        for (unsure, key) in serials {
+            self.serials.remove(&unsure);
+            states.insert(format!("{SERIAL}{key}"), Bytes::from_static(b"1"));
+            states.insert(format!("{SERIAL}{unsure}"), Bytes::new());
+            self.serials.insert(key);
+        }
+    }
+
+    /// A closed order is not reported any more, so nobody asks for its tallies either. A finished one may be taken up again
+    /// by an undo.
     pub fn forget_closed(&mut self, reference: &Reference, states: &mut States) {
         let is_closed = |key: &str| {
             let order_no = key.split(PARTS).next().unwrap_or(key);
             reference
                 .order(order_no)
-                .is_some_and(|order| !order.status.is_reportable())
+                .is_some_and(|order| order.status == OrderStatus::Closed)
         };
         self.good.retain(|key, _| {
             let is_closed = is_closed(key);
@@ -93,6 +114,87 @@ impl Tallies {
     }
 }
 
+/// The process that a job means: by its code, or, where the traveler was taken in before its order was known, by its
+/// sequence.
+pub fn process_of<'o>(order: &'o Order, told: &str) -> Option<&'o Process> {
+    let by_code = order.processes.iter().find(|process| process.process_code == told);
+    by_code.or_else(|| {
+        order
+            .processes
+            .iter()
+            .find(|process| process.sequence.to_string() == told)
+    })
+}
+
+/// The key as the reference data spells it; nothing where it is spelled so already, or unknown.
+fn respelled(key: &str, reference: &Reference) -> Option<String> {
+    let mut parts = key.splitn(3, PARTS);
+    let (order_no, process_code) = (parts.next()?, parts.next()?);
+    let order = reference.order(order_no)?;
+    let process = process_of(order, process_code)?;
+    let known = [order.order_no.as_str(), process.process_code.as_str()];
+    let spelled: Vec<&str> = known.into_iter().chain(parts).collect();
+    Some(self::key(&spelled)).filter(|spelled| spelled != key)
+}
+
 fn key(parts: &[&str]) -> String {
     parts.join(&PARTS.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::reference::Snapshot;
+
+    fn reference(status: u8) -> Reference {
+        let snapshot: Snapshot = serde_json::from_value(serde_json::json!({
+            "version": "1",
+            "orders": [{"order_no": "WO-1", "status": status, "order_quantity": "100", "processes": [
+                {"process_code": "0020", "process_name": "", "sequence": 20}]}]
+        }))
+        .expect("a snapshot");
+        Reference::new(snapshot, chrono::Utc::now(), Duration::from_hours(1))
+    }
+
+    fn report(order_no: &str, process_code: &str) -> WorkReport {
+        serde_json::from_value(serde_json::json!({
+            "report_no": "", "order_no": order_no, "process_code": process_code, "station": "", "worker_no": "",
+            "work_date": "2026-11-21", "work_hours": "0", "output_quantity": "4", "qualified_quantity": "4",
+            "unqualified_quantity": "0", "serials": ["A"]
+        }))
+        .expect("a report")
+    }
+
+    #[test]
+    fn what_was_reported_offline_counts_for_the_order_that_it_was() {
+        let (mut tallies, mut states) = (Tallies::default(), States::default());
+        tallies.book(&report("1", "20"), &mut states);
+        tallies.book(&report("WO-1", "0020"), &mut states);
+        tallies.verify(&reference(2), &mut states);
+        states.retain(|_, value| !value.is_empty());
+        for tallies in [tallies, Tallies::restored(&states)] {
+            assert_eq!(tallies.good("WO-1", "0020"), Decimal::from(8));
+            assert!(tallies.has_serial("WO-1", "0020", "A"));
+            assert_eq!(
+                (tallies.good("1", "20"), tallies.has_serial("1", "20", "A")),
+                (Decimal::ZERO, false)
+            );
+        }
+    }
+
+    #[test]
+    fn a_finished_order_keeps_its_tallies_a_closed_one_does_not() {
+        let (mut tallies, mut states) = (Tallies::default(), States::default());
+        tallies.book(&report("WO-1", "0020"), &mut states);
+        tallies.forget_closed(&reference(4), &mut states);
+        assert!(tallies.has_serial("WO-1", "0020", "A"), "it may be taken up again");
+        tallies.forget_closed(&reference(5), &mut states);
+        assert_eq!(
+            (tallies.good("WO-1", "0020"), tallies.has_serial("WO-1", "0020", "A")),
+            (Decimal::ZERO, false)
+        );
+        assert!(states.values().all(Bytes::is_empty));
+    }
 }

@@ -7,7 +7,7 @@ use crate::record::{DefectKind, Timestamp, WorkReport};
 use crate::reference::{OrderStatus, Reference};
 
 /// Texts of the report's columns.
-const CODE_CHARS_MAX: usize = 50;
+pub const CODE_CHARS_MAX: usize = 50;
 /// DECIMAL(18,4): what the central store's columns hold.
 const QUANTITY_DIGITS_MAX: u32 = 14;
 const QUANTITY_SCALE_MAX: u32 = 4;
@@ -173,9 +173,13 @@ fn state(report: &WorkReport, reference: &Reference, now: Timestamp, findings: &
             );
         }
     }
+    // A badge that was believed once is believed on: the pieces are there, and the report says that it is unverified.
+    let is_unverified = report.flags.iter().any(|flag| flag == "unverified");
     match reference.worker(&report.worker_no) {
         Some(worker) if !worker.active => add("UNKNOWN_BADGE", "worker_no", report.worker_no.clone()),
-        None if reference.is_fresh(now) => add("UNKNOWN_BADGE", "worker_no", report.worker_no.clone()),
+        None if reference.is_fresh(now) && !is_unverified => {
+            add("UNKNOWN_BADGE", "worker_no", report.worker_no.clone());
+        }
         _ => {}
     }
     for defect in &report.defects {

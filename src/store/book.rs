@@ -111,8 +111,9 @@ impl<'a> Book<'a> {
             .get_mut(&report.order_no)
             .ok_or_else(|| unknown_order(&report.order_no))?;
         self.serials.check(order, &report)?;
-        if order.is_late(&report, event.at) {
-            report.to_mut().flags.push("late".to_owned());
+        let remark = order.remark(&report, event.at);
+        if let Some(remark) = remark.filter(|remark| !report.flags.iter().any(|flag| flag == remark)) {
+            report.to_mut().flags.push(remark.to_owned());
         }
         order.apply(&report, event.at, voided.as_ref())?;
         self.serials.take(order, &report);

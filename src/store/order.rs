@@ -4,9 +4,11 @@
 //! * The first report takes an order from released (2) to in production (3). It is finished (4) when its last process
 //!   reported `final`, or when the ordered quantity is complete.
 //! * A void takes back what its report did, and may take a finished order back to 3. A closed order (5) takes nothing.
-//! * A finished order takes no more pieces, but still hours and `final`: who has just reported the last piece scans DONE
-//!   and signs off after that. What was made before it was finished and only arrives now, from a gateway that was cut off,
-//!   was made all the same: it is taken, and marked as late.
+//! * An order that its quantity alone has finished still takes pieces, marked as over: stations allow some more than the
+//!   plan, and have said so to their operators. `final` of its last process, or a planner's word, ends that.
+//! * A finished order takes no more pieces then, but still hours and `final`: who has just reported the last piece scans
+//!   DONE and signs off after that. What was made before it was finished and only arrives now, from a gateway that was cut
+//!   off, was made all the same: it is taken, and marked as late.
 
 use std::collections::HashMap;
 
@@ -41,6 +43,7 @@ pub struct Progress {
     pub work_hours: Decimal,
     /// Reports marked final and not voided.
     pub final_reports: i64,
+    /// Of pieces or `final`: hours alone come when the work is over.
     pub last_report: Option<NaiveDateTime>,
 }
 
@@ -91,6 +94,13 @@ impl Order {
             })
     }
 
+    /// The code of the process that a station names, which may know no more than its sequence.
+    pub fn meant_process<'p>(&'p self, told: &'p str) -> &'p str {
+        let is_known = self.routing.iter().any(|process| process.code == told);
+        let by_sequence = self.routing.iter().find(|process| process.sequence.to_string() == told);
+        by_sequence.filter(|_| !is_known).map_or(told, |process| &process.code)
+    }
+
     /// Applies a report, or says why not and changes nothing. `voided` is the report it takes back.
     pub fn apply(
         &mut self,
@@ -118,7 +128,9 @@ impl Order {
             Some(voided) => -i64::from(voided.is_final),
             None => i64::from(report.is_final),
         };
-        progress.last_report = progress.last_report.max(Some(at));
+        if voided.is_none() && (has_pieces(report) || report.is_final) {
+            progress.last_report = progress.last_report.max(Some(at));
+        }
         if ![completed, progress.output, progress.qualified, progress.unqualified]
             .into_iter()
             .all(fits_quantity)
@@ -141,11 +153,18 @@ impl Order {
 
     /// By its own reports, whatever its status says.
     pub fn is_finished(&self) -> bool {
-        let is_final = self
-            .progress
+        self.has_final() || self.completed >= self.quantity
+    }
+
+    fn has_final(&self) -> bool {
+        self.progress
             .iter()
-            .any(|(code, p)| self.counts(code) && p.final_reports > 0);
-        is_final || self.completed >= self.quantity
+            .any(|(code, p)| self.counts(code) && p.final_reports > 0)
+    }
+
+    /// The quantity is there, and nobody has said that this is all.
+    fn is_full(&self) -> bool {
+        self.completed >= self.quantity && !self.has_final()
     }
 
     /// What the last process, or without a routing every process, has completed.
@@ -162,7 +181,7 @@ impl Order {
     }
 
     /// Whether pieces come in after the order was finished that were reported at their station before that.
-    pub fn is_late(&self, report: &WorkReport, at: NaiveDateTime) -> bool {
+    fn is_late(&self, report: &WorkReport, at: NaiveDateTime) -> bool {
         let of_last = self.progress.iter().filter(|(code, _)| self.counts(code));
         let finished = of_last.filter_map(|(_, progress)| progress.last_report).max();
         self.status == status::FINISHED
@@ -171,12 +190,21 @@ impl Order {
             && finished.is_some_and(|finished| at < finished)
     }
 
+    /// What has to be said of a report beside what its station says.
+    pub fn remark(&self, report: &WorkReport, at: NaiveDateTime) -> Option<&'static str> {
+        let counts = self.counts(&report.process_code) && report.qualified_quantity > Decimal::ZERO;
+        if self.is_late(report, at) {
+            Some("late")
+        } else {
+            (self.status == status::FINISHED && counts).then_some("over_quantity")
+        }
+    }
+
     fn check_reportable(&self, report: &WorkReport, at: NaiveDateTime) -> Result<(), Rejection> {
         let why = match self.status {
             status::RELEASED | status::IN_PRODUCTION => return Ok(()),
-            status::FINISHED if report.voids.is_some() || !has_pieces(report) || self.is_late(report, at) => {
-                return Ok(());
-            }
+            status::FINISHED if report.voids.is_some() || !has_pieces(report) => return Ok(()),
+            status::FINISHED if self.is_full() || self.is_late(report, at) => return Ok(()),
             status::FINISHED => "finished",
             status::CLOSED => "closed",
             _ => "not released",

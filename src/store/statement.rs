@@ -252,6 +252,17 @@ impl Transaction {
         keys: impl IntoIterator<Item = K>,
         tail: &str,
     ) -> Result<Vec<Row>, DbError> {
+        self.rows_in_after(sql, &[], keys, tail).await
+    }
+
+    /// The same, with `first` for the marks that stand before the list.
+    pub async fn rows_in_after<K: Into<Arg>>(
+        &mut self,
+        sql: &str,
+        first: &[Arg],
+        keys: impl IntoIterator<Item = K>,
+        tail: &str,
+    ) -> Result<Vec<Row>, DbError> {
         let keys: Vec<Arg> = keys.into_iter().map(Into::into).collect();
         let mut found = Vec::new();
         for keys in keys.chunks(IN_LIST_MAX) {
@@ -262,7 +273,8 @@ impl Transaction {
                 keys.last().cloned().unwrap_or(Arg::Null),
             );
             let list = marks(keys.len());
-            found.extend(self.rows(format!("{sql} IN {list}{tail}"), keys).await?);
+            let args = [first, &keys].concat();
+            found.extend(self.rows(format!("{sql} IN {list}{tail}"), args).await?);
         }
         Ok(found)
     }

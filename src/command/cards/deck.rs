@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use crate::intake::barcode::VERBS;
 use crate::reference::{Order, Reason, Reference, Worker};
 
 /// Cards of one kind, which are printed together.
@@ -45,7 +44,7 @@ impl Card {
     }
 }
 
-/// Commands by their verb. One without words here is printed with its verb.
+/// Commands with their words. START-SETUP is another name of SETUP and needs no card of its own.
 const COMMANDS: [(&str, &str, &str); 18] = [
     ("START", "开工", "Start"),
     ("PAUSE", "暂停", "Pause"),
@@ -67,30 +66,33 @@ const COMMANDS: [(&str, &str, &str); 18] = [
     ("CALL", "呼叫", "Call for help"),
 ];
 const QUANTITIES: [u32; 20] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 15, 20, 24, 25, 30, 50, 100, 200, 500];
+/// Cards of a number pad, which add up.
+const KEYS: [u32; 9] = [1, 2, 5, 10, 20, 50, 100, 200, 500];
 
 pub fn commands() -> Suit {
-    let card = |verb: &str| {
-        let code = format!("LSN-{verb}");
-        match COMMANDS.iter().find(|row| row.0 == verb) {
-            Some((_, zh, en)) => Card {
-                code,
-                title: Words::new(zh, en),
-                name: String::new(),
-            },
-            None => Card::named(code, verb),
-        }
+    let card = |(command, zh, en): &(&str, &str, &str)| Card {
+        code: format!("LSN-{command}"),
+        title: Words::new(zh, en),
+        name: String::new(),
     };
     Suit {
         title: Words::new("指令卡", "Commands"),
-        cards: VERBS.iter().map(|(verb, _)| card(verb)).collect(),
+        cards: COMMANDS.iter().map(card).collect(),
     }
 }
 
 pub fn quantities() -> Suit {
     let card = |quantity: &u32| Card::named(format!("QTY-{quantity}"), &quantity.to_string());
+    let key = |number: &u32| Card::named(format!("QTY-ADD-{number}"), &format!("+{number}"));
+    let clear = Card {
+        code: "QTY-CLR".to_owned(),
+        title: Words::new("清零", "Clear"),
+        name: String::new(),
+    };
+    let cards = QUANTITIES.iter().map(card).chain(KEYS.iter().map(key)).chain([clear]);
     Suit {
         title: Words::new("数量卡", "Quantities"),
-        cards: QUANTITIES.iter().map(card).collect(),
+        cards: cards.collect(),
     }
 }
 
@@ -153,5 +155,27 @@ pub fn orders(reference: &Reference) -> Suit {
     Suit {
         title: Words::new("工单与流转卡", "Orders and travelers"),
         cards,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::intake::barcode::{self, VERBS};
+
+    #[test]
+    fn every_card_is_understood_and_every_verb_has_one() {
+        let cards: Vec<Card> = commands().cards.into_iter().chain(quantities().cards).collect();
+        let read = |code: &str| barcode::read(code.as_bytes(), &[]).meaning;
+        for card in &cards {
+            assert!(read(&card.code).is_ok(), "{}", card.code);
+        }
+        for (verb, _) in VERBS {
+            let meaning = read(&format!("LSN-{verb}"));
+            assert!(
+                cards.iter().any(|card| read(&card.code) == meaning),
+                "{verb} has no card"
+            );
+        }
     }
 }

@@ -289,10 +289,13 @@ pub fn submit_good(dialogue: &mut Dialogue, good: &Good, flags: &[String], conte
         vec![good.quantity]
     } else {
         let open = dialogue.jobs().map(|job| {
-            let (done, plan) = done_and_plan(job, context).unwrap_or_default();
-            (plan - done).max(Decimal::ZERO)
+            let (done, plan) = done_and_plan(job, context)?;
+            Some((plan - done).max(Decimal::ZERO))
         });
-        share::divide(good.quantity, &open.collect::<Vec<_>>())
+        // Where one plan is not known here, no order may go empty for that: all get alike.
+        let open: Option<Vec<Decimal>> = open.collect();
+        let open = open.unwrap_or_else(|| vec![Decimal::ONE; dialogue.jobs().count()]);
+        share::divide(good.quantity, &open)
     };
     let made = dialogue.jobs().zip(parts).filter(|(_, part)| !part.is_zero());
     let reports = made.map(|(job, part)| {
@@ -322,6 +325,18 @@ pub fn submit(
 ) -> Step {
     dialogue.asked = None;
     let reports: Vec<WorkReport> = reports.into_iter().collect();
+    // While a question was open, another station may have reported the piece.
+    let mut pieces = reports
+        .iter()
+        .flat_map(|report| report.serials.iter().map(move |serial| (report, serial)));
+    let is_known = |report: &WorkReport, serial: &str| {
+        context
+            .tallies
+            .has_serial(&report.order_no, &report.process_code, serial)
+    };
+    if let Some((_, serial)) = pieces.find(|(report, serial)| is_known(report, serial)) {
+        return Step::dup("DUPLICATE_SERIAL", &[serial], context);
+    }
     let findings = reports
         .iter()
         .flat_map(|report| validate::work_report(report, context.reference, context.now));

@@ -1,7 +1,9 @@
 //! Who works here: badges sign on, join a crew, leave it, take over.
 
+use super::labor::Labor;
 use super::{Context, Dialogue, Mode, Operator, State, Step};
 use crate::intake::barcode::Meaning;
+use crate::intake::validate::CODE_CHARS_MAX;
 use crate::record::WorkReport;
 
 impl Operator {
@@ -22,12 +24,14 @@ pub fn operator(meaning: &Meaning, context: &Context) -> Result<Operator, Step> 
             name: Some(worker.name.clone()).filter(|name| !name.is_empty()),
             unverified: false,
         }),
-        None if !context.reference.is_fresh(context.now) => Ok(Operator {
-            worker_no: worker_no.clone(),
-            worker_id: None,
-            name: None,
-            unverified: true,
-        }),
+        None if !context.reference.is_fresh(context.now) && worker_no.chars().count() <= CODE_CHARS_MAX => {
+            Ok(Operator {
+                worker_no: worker_no.clone(),
+                worker_id: None,
+                name: None,
+                unverified: true,
+            })
+        }
         _ => Err(Step::err("UNKNOWN_BADGE", &[worker_no], context)),
     }
 }
@@ -119,6 +123,33 @@ pub fn logout(dialogue: &mut Dialogue, _: &Meaning, context: &Context) -> Step {
 }
 
 impl Dialogue {
+    /// Who signed on while nothing was known of the badge is known as soon as the reference data is.
+    pub(super) fn verify_crew(&mut self, context: &Context) {
+        let jobs = self.job.iter_mut().chain(&mut self.batch);
+        let mut labors: Vec<&mut Labor> = jobs.flat_map(|job| &mut job.labor).collect();
+        let mut reports: Vec<_> = self
+            .undoable
+            .iter_mut()
+            .flat_map(|undoable| &mut undoable.reports)
+            .collect();
+        for operator in self.crew.iter_mut().filter(|operator| operator.unverified) {
+            let badge = Meaning::Badge(operator.worker_no.clone());
+            let Ok(known) = self::operator(&badge, context) else {
+                continue;
+            };
+            for labor in labors.iter_mut().filter(|labor| labor.worker_no == operator.worker_no) {
+                labor.worker_no.clone_from(&known.worker_no);
+            }
+            for report in reports
+                .iter_mut()
+                .filter(|report| report.worker_no == operator.worker_no)
+            {
+                report.worker_no.clone_from(&known.worker_no);
+            }
+            *operator = known;
+        }
+    }
+
     /// Closes all intervals, and nobody is signed on.
     pub(super) fn sign_off(&mut self, context: &Context, flags: &[&str]) -> Vec<WorkReport> {
         let reports = self.leave_jobs(context, flags);

@@ -19,7 +19,8 @@ pub enum Phase {
 }
 
 /// An order's process at this station, with what was reported and the labor that was not reported yet.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Job {
     pub order_no: String,
     pub process_code: String,

@@ -11,7 +11,8 @@ use crate::record::{Activity, CrewMember, Timestamp};
 
 /// The unit of reported hours: 0.01 h.
 const HOURS_STEP_MS: i64 = 36_000;
-/// More labor time than this between two reports means that nobody was there: it is cut, and flagged for review.
+/// More labor time than this between two reports means that nobody was there: it is cut, and flagged for review. Reports
+/// that the clock alone makes where a shift ends do not show that somebody is there.
 const BETWEEN_REPORTS_MAX_MS: i64 = 24 * 3_600_000;
 /// Intervals that one report lists at most; of older ones only the time is kept.
 const INTERVALS_MAX: usize = 50;
@@ -36,10 +37,15 @@ impl Interval {
 }
 
 /// What no report has carried yet.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Labor {
     pub worker_no: String,
     intervals: Vec<Interval>,
+    /// Of intervals that are not listed any more.
+    folded_ms: i64,
+    /// Reported at the ends of shifts since a person last reported.
+    by_clock_ms: i64,
     /// Left over from earlier reports, or given back by an undo.
     carried_ms: i64,
 }
@@ -56,8 +62,7 @@ impl Labor {
     pub fn of(worker_no: &str) -> Self {
         Self {
             worker_no: worker_no.to_owned(),
-            intervals: Vec::new(),
-            carried_ms: 0,
+            ..Self::default()
         }
     }
 
@@ -71,7 +76,7 @@ impl Labor {
             reason: None,
         });
         if self.intervals.len() > INTERVALS_MAX {
-            self.carried_ms += self.intervals.remove(0).ms(now);
+            self.folded_ms += self.intervals.remove(0).ms(now);
         }
     }
 
@@ -109,24 +114,27 @@ impl Labor {
 
     /// The unreported time; jobs that run together share it.
     fn ms(&self, now: Timestamp, jobs: u32) -> i64 {
-        let worked: i64 = self.intervals.iter().map(|interval| interval.ms(now)).sum();
-        (self.carried_ms + worked / i64::from(jobs.max(1))).max(0)
+        let listed_ms: i64 = self.intervals.iter().map(|interval| interval.ms(now)).sum();
+        let worked_ms = self.folded_ms + listed_ms;
+        (self.carried_ms + worked_ms / i64::from(jobs.max(1))).max(0)
     }
 
     pub fn hours(&self, now: Timestamp, jobs: u32, is_last: bool) -> Hours {
         let ms = self.ms(now, jobs);
-        let is_cut = ms > BETWEEN_REPORTS_MAX_MS;
+        let limit_ms = (BETWEEN_REPORTS_MAX_MS - self.by_clock_ms).max(0);
+        let is_cut = ms > limit_ms;
         let rounding = if is_last { HOURS_STEP_MS / 2 } else { 0 };
         Hours {
-            hours: hours(ms.min(BETWEEN_REPORTS_MAX_MS) + rounding),
+            hours: hours(ms.min(limit_ms) + rounding),
             is_cut,
         }
     }
 
-    /// The intervals as a report lists them: labor, and stops whose reason was told.
-    pub fn told(&self, now: Timestamp, zone: Zone) -> impl Iterator<Item = CrewMember> {
+    /// The intervals as a report lists them: labor, and stops whose reason was told. A stop that lasts waits for its end,
+    /// unless no later report can tell of it.
+    pub fn told(&self, now: Timestamp, zone: Zone, is_last: bool) -> impl Iterator<Item = CrewMember> {
         let is_told = move |interval: &&Interval| match interval.activity {
-            Activity::Stop => interval.reason.is_some() && interval.to.is_some(),
+            Activity::Stop => interval.reason.is_some() && (interval.to.is_some() || is_last),
             _ => interval.ms(now) > 0,
         };
         self.intervals.iter().filter(is_told).map(move |interval| CrewMember {
@@ -142,11 +150,21 @@ impl Labor {
     pub fn settle(&mut self, reported: &Hours, now: Timestamp, jobs: u32) {
         let left_ms = self.ms(now, jobs) - ms(reported.hours);
         self.carried_ms = if reported.is_cut { 0 } else { left_ms };
+        self.folded_ms = 0;
+        self.by_clock_ms = 0;
         self.intervals.retain(|interval| interval.to.is_none());
         // A stop is told whole when it has ended.
         if let Some(open) = self.intervals.last_mut().filter(|i| i.activity != Activity::Stop) {
-            open.from = now.max(open.from);
+            // Also when the clock was set back meanwhile: time goes on from here.
+            open.from = now;
         }
+    }
+
+    /// A report that nobody made has carried this much.
+    pub fn settle_by_clock(&mut self, reported: &Hours, now: Timestamp, jobs: u32) {
+        let by_clock_ms = self.by_clock_ms + ms(reported.hours);
+        self.settle(reported, now, jobs);
+        self.by_clock_ms = by_clock_ms;
     }
 
     /// An undo makes reported time unreported again.
@@ -191,7 +209,10 @@ mod tests {
         labor.begin(Activity::Stop, at(60));
         let worked = labor.hours(at(70), 1, false);
         assert_eq!(worked.hours, Decimal::new(66, 2), "6 + 24 + 10 minutes, rounded down");
-        let told: Vec<_> = labor.told(at(70), Zone::UTC).map(|m| (m.activity, m.reason)).collect();
+        let told: Vec<_> = labor
+            .told(at(70), Zone::UTC, false)
+            .map(|m| (m.activity, m.reason))
+            .collect();
         let explained = (Activity::Stop, Some("D01".to_owned()));
         let listed = [
             (Activity::Setup, None),
@@ -214,6 +235,24 @@ mod tests {
     }
 
     #[test]
+    fn intervals_that_are_not_listed_any_more_are_shared_as_well() {
+        let mut labor = Labor::of("7");
+        for minute in 0..120 {
+            labor.begin(Activity::Run, at(minute));
+        }
+        assert_eq!(labor.hours(at(120), 2, true).hours, Decimal::new(100, 2));
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_costs_no_time_after_the_next_report() {
+        let mut labor = Labor::of("7");
+        labor.begin(Activity::Run, at(600));
+        let nothing = labor.hours(at(60), 1, false);
+        labor.settle(&nothing, at(60), 1);
+        assert_eq!(labor.hours(at(120), 1, false).hours, Decimal::new(100, 2));
+    }
+
+    #[test]
     fn many_stops_keep_their_labor_and_bound_their_list() {
         let mut labor = Labor::of("7");
         for minute in 0..200 {
@@ -221,6 +260,6 @@ mod tests {
             labor.begin(activity, at(minute));
         }
         assert_eq!(labor.hours(at(200), 1, true).hours, Decimal::new(167, 2));
-        assert!(labor.told(at(200), Zone::UTC).count() <= INTERVALS_MAX);
+        assert!(labor.told(at(200), Zone::UTC, true).count() <= INTERVALS_MAX);
     }
 }

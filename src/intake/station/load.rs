@@ -3,6 +3,8 @@
 use super::job::{Phase, out_of_place};
 use super::{Context, Dialogue, Held, Job, Mode, Pending, Question, State, Step, UnknownOrder, words};
 use crate::intake::barcode::Meaning;
+use crate::intake::tallies::process_of;
+use crate::intake::validate::CODE_CHARS_MAX;
 use crate::record::Activity;
 use crate::reference::{Order, Process};
 
@@ -16,8 +18,14 @@ pub fn load(dialogue: &mut Dialogue, meaning: &Meaning, context: &Context) -> St
     let phase = dialogue.job.as_ref().map(|job| job.phase);
     let job = match find_job(meaning, context) {
         Found::Job(job) => job,
-        Found::SeveralProcesses(_) if phase == Some(Phase::Running) => {
+        Found::SeveralProcesses(_) if phase == Some(Phase::Running) && context.bench.mode == Mode::BatchTraveler => {
             return Step::err("FINISH_JOB_FIRST", &[], context);
+        }
+        Found::SeveralProcesses(order_no) if phase == Some(Phase::Running) => {
+            let running = dialogue.job.as_ref().map_or("", |job| &job.order_no);
+            let step = Step::ask("SWITCH_JOB", &[running, &order_no], context);
+            dialogue.ask(Pending::Confirm(Question::SwitchOrder(order_no)), context);
+            return step;
         }
         Found::SeveralProcesses(order_no) => {
             let reports = if context.bench.mode == Mode::BatchTraveler {
@@ -25,9 +33,7 @@ pub fn load(dialogue: &mut Dialogue, meaning: &Meaning, context: &Context) -> St
             } else {
                 dialogue.leave_jobs(context, &[])
             };
-            let step = Step::ask("WHICH_OPERATION", &[&order_no], context);
-            dialogue.held = Some((Held::Order(order_no), context.now));
-            return step.with(reports);
+            return dialogue.ask_operation(order_no, context).with(reports);
         }
         Found::Refused(step) => return step,
     };
@@ -78,6 +84,9 @@ pub fn operation(dialogue: &mut Dialogue, meaning: &Meaning, context: &Context) 
         return Step::err("NO_ORDER", &[], context);
     };
     let job = match context.reference.order(&order_no) {
+        None if process_code.chars().count() > CODE_CHARS_MAX => {
+            return Step::err("WRONG_OPERATION", &[process_code, &order_no], context);
+        }
         None => Job::unverified(order_no, process_code.clone()),
         Some(order) => {
             let Some(process) = order.processes.iter().find(|p| p.process_code == *process_code) else {
@@ -151,7 +160,8 @@ fn fits_bench(process: &Process, context: &Context) -> Result<(), Step> {
 /// Production is never lost for want of a network: what can't be checked is taken and marked.
 fn unknown_order(id: &str, sequence: Option<u32>, context: &Context) -> Found {
     let is_refused = context.reference.is_fresh(context.now) && context.bench.unknown_order == UnknownOrder::Reject;
-    if is_refused {
+    // A name that no report can carry is refused while someone is there to hear it.
+    if is_refused || id.chars().count() > CODE_CHARS_MAX {
         return Found::Refused(Step::err("UNKNOWN_ORDER", &[id], context));
     }
     let process = sequence
@@ -164,6 +174,13 @@ fn unknown_order(id: &str, sequence: Option<u32>, context: &Context) -> Found {
 }
 
 impl Dialogue {
+    /// An order waits for its operation.
+    pub(super) fn ask_operation(&mut self, order_no: String, context: &Context) -> Step {
+        let step = Step::ask("WHICH_OPERATION", &[&order_no], context);
+        self.held = Some((Held::Order(order_no), context.now));
+        step
+    }
+
     /// Loads a job, with its counts if it was worked on before.
     pub(super) fn take_up(&mut self, job: Job, context: &Context) -> Step {
         let known = self.left.iter().position(|left| left.is_same(&job));
@@ -206,14 +223,14 @@ impl Dialogue {
     /// then a traveler's process has no code but its sequence. What was reported of it can still be taken back.
     pub(super) fn verify_jobs(&mut self, context: &Context) {
         let undoable = &mut self.undoable;
-        for job in self.job.iter_mut().chain(&mut self.batch).filter(|job| job.unverified) {
+        let jobs = self.job.iter_mut().chain(&mut self.batch).chain(&mut self.left);
+        for job in jobs.filter(|job| job.unverified) {
             let Some(order) = context.reference.order(&job.order_no) else {
                 continue;
             };
-            let process = order.processes.iter().find(|process| {
-                process.process_code == job.process_code || process.sequence.to_string() == job.process_code
-            });
-            let Some(process) = process else { continue };
+            let Some(process) = process_of(order, &job.process_code) else {
+                continue;
+            };
             let verified = Self::verified(job, order, process);
             let reports = undoable.iter_mut().flat_map(|undoable| &mut undoable.reports);
             for report in reports.filter(|report| job.is_of(report)) {
@@ -252,6 +269,10 @@ pub fn unload(dialogue: &mut Dialogue, meaning: &Meaning, context: &Context) -> 
     }
     if dialogue.batch.is_empty() {
         return out_of_place(dialogue, meaning, context);
+    }
+    // A traveler that was begun has its time in the run: it ends with it.
+    if dialogue.job.as_ref().is_some_and(|job| job.phase != Phase::Loaded) {
+        return Step::err("FINISH_JOB_FIRST", &[], context);
     }
     let out = dialogue.job.take();
     dialogue.job = dialogue.batch.pop();

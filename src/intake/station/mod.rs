@@ -89,7 +89,8 @@ impl State {
 }
 
 /// Who is signed on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Operator {
     pub worker_no: String,
     pub worker_id: Option<i64>,
@@ -139,6 +140,8 @@ enum QuantityKind {
 enum Question {
     /// Leave the running job for another.
     Switch(Box<Job>),
+    /// Leave it for an order whose operation is asked for then.
+    SwitchOrder(String),
     /// More than planned, or than the operation before has made.
     Over { quantity: Decimal, serial: Option<String> },
     /// Done with less than planned.
@@ -312,9 +315,10 @@ impl Dialogue {
         }
         let meaning = match &scanned.meaning {
             Ok(meaning) => meaning,
-            Err(unreadable) => return Step::err(unreadable.code(), &[&printable(&scanned.text)], context),
+            Err(unreadable) => return Step::err(&unreadable.code(), &[&printable(&scanned.text)], context),
         };
         self.last_activity = Some(context.now);
+        self.verify_crew(context);
         self.verify_jobs(context);
         let of_last_shift = self.cross_shifts(context);
         self.trace.push(ScanTrace {

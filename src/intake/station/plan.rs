@@ -33,7 +33,8 @@ fn made_before(job: &Job, context: &Context) -> Option<Decimal> {
     let earlier = order.processes.iter().filter(|p| p.sequence < own.sequence);
     let before = earlier.max_by_key(|p| p.sequence)?;
     let made = context.tallies.good(&order.order_no, &before.process_code);
-    (!made.is_zero()).then_some(made)
+    // What was taken back may have been reported where this gateway does not see it.
+    (made > Decimal::ZERO).then_some(made)
 }
 
 /// Pieces of this process so far and the plan, as well as they are known here.

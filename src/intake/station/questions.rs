@@ -17,7 +17,7 @@ pub fn confirm(dialogue: &mut Dialogue, _: &Meaning, context: &Context) -> Step 
         return Step::err("NOT_NOW", &[], context);
     };
     let needed = match question {
-        Question::Switch(_) => None,
+        Question::Switch(_) | Question::SwitchOrder(_) => None,
         Question::Over { .. } => Some(Approval::OverQuantity),
         Question::Short => Some(Approval::ShortClose),
         Question::Undo => Some(Approval::Undo),
@@ -33,6 +33,10 @@ pub fn confirm(dialogue: &mut Dialogue, _: &Meaning, context: &Context) -> Step 
         Question::Switch(job) => {
             let reports = dialogue.leave_jobs(context, &[]);
             dialogue.take_up(*job, context).with(reports)
+        }
+        Question::SwitchOrder(order_no) => {
+            let reports = dialogue.leave_jobs(context, &[]);
+            dialogue.ask_operation(order_no, context).with(reports)
         }
         Question::Over { quantity, serial } => {
             let good = Good { quantity, serial };

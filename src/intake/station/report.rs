@@ -12,7 +12,7 @@ use super::job::Phase;
 use super::labor::{Hours, Labor};
 use super::{Context, Dialogue, Job, Operator, Undoable};
 use crate::clock::Zone;
-use crate::record::{Defect, Timestamp, WorkReport};
+use crate::record::{Activity, Defect, Timestamp, WorkReport};
 
 /// Scans that UNDO can go back over.
 const UNDOABLE_MAX: usize = 5;
@@ -114,7 +114,7 @@ impl Dialogue {
         report.crew = job
             .labor
             .iter()
-            .flat_map(|labor| labor.told(context.now, context.zone))
+            .flat_map(|labor| labor.told(context.now, context.zone, is_last))
             .collect();
         report.scans.clone_from(&self.trace);
         report
@@ -244,13 +244,19 @@ impl Dialogue {
                 .filter(|l| worker_no.is_none_or(|no| no == l.worker_no))
             {
                 let hours = labor.hours(context.now, job.sharing, is_last);
-                if hours.hours.is_zero() {
+                let told: Vec<_> = labor.told(context.now, context.zone, is_last).collect();
+                let tells_of_stop = is_last && told.iter().any(|member| member.activity == Activity::Stop);
+                if hours.hours.is_zero() && !tells_of_stop {
                     continue;
                 }
                 let mut report = draft(job, &self.member(&labor.worker_no), &hours, context);
-                report.crew = labor.told(context.now, context.zone).collect();
+                report.crew = told;
                 report.flags.extend(flags.iter().map(|flag| (*flag).to_owned()));
-                labor.settle(&hours, context.now, job.sharing);
+                if is_last {
+                    labor.settle(&hours, context.now, job.sharing);
+                } else {
+                    labor.settle_by_clock(&hours, context.now, job.sharing);
+                }
                 reports.push(report);
             }
             job.labor = labors;
@@ -269,7 +275,7 @@ impl Dialogue {
         self.unreported(Some(worker_no), true, &[], context)
     }
 
-    /// Everyone's hours up to now, who go on after it.
+    /// Everyone's hours up to now, who go on after it: the clock asks for them, not a person.
     pub(super) fn hours_so_far(&mut self, flags: &[&str], context: &Context) -> Vec<WorkReport> {
         self.unreported(None, false, flags, context)
     }

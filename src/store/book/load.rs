@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use chrono::NaiveDateTime;
 
-use super::serials::Serials;
+use super::serials::{Serials, ToldSerials};
 use super::{Book, Equipment, Worker, unverified};
 use crate::store::order::{Order, Process, Progress, Reported};
 use crate::store::payload::{Effect, Event};
@@ -16,7 +16,7 @@ use crate::store::statement::{DbError, Transaction};
 struct Keys<'a> {
     orders: BTreeSet<Cow<'a, str>>,
     reports: BTreeSet<&'a str>,
-    serials: BTreeSet<&'a str>,
+    serials: ToldSerials<'a>,
     checks: BTreeSet<&'a str>,
     workers: BTreeSet<Cow<'a, str>>,
     equipment: BTreeSet<&'a str>,
@@ -33,7 +33,10 @@ impl<'a> Keys<'a> {
                     keys.workers.extend(unverified::worker_spellings(report));
                     keys.reports.insert(&report.report_no);
                     keys.reports.extend(report.voids.as_deref());
-                    keys.serials.extend(report.serials.iter().map(String::as_str));
+                    for order_no in unverified::order_spellings(report).filter(|_| !report.serials.is_empty()) {
+                        let told = keys.serials.entry((order_no, &report.process_code)).or_default();
+                        told.extend(report.serials.iter().map(String::as_str));
+                    }
                     keys.equipment.extend(report.equipment.as_deref());
                 }
                 Effect::Inspection(inspection) => {
@@ -61,6 +64,7 @@ impl<'a> Book<'a> {
         let order_keys = keys.orders.iter().map(AsRef::as_ref).collect();
         let worker_keys = keys.workers.iter().map(AsRef::as_ref).collect();
         let orders = load_orders(tx, tenant_id, &order_keys, tx.for_update()).await?;
+        let serials = Serials::load(tx, &orders, &keys.serials).await?;
         Ok(Self {
             tenant_id,
             gateway_id,
@@ -70,7 +74,7 @@ impl<'a> Book<'a> {
                 .collect(),
             orders,
             reports: load_reports(tx, tenant_id, &keys.reports).await?,
-            serials: Serials::load(tx, tenant_id, &keys.serials).await?,
+            serials,
             checks: load_checks(tx, tenant_id, &keys.checks).await?,
             workers: load_workers(tx, tenant_id, &worker_keys).await?,
             equipment: load_equipment(tx, tenant_id, &keys.equipment).await?,

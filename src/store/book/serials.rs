@@ -1,12 +1,16 @@
 //! Pieces that are reported by their serial: each once per process of an order, whichever station and gateway it came
 //! through. A void sets its report's pieces free again.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::Rejection;
 use crate::record::WorkReport;
 use crate::store::order::Order;
 use crate::store::statement::{DbError, Transaction, args};
+
+/// As reports tell them, by order and process.
+pub type ToldSerials<'a> = BTreeMap<(Cow<'a, str>, &'a str), BTreeSet<&'a str>>;
 
 /// Order, process, serial.
 type Piece = (i64, String, String);
@@ -20,15 +24,25 @@ pub struct Serials {
 }
 
 impl Serials {
-    pub async fn load(tx: &mut Transaction, tenant_id: i64, serials: &BTreeSet<&str>) -> Result<Self, DbError> {
+    /// By the whole key of the table: whoever else reports pieces is not locked out.
+    pub async fn load(
+        tx: &mut Transaction,
+        orders: &HashMap<String, Order>,
+        told: &ToldSerials<'_>,
+    ) -> Result<Self, DbError> {
+        let select = "SELECT serial, report_no FROM report_serials WHERE order_id = ? AND process_code = ? AND serial";
         let mut known = HashMap::new();
-        if !serials.is_empty() {
-            let select = format!(
-                "SELECT order_id, process_code, serial, report_no FROM report_serials \
-                 WHERE tenant_id = {tenant_id} AND serial"
-            );
-            for row in tx.rows_in(&select, serials.iter().copied(), tx.for_update()).await? {
-                let piece = (row.get("order_id")?, row.get("process_code")?, row.get("serial")?);
+        for ((order_no, process_code), serials) in told {
+            let Some(order) = orders.get(order_no.as_ref()) else {
+                continue;
+            };
+            let process_code = order.meant_process(process_code);
+            let serials = serials.iter().copied();
+            let rows = tx
+                .rows_in_after(select, &args![order.id, process_code], serials, tx.for_update())
+                .await?;
+            for row in rows {
+                let piece = (order.id, process_code.to_owned(), row.get("serial")?);
                 known.insert(piece, row.get("report_no")?);
             }
         }

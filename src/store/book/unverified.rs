@@ -43,14 +43,9 @@ impl Book<'_> {
         }
         if let Some(order) = order_spellings(report).find_map(|no| self.orders.get(no.as_ref())) {
             verified.order_no.clone_from(&order.number);
-            let is_known = order.routing.iter().any(|process| process.code == report.process_code);
-            let by_sequence = order
-                .routing
-                .iter()
-                .find(|process| process.sequence.to_string() == report.process_code);
-            if let Some(process) = by_sequence.filter(|_| !is_known) {
-                verified.process_code.clone_from(&process.code);
-            }
+            order
+                .meant_process(&report.process_code)
+                .clone_into(&mut verified.process_code);
         }
         Cow::Owned(verified)
     }

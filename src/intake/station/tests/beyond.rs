@@ -1,6 +1,7 @@
 //! What the rows of the table do not say: hours that add up, several travelers in one run, orders that become known.
 
 use super::*;
+use crate::record::Activity;
 
 #[test]
 fn hours_of_many_short_reports_add_up() {
@@ -45,6 +46,47 @@ fn time_that_nobody_can_have_worked_is_cut_and_said_to_be() {
     assert_eq!(step.reports[0].work_hours, hours(2400));
     assert_eq!(step.reports[0].flags, ["hours_cut", "needs_review"]);
     assert!(!step.reports[0].clock_synced);
+}
+
+#[test]
+fn a_job_that_was_forgotten_over_the_weekend_is_no_weekend_of_work() {
+    let mut bed = Bed::running();
+    let mut reports = Vec::new();
+    for _ in 0..5 {
+        bed.wait(TimeDelta::hours(12)).expect("a shift has ended");
+        reports.extend_from_slice(bed.reports());
+    }
+    bed.now += TimeDelta::hours(7);
+    bed.reference.confirmed_at = Some(bed.now);
+    bed.scan("QTY-1");
+    assert!(bed.report().work_hours.is_zero() && has_flag(bed.report(), "needs_review"));
+    let sum: Decimal = reports.iter().map(|report| report.work_hours).sum();
+    assert_eq!(sum, hours(2400), "{reports:?}");
+    assert!(reports.last().is_some_and(|last| has_flag(last, "needs_review")));
+    bed.now += TimeDelta::hours(1);
+    bed.scan("QTY-1");
+    assert_eq!(bed.report().work_hours, hours(100), "somebody is there again");
+}
+
+#[test]
+fn the_reason_of_a_stop_is_told_by_the_last_report_that_can() {
+    for last in ["LSN-LOGOUT", "EMP-8", "WO-2"] {
+        let mut bed = Bed::running();
+        bed.all(&["LSN-PAUSE", "RSN-P01", last]);
+        let stops = bed
+            .report()
+            .crew
+            .iter()
+            .filter(|member| member.activity == Activity::Stop);
+        let reasons: Vec<_> = stops.map(|stop| stop.reason.as_deref()).collect();
+        assert_eq!(reasons, [Some("P01")], "{last}");
+        assert!(bed.report().work_hours.is_zero());
+    }
+    let mut bed = Bed::running_as(Mode::Crew);
+    bed.made("WO-1", "0020", 100);
+    bed.all(&["EMP-8", "LSN-PAUSE", "RSN-P01", "LSN-DONE"]);
+    let told = bed.report().crew.iter().filter(|member| member.reason.is_some());
+    assert_eq!(told.count(), 2);
 }
 
 #[test]
@@ -101,6 +143,51 @@ fn an_unverified_job_of_an_operation_that_is_not_there_stays_unverified() {
             .job()
             .is_some_and(|job| job.unverified && job.process_code == "77")
     );
+}
+
+#[test]
+fn who_was_believed_offline_goes_on_reporting_and_is_known_in_the_end() {
+    let mut bed = Bed::new().offline();
+    bed.all(&["EMP-99", "TRV-1.20", "LSN-START"]);
+    bed.reference.confirmed_at = Some(bed.now);
+    assert_eq!(bed.scan("QTY-4"), "REPORTED");
+    assert_eq!(bed.report().flags, ["unverified"]);
+    bed.now += TimeDelta::hours(1);
+    let known = Snapshot {
+        workers: vec![worker("EMP-99", true, &[])],
+        ..snapshot()
+    };
+    bed.reference = Reference::new(known, bed.now, Duration::from_hours(1));
+    bed.scan("QTY-4");
+    assert_eq!(
+        (bed.report().worker_no.as_str(), bed.report().flags.len()),
+        ("EMP-99", 0)
+    );
+    assert_eq!(bed.report().work_hours, hours(100), "the hours go along");
+}
+
+#[test]
+fn what_no_report_can_carry_is_refused_at_the_scan() {
+    let mut bed = Bed::new().offline();
+    let long = "9".repeat(51);
+    assert_eq!(bed.scan(&format!("EMP-{long}")), "UNKNOWN_BADGE");
+    bed.scan("EMP-7");
+    assert_eq!(bed.scan(&format!("TRV-{long}.10")), "UNKNOWN_ORDER");
+    bed.scan("WO-77");
+    assert_eq!(bed.scan(&format!("OP-{long}")), "WRONG_OPERATION");
+}
+
+#[test]
+fn a_piece_that_was_reported_elsewhere_meanwhile_is_not_reported_again() {
+    let mut bed = Bed::running_as(Mode::Piece);
+    bed.all(&["LSN-SCRAP", "SN1001"]);
+    let elsewhere = WorkReport {
+        serials: vec!["1001".to_owned()],
+        ..bed.with(|dialogue, context| dialogue.draft(dialogue.job().expect("a job"), false, context))
+    };
+    bed.tallies.book(&elsewhere, &mut States::default());
+    assert_eq!(bed.scan("RSN-D03"), "DUPLICATE_SERIAL");
+    assert!(bed.reports().is_empty());
 }
 
 #[test]
@@ -187,13 +274,24 @@ fn one_run_of_several_travelers_divides_its_pieces_and_its_time() {
 }
 
 #[test]
+fn an_order_without_a_known_plan_gets_its_part_of_a_run() {
+    let mut bed = Bed::of(Mode::BatchTraveler).offline();
+    bed.all(&["EMP-7", "TRV-2.10", "TRV-77.10", "LSN-START", "QTY-10"]);
+    let parts: Vec<_> = bed.reports().iter().map(|report| report.qualified_quantity).collect();
+    assert_eq!(parts, [Decimal::from(5); 2]);
+}
+
+#[test]
 fn a_run_is_loaded_before_it_starts_and_travelers_can_be_taken_out() {
     let mut bed = three_travelers();
     assert_eq!(bed.scan("LSN-CANCEL"), "UNLOADED");
     assert_eq!(bed.dialogue.jobs().count(), 2);
     bed.scan("LSN-START");
     assert_eq!(bed.scan("TRV-3.10"), "FINISH_JOB_FIRST");
+    assert_eq!(bed.scan("LSN-CANCEL"), "FINISH_JOB_FIRST", "it has time in the run");
     bed.scan("LSN-PAUSE");
+    assert_eq!(bed.scan("LSN-CANCEL"), "FINISH_JOB_FIRST");
+    assert_eq!(bed.dialogue.jobs().count(), 2);
     assert!(bed.dialogue.jobs().all(|job| job.state() == State::Paused));
     bed.now += TimeDelta::hours(1);
     bed.scan("LSN-LOGOUT");

@@ -88,11 +88,8 @@ fn row_14_an_unknown_order_is_refused_or_offline_taken_and_marked() {
         "ORDER_CLOSED",
         "what is known to be closed stays closed"
     );
-    assert_eq!(
-        bed.scan("WO-405"),
-        "FINISH_JOB_FIRST",
-        "which operation, cannot be asked while one runs"
-    );
+    assert_eq!(bed.scan("WO-405"), "SWITCH_JOB");
+    bed.scan("LSN-CANCEL");
     bed.all(&["LSN-PAUSE", "WO-405"]);
     assert_eq!(bed.scan("OP-0010"), "JOB_LOADED_UNVERIFIED");
 }
@@ -150,6 +147,20 @@ fn row_17_a_running_job_is_left_only_after_a_question() {
         ("WO-1", hours(300))
     );
     assert_eq!(bed.dialogue.job().map(|job| job.order_no.as_str()), Some("WO-2"));
+}
+
+#[test]
+fn row_17_also_for_an_order_whose_operation_is_asked_for_then() {
+    let mut bed = Bed::of(Mode::StartStop);
+    bed.all(&["EMP-7", "WO-2", "LSN-START"]);
+    bed.now += TimeDelta::hours(3);
+    assert_eq!(bed.scan("WO-1"), "SWITCH_JOB");
+    assert_eq!(bed.scan("LSN-OK"), "WHICH_OPERATION");
+    assert_eq!(
+        (bed.report().order_no.as_str(), bed.report().work_hours),
+        ("WO-2", hours(300))
+    );
+    assert_eq!(bed.scan("OP-0020"), "JOB_LOADED");
 }
 
 #[test]

@@ -304,17 +304,7 @@ pub const SENTENCES: &[(&str, &str, &str)] = &[
         "读码器未读到条码，请将标签重新对准。",
     ),
     (
-        "EVENTS_DROPPED",
-        "The scanner was too fast and part of the code is lost. Scan again.",
-        "扫描过快，数据丢失，请重新扫描。",
-    ),
-    (
-        "UNMAPPED_KEY",
-        "The scanner sent a key that is not set up. Tell the engineer.",
-        "扫描枪发送了未配置的按键，请联系工程师。",
-    ),
-    (
-        "BAD_GS1",
+        "GS1_",
         "The label breaks a rule of GS1; it may be misprinted: {0}. Scan again, or take another label.",
         "标签不符合 GS1 规则，可能印刷有误：{0}。请重新扫描，或更换标签。",
     ),
