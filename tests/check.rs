@@ -180,6 +180,18 @@ points.name = { at = "input:0", type = "string:40" }
     },
     Mistake {
         good: "[upstream.central]",
+        bad: "patterns = [{ traveler = '^T(?<id>\\d+)$' }]\n[upstream.central]",
+        at: "[{ traveler",
+        said: &["a traveler names its operation", "(?<sequence>"],
+    },
+    Mistake {
+        good: "[upstream.central]",
+        bad: "mode = \"batch_traveler\"\nauto_start = true\n[upstream.central]",
+        at: "true",
+        said: &["only START says"],
+    },
+    Mistake {
+        good: "[upstream.central]",
         bad: "approval = [\"everything\"]\n[upstream.central]",
         at: "\"everything\"",
         said: &["`over_quantity`", "`undo`"],

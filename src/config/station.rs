@@ -129,6 +129,17 @@ pub enum LabelName {
 pub struct LabelPattern(regex::Regex);
 
 impl LabelPattern {
+    /// What stands around the written expression.
+    const WHOLE: (&str, &str) = ("^(?:", ")$");
+
+    fn written(&self) -> &str {
+        let whole = self.0.as_str();
+        let bare = whole
+            .strip_prefix(Self::WHOLE.0)
+            .and_then(|rest| rest.strip_suffix(Self::WHOLE.1));
+        bare.unwrap_or(whole)
+    }
+
     fn has_group(&self, name: &str) -> bool {
         self.0.capture_names().flatten().any(|group| group == name)
     }
@@ -144,7 +155,7 @@ impl TryFrom<String> for LabelPattern {
             ));
         }
         // The anchors hold for every alternative, also of `^a|b$`.
-        let whole = format!("^(?:{text})$");
+        let whole = format!("{}{text}{}", Self::WHOLE.0, Self::WHOLE.1);
         let pattern = regex::RegexBuilder::new(&whole).size_limit(1 << 20).build();
         let pattern = pattern.map_err(|e| format!("not a regular expression: {e}"))?;
         let pattern = Self(pattern);
@@ -168,14 +179,15 @@ pub(super) fn lower_stations(config: &Config, check: &mut Check) -> (Vec<scanner
         if name.chars().count() > 50 {
             check.find(&["station", name], "a station's name has at most 50 characters");
         }
-        let written: Vec<&str> = station.patterns.iter().flatten().map(|(_, p)| p.0.as_str()).collect();
-        for (nth, pattern) in station.patterns.iter().flatten().map(|(_, p)| &p.0).enumerate() {
-            if let Some(command) = OWN_CODES.iter().find(|code| pattern.is_match(code)) {
-                let problem = format!("`{pattern}` would also take {command}, which means something else");
+        let patterns: Vec<&LabelPattern> = station.patterns.iter().flatten().map(|(_, pattern)| pattern).collect();
+        for (nth, pattern) in patterns.iter().enumerate() {
+            let written = pattern.written();
+            if let Some(command) = OWN_CODES.iter().find(|code| pattern.0.is_match(code)) {
+                let problem = format!("`{written}` would also take {command}, which means something else");
                 check.find(&["station", name, "patterns"], problem);
             }
-            if written[..nth].contains(&pattern.as_str()) {
-                let problem = format!("`{pattern}` stands twice: a scan must not have two meanings");
+            if patterns[..nth].iter().any(|other| other.written() == written) {
+                let problem = format!("`{written}` stands twice: a scan must not have two meanings");
                 check.find(&["station", name, "patterns"], problem);
             }
         }
@@ -240,4 +252,18 @@ fn labels(station: &Station) -> Vec<Label> {
             pattern: pattern.0.clone(),
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_is_fitted_whole_by_every_alternative() {
+        let pattern = LabelPattern::try_from(r"^MO(?<id>\d+)|X$".to_owned()).expect("an expression");
+        for (code, fits) in [("MO7", true), ("X", true), ("MO7-LSN", false), ("LSN-X", false)] {
+            assert_eq!(pattern.0.is_match(code), fits, "{code}");
+        }
+        assert_eq!(pattern.written(), r"^MO(?<id>\d+)|X$");
+    }
 }

@@ -252,14 +252,14 @@ impl Transaction {
         keys: impl IntoIterator<Item = K>,
         tail: &str,
     ) -> Result<Vec<Row>, DbError> {
-        self.rows_in_after(sql, &[], keys, tail).await
+        self.rows_in_after(sql, Vec::new(), keys, tail).await
     }
 
     /// The same, with `first` for the marks that stand before the list.
     pub async fn rows_in_after<K: Into<Arg>>(
         &mut self,
         sql: &str,
-        first: &[Arg],
+        first: Vec<Arg>,
         keys: impl IntoIterator<Item = K>,
         tail: &str,
     ) -> Result<Vec<Row>, DbError> {
@@ -273,7 +273,7 @@ impl Transaction {
                 keys.last().cloned().unwrap_or(Arg::Null),
             );
             let list = marks(keys.len());
-            let args = [first, &keys].concat();
+            let args = [first.as_slice(), &keys].concat();
             found.extend(self.rows(format!("{sql} IN {list}{tail}"), args).await?);
         }
         Ok(found)

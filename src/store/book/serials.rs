@@ -39,7 +39,7 @@ impl Serials {
             let process_code = order.meant_process(process_code);
             let serials = serials.iter().copied();
             let rows = tx
-                .rows_in_after(select, &args![order.id, process_code], serials, tx.for_update())
+                .rows_in_after(select, args![order.id, process_code], serials, tx.for_update())
                 .await?;
             for row in rows {
                 let piece = (order.id, process_code.to_owned(), row.get("serial")?);
