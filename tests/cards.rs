@@ -128,7 +128,7 @@ fn every_card_is_read_back_as_the_code_that_it_says() {
 fn without_a_gateway_there_are_commands_and_quantities() {
     let site = Site::new("");
     let out = site.path("cards.html");
-    for (size, sheets) in [("small", 2), ("large", 5)] {
+    for (size, sheets) in [("small", 2), ("large", 7)] {
         site.prints(&[
             "cards",
             "--out",
