@@ -114,7 +114,7 @@ const MISTAKES: &[Mistake] = &[
     Mistake {
         good: "[reference]",
         bad: "[mqtt.other]\nurl = \"mqtt://127.0.0.1:1883\"\n[[mqtt.other.topic]]\nfilter = \"x/+\"\nequipment = \"{1}\"\npoints = { n = { at = \"/n\" } }\n[reference]",
-        at: "mqtt",
+        at: "\"mqtt://127.0.0.1:1883\"",
         said: &["the same broker as [mqtt.", "set another client_id"],
     },
     Mistake {

@@ -483,7 +483,7 @@ pub(super) fn lower_brokers(
         let session = (broker.url.host.as_str(), broker.url.port, client_id);
         if let Some(other) = sessions.insert(session, name) {
             check.find(
-                &section,
+                &[&section[..], &["url"]].concat(),
                 format!("connects to the same broker as [mqtt.{other}] as `{client_id}`, so that each throws the other out; set another client_id"),
             );
         }
