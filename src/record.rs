@@ -197,7 +197,20 @@ pub enum Value {
     Text(String),
 }
 
+/// The longest text that is a value: many of them have to fit into one record.
+const TEXT_BYTES_MAX: usize = 1000;
+
 impl Value {
+    pub fn text(text: String) -> Result<Self, Fault> {
+        if text.len() > TEXT_BYTES_MAX {
+            return Err(Fault::Invalid(format!(
+                "a text of {} bytes, more than {TEXT_BYTES_MAX}",
+                text.len()
+            )));
+        }
+        Ok(Self::Text(text))
+    }
+
     /// The number for deadbands and limits; booleans count as 0 and 1, text has none.
     pub fn as_f64(&self) -> Option<f64> {
         match self {
@@ -279,10 +292,24 @@ pub struct Reading {
     pub receipt: Receipt,
 }
 
+/// How a broker came to send a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delivery {
+    New,
+    /// It was sent before and not acknowledged.
+    Again,
+    /// It was kept for whoever subscribes.
+    Retained,
+}
+
 #[derive(Debug)]
 pub enum Payload {
     /// An MQTT message, undecoded.
-    Message { topic: Bytes, body: Bytes, retained: bool },
+    Message {
+        topic: Bytes,
+        body: Bytes,
+        delivery: Delivery,
+    },
     /// One poll of one device: every configured point, read or failed.
     Poll {
         equipment: Arc<str>,

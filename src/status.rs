@@ -174,6 +174,11 @@ impl SourceStatus {
         link.last_error = Some(error.into());
     }
 
+    /// The link works, but not as it was asked to.
+    pub fn complain(&self, error: impl Into<String>) {
+        lock(&self.link).last_error = Some(error.into());
+    }
+
     pub fn update_device(&self, name: &str, change: impl FnOnce(&mut DeviceView)) {
         let mut link = lock(&self.link);
         if let Some(device) = link.devices.get_mut(name) {

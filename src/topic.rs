@@ -66,6 +66,33 @@ pub fn matches(filter: &str, topic: &str) -> bool {
     levels.next().is_none()
 }
 
+/// Whether there may be a topic that matches both filters.
+pub fn overlap(one: &str, other: &str) -> bool {
+    let (mut ones, mut others) = (one.split('/'), other.split('/'));
+    let is_wild = |level: &str| level == "+" || level == "#";
+    let mut is_first = true;
+    loop {
+        match (ones.next(), others.next()) {
+            (Some(a), Some(b)) => {
+                // What begins with `$` matches no wildcard at the first level.
+                if is_first && ((a.starts_with('$') && is_wild(b)) || (b.starts_with('$') && is_wild(a))) {
+                    return false;
+                }
+                if a == "#" || b == "#" {
+                    return true;
+                }
+                if a != b && a != "+" && b != "+" {
+                    return false;
+                }
+            }
+            (None, None) => return true,
+            // `a/#` matches `a` too.
+            (level, None) | (None, level) => return level == Some("#"),
+        }
+        is_first = false;
+    }
+}
+
 /// The equipment's name out of the levels of its topic.
 pub fn equipment_of(parts: &[Part], topic: &str) -> Result<Arc<str>, String> {
     let level = |nth: usize| topic.split('/').nth(nth).filter(|level| is_name(level));
@@ -112,6 +139,24 @@ mod tests {
             ("a", "a/b", false),
         ] {
             assert_eq!(matches(filter, topic), is_match, "{filter} {topic}");
+        }
+    }
+
+    #[test]
+    fn filters_overlap_where_one_topic_matches_both() {
+        for (one, other, expected) in [
+            ("a/+", "a/b", true),
+            ("a/#", "a", true),
+            ("a/#", "+/b/c", true),
+            ("+/b", "a/+", true),
+            ("a/+", "a/b/c", false),
+            ("a/b", "a/c", false),
+            ("#", "$SYS/x", false),
+            ("$SYS/#", "$SYS/+", true),
+            ("a", "a", true),
+        ] {
+            assert_eq!(overlap(one, other), expected, "{one} {other}");
+            assert_eq!(overlap(other, one), expected, "{other} {one}");
         }
     }
 

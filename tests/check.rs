@@ -112,6 +112,18 @@ const MISTAKES: &[Mistake] = &[
         said: &["the filter has 3 levels", "no level 7"],
     },
     Mistake {
+        good: "[reference]",
+        bad: "[mqtt.other]\nurl = \"mqtt://127.0.0.1:1883\"\n[[mqtt.other.topic]]\nfilter = \"x/+\"\nequipment = \"{1}\"\npoints = { n = { at = \"/n\" } }\n[reference]",
+        at: "\"mqtt://127.0.0.1:1883\"",
+        said: &["the same broker as [mqtt.", "set another client_id"],
+    },
+    Mistake {
+        good: "[reference]",
+        bad: "[mqtt.other]\nurl = \"mqtt://127.0.0.1:1\"\n[[mqtt.other.topic]]\nfilter = \"x/#\"\nequipment = \"{1}\"\npoints = { n = { at = \"/n\" } }\n[[mqtt.other.topic]]\nfilter = \"+/y\"\nequipment = \"{1}\"\npoints = { n = { at = \"/n\" } }\n[reference]",
+        at: "\"+/y\"",
+        said: &["both `+/y` and `x/#`"],
+    },
+    Mistake {
         good: "tcp-listen://127.0.0.1:0",
         bad: "evdev:///dev/input/event3?layout=dvorak",
         at: "\"evdev:///dev/input/event3?layout=dvorak\"",

@@ -13,7 +13,7 @@ use crate::record::{PointDef, Role};
 use crate::secret::Secret;
 use crate::source::{mqtt, sparkplug};
 use crate::tls;
-use crate::topic::{EquipmentAt, Part};
+use crate::topic::{self, EquipmentAt, Part};
 use crate::units::Size;
 
 #[derive(Debug, Deserialize)]
@@ -275,9 +275,16 @@ pub(super) fn lower_topics(broker: &str, section: &Mqtt, check: &mut Check) -> V
         check.find(&["mqtt", broker], "hears nothing; add a [[mqtt.….topic]]");
     }
     for (nth, topic) in section.topic.iter().enumerate() {
-        let nth = nth.to_string();
-        let path = ["mqtt", broker, "topic", &nth];
+        let (place, filter) = (nth.to_string(), &topic.filter.0);
+        let path = ["mqtt", broker, "topic", &place];
         check_topic(&path, topic, check);
+        let earlier = section.topic.iter().take(nth).map(|other| &other.filter.0);
+        if let Some(other) = earlier.into_iter().find(|other| topic::overlap(filter, other)) {
+            check.find(
+                &[&path[..], &["filter"]].concat(),
+                format!("a message may match both `{filter}` and `{other}` and come twice; write filters that share no topic"),
+            );
+        }
         let format = match topic.format {
             TopicFormat::Json => Format::Json,
             TopicFormat::Value => Format::Value,
@@ -446,6 +453,7 @@ pub(super) fn lower_brokers(
     check: &mut Check,
 ) -> Vec<(String, mqtt::Settings)> {
     let mut lowered = Vec::new();
+    let mut sessions = BTreeMap::new();
     for (name, broker) in brokers {
         let section = ["mqtt", name.as_str()];
         let password = check.secret(
@@ -471,6 +479,14 @@ pub(super) fn lower_brokers(
                 mqtt::Qos::AtLeastOnce
             }
         };
+        let client_id = broker.client_id.as_deref().unwrap_or(gateway_id);
+        let session = (broker.url.host.as_str(), broker.url.port, client_id);
+        if let Some(other) = sessions.insert(session, name) {
+            check.find(
+                &[&section[..], &["url"]].concat(),
+                format!("connects to the same broker as [mqtt.{other}] as `{client_id}`, so that each throws the other out; set another client_id"),
+            );
+        }
         let host_id = broker.sparkplug_host.as_ref();
         let own_state = host_id.map(|id| (sparkplug::state_topic(&id.0), mqtt::Qos::AtLeastOnce));
         let settings = mqtt::Settings {
@@ -482,7 +498,7 @@ pub(super) fn lower_brokers(
             host: broker.url.host.clone(),
             port: broker.url.port,
             url: broker.url.text.clone(),
-            client_id: broker.client_id.clone().unwrap_or_else(|| gateway_id.to_owned()),
+            client_id: client_id.to_owned(),
             credentials,
             filters: broker
                 .topic

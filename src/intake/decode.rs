@@ -172,7 +172,7 @@ fn bare_value(rule: &TopicRule, topic: &str, body: &[u8]) -> Result<Decoded, Str
     let value = match serde_json::from_str::<Json>(text) {
         Ok(json) => value(&json),
         _ if text.is_empty() => Err(Fault::Invalid("empty".to_owned())),
-        _ => Ok(Value::Text(text.to_owned())),
+        _ => Value::text(text.to_owned()),
     };
     let points = rule.points.iter().map(|(_, def)| PointReading {
         def: Arc::clone(def),
@@ -190,7 +190,7 @@ fn bare_value(rule: &TopicRule, topic: &str, body: &[u8]) -> Result<Decoded, Str
 fn value(json: &Json) -> Result<Value, Fault> {
     match json {
         Json::Bool(b) => Ok(Value::Bool(*b)),
-        Json::String(text) => Ok(Value::Text(text.clone())),
+        Json::String(text) => Value::text(text.clone()),
         Json::Number(number) => number
             .as_i64()
             .map(Value::Int)
@@ -269,7 +269,7 @@ mod tests {
             id: None,
             points: points.iter().map(|(name, at)| ((*at).to_owned(), def(name))).collect(),
             samples: None,
-            payload_bytes_max: 1000,
+            payload_bytes_max: 2000,
             rate_limit: None,
         }
     }
@@ -324,7 +324,7 @@ mod tests {
             reason(br#"{"ts":1763683200,"m":1}"#),
             "none of the configured points is in it"
         );
-        assert!(reason(&[b' '; 2000]).contains("more than 1000"));
+        assert!(reason(&[b' '; 3000]).contains("more than 2000"));
         assert!(message(&rule, "factory", br#"{"ts":1,"n":1}"#).is_err());
     }
 
@@ -390,6 +390,7 @@ mod tests {
         };
         let value = |body: &str| samples(&rule, body.as_bytes()).remove(0).sample.points.remove(0).value;
         assert_eq!(value("RUN"), Ok(Value::Text("RUN".to_owned())));
+        assert!(value(&"x".repeat(1001)).is_err(), "too long for a record");
         for body in ["null", "{\"a\":1}", "[1]", ""] {
             assert!(value(body).is_err(), "{body}");
         }

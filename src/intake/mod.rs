@@ -153,8 +153,8 @@ impl Intake {
         );
         source_status.count_reading();
         let verdict = match payload {
-            Payload::Message { topic, body, retained } => {
-                let verdict = self.message(&source, &source_status, &topic, &body, at, retained);
+            Payload::Message { topic, body, delivery } => {
+                let verdict = self.message(&source, &source_status, &topic, &body, at, delivery);
                 if let Verdict::Rejected(reason) = &verdict {
                     source_status.reject(at, &String::from_utf8_lossy(&topic), reason, &body);
                 }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::decode::{self, RateLimit, TopicRule};
 use super::{Accepted, COUNTERS, Intake, Verdict, encode_status, to_state};
-use crate::record::{EquipmentStatus, Sample, Timestamp, Told};
+use crate::record::{Delivery, EquipmentStatus, Sample, Timestamp, Told};
 use crate::status::SourceStatus;
 use crate::topic;
 
@@ -47,7 +47,8 @@ impl Routes {
 
 impl Route {
     /// Whether a message of this moment is within the limit. Moments are the sender's where it tells them, so that what
-    /// piled up while we were away is not taken for a flood.
+    /// piled up while we were away is not taken for a flood; but none is ahead of our clock, or one wrong time would mute
+    /// the topic for as long. What is delivered again was allowed before.
     fn may_speak(&mut self, limit: RateLimit, at: Timestamp) -> bool {
         let allowance = self.allowance.get_or_insert(limit.burst);
         if let Ok(passed) = (at - self.counted_until).to_std() {
@@ -70,7 +71,7 @@ impl Intake {
         topic: &Bytes,
         body: &[u8],
         at: Timestamp,
-        retained: bool,
+        delivery: Delivery,
     ) -> Verdict {
         let Ok(text) = std::str::from_utf8(topic) else {
             return Verdict::Rejected("the topic is not UTF-8".to_owned());
@@ -93,8 +94,8 @@ impl Intake {
         };
         let time = message.samples.last().and_then(|decoded| decoded.sample.time);
         if let Some(limit) = rule.rate_limit
-            && !retained
-            && !route.may_speak(limit, time.unwrap_or(at))
+            && delivery == Delivery::New
+            && !route.may_speak(limit, time.map_or(at, |time| time.min(at)))
         {
             status.count_limited();
             return Verdict::Nothing;
@@ -102,7 +103,8 @@ impl Intake {
         for problem in &message.problems {
             status.reject(at, text, problem, body);
         }
-        if retained {
+        let is_retained = delivery == Delivery::Retained;
+        if is_retained {
             status.count_retained();
         }
         let mut accepted = Accepted::default();
@@ -111,14 +113,12 @@ impl Intake {
             let sample = decoded.sample;
             if !self.tracker.has_room_for(&sample.equipment) {
                 status.reject(at, text, "too many different names of equipment", body);
-            } else if retained {
+            } else if is_retained {
                 self.tracker.last_known(sample, source, at);
+            } else if id.is_some_and(|id| !self.repeats.is_first(id)) {
+                status.count_duplicate();
             } else {
-                if id.is_some_and(|id| !self.repeats.is_first(id)) {
-                    status.count_duplicate();
-                } else {
-                    self.record(source, sample, at, id, &mut accepted);
-                }
+                self.record(source, sample, at, id, &mut accepted);
             }
         }
         told(accepted)

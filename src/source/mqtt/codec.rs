@@ -7,6 +7,7 @@ use rumqttc::v5::mqttbytes::{self as mqttbytes5, v5};
 use rumqttc::{Protocol as Level, mqttbytes};
 
 use super::{KEEP_ALIVE, PACKET_BYTES_MAX, Protocol, Qos, RECEIVE_MAX, Settings};
+use crate::record::Delivery;
 use crate::source::sparkplug::Publication;
 
 /// Requests of ours that have an answer; there is never more than one of each under way that we would wait for.
@@ -17,12 +18,14 @@ const SMALL_BYTES_MAX: usize = 16 << 10;
 #[derive(Debug)]
 pub enum Heard {
     Connected,
-    /// The broker has granted every filter: messages flow.
-    Subscribed,
+    /// The broker has granted every filter, in their order: messages flow.
+    Subscribed {
+        granted: Vec<Qos>,
+    },
     Message {
         topic: Bytes,
         body: Bytes,
-        retained: bool,
+        delivery: Delivery,
         /// With QoS 1: what the acknowledgement names.
         packet_id: Option<u16>,
     },
@@ -36,8 +39,14 @@ pub enum Heard {
     Other,
 }
 
-/// CONNECT with our persistent session.
-pub fn connect(settings: &Settings, will: Option<&Publication>, out: &mut BytesMut) -> Result<(), String> {
+/// Whether the broker keeps our session, and what comes meanwhile, when we are gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stay {
+    Lasting,
+    Passing,
+}
+
+pub fn connect(settings: &Settings, will: Option<&Publication>, stay: Stay, out: &mut BytesMut) -> Result<(), String> {
     let keep_alive = u16::try_from(KEEP_ALIVE.as_secs()).unwrap_or(u16::MAX);
     let credentials = settings
         .credentials
@@ -49,7 +58,7 @@ pub fn connect(settings: &Settings, will: Option<&Publication>, out: &mut BytesM
                 protocol: Level::V4,
                 keep_alive,
                 client_id: settings.client_id.clone(),
-                clean_session: false,
+                clean_session: stay == Stay::Passing,
                 last_will: will
                     .map(|will| v4::LastWill::new(&will.topic, &*will.body, mqttbytes::QoS::AtLeastOnce, will.is_kept)),
                 login: credentials.map(|(user, password)| v4::Login::new(user, password)),
@@ -60,13 +69,13 @@ pub fn connect(settings: &Settings, will: Option<&Publication>, out: &mut BytesM
         }
         Protocol::V5 => {
             let mut properties = v5::ConnectProperties::new();
-            properties.session_expiry_interval = Some(u32::MAX);
+            properties.session_expiry_interval = (stay == Stay::Lasting).then_some(u32::MAX);
             properties.receive_maximum = Some(RECEIVE_MAX);
             properties.max_packet_size = Some(PACKET_BYTES_MAX);
             let packet = v5::Connect {
                 keep_alive,
                 client_id: settings.client_id.clone(),
-                clean_start: false,
+                clean_start: stay == Stay::Passing,
                 properties: Some(properties),
             };
             let login = credentials.map(|(user, password)| v5::Login::new(user, password));
@@ -201,11 +210,15 @@ fn heard_v311(packet: v4::Packet) -> Result<Heard, String> {
             packet_id: (publish.qos != mqttbytes::QoS::AtMostOnce).then_some(publish.pkid),
             topic: publish.topic.into_bytes().into(),
             body: own(publish.payload),
-            retained: publish.retain,
+            delivery: delivery(publish.retain, publish.dup),
         },
         v4::Packet::ConnAck(answer) if answer.code == v4::ConnectReturnCode::Success => Heard::Connected,
         v4::Packet::ConnAck(answer) => return Err(refusal(&format!("{:?}", answer.code))),
-        v4::Packet::SubAck(granted) => subscribed(!granted.return_codes.contains(&v4::SubscribeReasonCode::Failure))?,
+        v4::Packet::SubAck(answer) => subscribed(answer.return_codes.iter().map(|code| match code {
+            v4::SubscribeReasonCode::Success(mqttbytes::QoS::AtMostOnce) => Some(Qos::AtMostOnce),
+            v4::SubscribeReasonCode::Success(_) => Some(Qos::AtLeastOnce),
+            v4::SubscribeReasonCode::Failure => None,
+        }))?,
         v4::Packet::PingResp => Heard::Pong,
         _ => Heard::Other,
     })
@@ -217,14 +230,15 @@ fn heard_v5(packet: v5::Packet) -> Result<Heard, String> {
             packet_id: (publish.qos != mqttbytes5::QoS::AtMostOnce).then_some(publish.pkid),
             topic: own(publish.topic),
             body: own(publish.payload),
-            retained: publish.retain,
+            delivery: delivery(publish.retain, publish.dup),
         },
         v5::Packet::ConnAck(answer) if answer.code == v5::ConnectReturnCode::Success => Heard::Connected,
         v5::Packet::ConnAck(answer) => return Err(refusal(&format!("{:?}", answer.code))),
-        v5::Packet::SubAck(granted) => {
-            let is_granted = |code: &v5::SubscribeReasonCode| matches!(code, v5::SubscribeReasonCode::Success(_));
-            subscribed(granted.return_codes.iter().all(is_granted))?
-        }
+        v5::Packet::SubAck(answer) => subscribed(answer.return_codes.iter().map(|code| match code {
+            v5::SubscribeReasonCode::Success(mqttbytes5::QoS::AtMostOnce) => Some(Qos::AtMostOnce),
+            v5::SubscribeReasonCode::Success(_) => Some(Qos::AtLeastOnce),
+            _ => None,
+        }))?,
         v5::Packet::Disconnect(told) => {
             return Err(format!("the broker closed the connection: {:?}", told.reason_code));
         }
@@ -255,11 +269,18 @@ fn own(slice: Bytes) -> Bytes {
     }
 }
 
-fn subscribed(is_granted: bool) -> Result<Heard, String> {
-    if is_granted {
-        Ok(Heard::Subscribed)
-    } else {
-        Err("the broker refuses a topic filter; see its access rules".to_owned())
+fn subscribed(granted: impl Iterator<Item = Option<Qos>>) -> Result<Heard, String> {
+    let granted: Option<Vec<Qos>> = granted.collect();
+    granted
+        .map(|granted| Heard::Subscribed { granted })
+        .ok_or_else(|| "the broker refuses a topic filter; see its access rules".to_owned())
+}
+
+fn delivery(is_retained: bool, is_repeated: bool) -> Delivery {
+    match (is_retained, is_repeated) {
+        (true, _) => Delivery::Retained,
+        (false, true) => Delivery::Again,
+        (false, false) => Delivery::New,
     }
 }
 
@@ -281,6 +302,20 @@ mod tests {
             .write(&mut theirs, None)
             .expect("writes");
         assert_eq!(ours, theirs);
+    }
+
+    #[test]
+    fn what_is_granted_is_told_filter_by_filter() {
+        let mut v311 = BytesMut::from(&[0x90, 4, 0, 1, 1, 0][..]);
+        let mut v5 = BytesMut::from(&[0x90, 5, 0, 1, 0, 1, 0][..]);
+        for (protocol, bytes) in [(Protocol::V311, &mut v311), (Protocol::V5, &mut v5)] {
+            let Ok(Some(Heard::Subscribed { granted })) = next(protocol, bytes) else {
+                panic!("an answer to SUBSCRIBE");
+            };
+            assert_eq!(granted, [Qos::AtLeastOnce, Qos::AtMostOnce]);
+        }
+        let mut refused = BytesMut::from(&[0x90, 4, 0, 1, 1, 0x80][..]);
+        assert!(next(Protocol::V311, &mut refused).is_err());
     }
 
     #[test]

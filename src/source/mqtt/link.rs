@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tokio_rustls::TlsConnector;
 use ws_stream_tungstenite::WsStream;
 
-use super::codec::{self, Heard};
+use super::codec::{self, Heard, Stay};
 use super::inbox::Inbox;
 use super::{CONNECT_WITHIN, KEEP_ALIVE, Protocol, Settings, Transport};
 use crate::source::sparkplug::Publication;
@@ -42,8 +42,8 @@ pub struct Link {
 }
 
 impl Link {
-    /// CONNECT with our persistent session, which is answered when this returns, and SUBSCRIBE, which is under way then.
-    pub async fn connect(settings: &Settings, will: Option<&Publication>) -> Result<Self, String> {
+    /// CONNECT, which is answered when this returns, and SUBSCRIBE, which is under way then.
+    pub async fn connect(settings: &Settings, will: Option<&Publication>, stay: Stay) -> Result<Self, String> {
         let deadline = Instant::now() + CONNECT_WITHIN;
         let late = |_| format!("no answer within {CONNECT_WITHIN:?}");
         let stream = timeout_at(deadline, open(settings)).await.map_err(late)??;
@@ -55,7 +55,7 @@ impl Link {
             next_ping: Instant::now() + KEEP_ALIVE,
             pong_due: None,
         };
-        codec::connect(settings, will, &mut link.outbox)?;
+        codec::connect(settings, will, stay, &mut link.outbox)?;
         timeout_at(deadline, link.expect(|heard| matches!(heard, Heard::Connected)))
             .await
             .map_err(late)??;

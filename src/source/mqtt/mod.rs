@@ -11,7 +11,7 @@ mod session;
 mod window;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -21,7 +21,7 @@ use crate::backoff::Backoff;
 use crate::record::Reading;
 use crate::secret::Secret;
 use crate::status::SourceStatus;
-use codec::Heard;
+use codec::{Heard, Stay};
 use link::Link;
 
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
@@ -31,6 +31,10 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 const INTAKE_WITHIN: Duration = Duration::from_secs(20);
 const BACKOFF_FIRST: Duration = Duration::from_millis(500);
 const BACKOFF_LONGEST: Duration = Duration::from_mins(1);
+/// A connection that ends sooner counts as failed: a disk that refuses messages ends each as it begins.
+const STEADY_AFTER: Duration = Duration::from_mins(1);
+/// For a goodbye that nothing depends on.
+const GOODBYE_WITHIN: Duration = Duration::from_secs(1);
 /// The largest packet that is read at all. What is larger passes by; what is larger than a rule allows is refused there.
 pub const PACKET_BYTES_MAX: u32 = 4 << 20;
 /// Unacknowledged messages that we ask a broker (MQTT 5) to keep under way: enough for a slow sync.
@@ -50,6 +54,18 @@ pub struct Settings {
     pub sparkplug: Option<sparkplug::Settings>,
 }
 
+impl Settings {
+    /// What the broker granted less than was asked for, in words.
+    fn shortfall(&self, granted: &[Qos]) -> Option<String> {
+        let pairs = self.filters.iter().zip(granted);
+        let mut less = pairs.filter(|((_, asked), granted)| granted < &asked);
+        let ((filter, _), _) = less.next()?;
+        Some(format!(
+            "the broker grants `{filter}` qos 0 only: what it sends while we are away or the disk is full is lost"
+        ))
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Protocol {
     V311,
@@ -64,7 +80,7 @@ pub enum Transport {
     Wss(Arc<rustls::ClientConfig>),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Qos {
     AtMostOnce,
     AtLeastOnce,
@@ -83,7 +99,14 @@ pub struct Source {
 pub async fn run(source: Source) {
     let mut backoff = Backoff::new(BACKOFF_FIRST, BACKOFF_LONGEST);
     let mut host = source.settings.sparkplug.clone().map(Host::new);
-    while let Err(reason) = session::hold(&source, host.as_mut(), &mut backoff).await {
+    loop {
+        let begun = Instant::now();
+        let Err(reason) = session::hold(&source, host.as_mut()).await else {
+            return;
+        };
+        if begun.elapsed() >= STEADY_AFTER {
+            backoff.reset();
+        }
         let delay = backoff.next_delay();
         tracing::warn!(
             source = &*source.name,
@@ -99,20 +122,25 @@ pub async fn run(source: Source) {
     }
 }
 
-/// Connects and subscribes once, for `check --connect`.
+/// Connects and subscribes once, for `check --connect`, and leaves nothing at the broker.
 pub async fn try_connect(settings: &Settings) -> Result<(), String> {
     // A client id of its own, or the broker would throw out the gateway that runs.
     let settings = Settings {
         client_id: format!("{}-check", settings.client_id),
         ..settings.clone()
     };
-    let mut link = Link::connect(&settings, None).await?;
+    let mut link = Link::connect(&settings, None, Stay::Passing).await?;
     let mut heard = Vec::new();
     loop {
         let answer = tokio::time::timeout(CONNECT_WITHIN, link.hear(&mut heard)).await;
         answer.map_err(|_| "no answer to SUBSCRIBE".to_owned())??;
-        if heard.drain(..).any(|one| matches!(one, Heard::Subscribed)) {
-            return Ok(());
+        let granted = heard.drain(..).find_map(|one| match one {
+            Heard::Subscribed { granted } => Some(granted),
+            _ => None,
+        });
+        if let Some(granted) = granted {
+            let _ = tokio::time::timeout(GOODBYE_WITHIN, link.disconnect()).await;
+            return settings.shortfall(&granted).map_or(Ok(()), Err);
         }
     }
 }

@@ -7,12 +7,11 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::codec::Heard;
+use super::codec::{Heard, Stay};
 use super::link::Link;
 use super::window::Window;
 use super::{INTAKE_WITHIN, Source};
-use crate::backoff::Backoff;
-use crate::record::{Feedback, Payload, Reading, Receipt, Timestamp, Waiting};
+use crate::record::{Delivery, Feedback, Payload, Reading, Receipt, Timestamp, Waiting};
 use crate::source::sparkplug::{self, Host};
 
 const ACKS_PER_WRITE_MAX: usize = 4096;
@@ -54,11 +53,11 @@ struct Session<'s> {
 }
 
 /// Holds one connection; the error is why it ended. `Ok` when we were to stop, or nobody takes readings any more.
-pub async fn hold(source: &Source, mut host: Option<&mut Host>, backoff: &mut Backoff) -> Result<(), String> {
+pub async fn hold(source: &Source, mut host: Option<&mut Host>) -> Result<(), String> {
     let will = host.as_mut().and_then(|host| host.connecting(chrono::Utc::now()));
     let link = tokio::select! {
         () = source.stop.cancelled() => return Ok(()),
-        link = Link::connect(&source.settings, will.as_ref()) => link?,
+        link = Link::connect(&source.settings, will.as_ref(), Stay::Lasting) => link?,
     };
     let (due, acks) = mpsc::unbounded_channel();
     let session = Session {
@@ -72,7 +71,7 @@ pub async fn hold(source: &Source, mut host: Option<&mut Host>, backoff: &mut Ba
         answers: Vec::new(),
         packet_ids: Vec::new(),
     };
-    session.run(backoff).await
+    session.run().await
 }
 
 impl Source {
@@ -102,7 +101,7 @@ impl Source {
 }
 
 impl Session<'_> {
-    async fn run(mut self, backoff: &mut Backoff) -> Result<(), String> {
+    async fn run(mut self) -> Result<(), String> {
         let mut heard = Vec::new();
         loop {
             let due = self.host.as_ref().and_then(|host| host.due());
@@ -113,7 +112,7 @@ impl Session<'_> {
                     result?;
                     let at = chrono::Utc::now();
                     for one in heard.drain(..) {
-                        if !self.take(one, at, backoff).await? {
+                        if !self.take(one, at).await? {
                             return self.finish().await;
                         }
                     }
@@ -134,21 +133,21 @@ impl Session<'_> {
     }
 
     /// Deals with one thing heard; says whether to go on.
-    async fn take(&mut self, heard: Heard, at: Timestamp, backoff: &mut Backoff) -> Result<bool, String> {
+    async fn take(&mut self, heard: Heard, at: Timestamp) -> Result<bool, String> {
         match heard {
             Heard::Message {
                 topic,
                 body,
-                retained,
+                delivery,
                 packet_id,
             } if self.host.is_some() && topic.starts_with(sparkplug::NAMESPACE.as_bytes()) => {
-                self.hear_node(&topic, &body, retained, packet_id, at);
+                self.hear_node(&topic, &body, delivery, packet_id, at);
                 return self.pass_on(at).await;
             }
             Heard::Message {
                 topic,
                 body,
-                retained,
+                delivery,
                 packet_id,
             } => {
                 let receipt = if packet_id.is_some() {
@@ -156,7 +155,7 @@ impl Session<'_> {
                 } else {
                     Receipt::nobody()
                 };
-                let payload = Payload::Message { topic, body, retained };
+                let payload = Payload::Message { topic, body, delivery };
                 if !self.source.hand_on(payload, at, receipt).await? {
                     return Ok(false);
                 }
@@ -169,7 +168,7 @@ impl Session<'_> {
                 bytes,
                 packet_id,
             } => self.pass_by(&topic, bytes, packet_id, at),
-            Heard::Subscribed => {
+            Heard::Subscribed { granted } => {
                 let settings = &self.source.settings;
                 tracing::info!(
                     source = &*self.source.name,
@@ -177,8 +176,11 @@ impl Session<'_> {
                     port = settings.port,
                     "subscribed"
                 );
-                backoff.reset();
                 self.source.status.up(at);
+                if let Some(shortfall) = settings.shortfall(&granted) {
+                    tracing::warn!(source = &*self.source.name, "{shortfall}");
+                    self.source.status.complain(shortfall);
+                }
                 if let Some(host) = &mut self.host {
                     self.from_nodes.at = at;
                     host.connected(Instant::now().into_std(), &mut self.from_nodes);
@@ -192,14 +194,15 @@ impl Session<'_> {
 
     /// Lets the host hear what an edge node says. Such messages come without a packet id, but if the disk refuses what they
     /// tell, the connection has to end too: the births that follow tell it again.
-    fn hear_node(&mut self, topic: &Bytes, body: &Bytes, retained: bool, packet_id: Option<u16>, at: Timestamp) {
+    fn hear_node(&mut self, topic: &Bytes, body: &Bytes, delivery: Delivery, packet_id: Option<u16>, at: Timestamp) {
         let Some(host) = &mut self.host else { return };
+        let is_retained = delivery == Delivery::Retained;
         let token = self.window.next_token();
         self.window.push(packet_id);
         let topic = String::from_utf8_lossy(topic);
         let now = Instant::now().into_std();
         self.from_nodes.at = at;
-        if let Err(reason) = host.hear(&topic, body, retained, token, now, &mut self.from_nodes) {
+        if let Err(reason) = host.hear(&topic, body, is_retained, token, now, &mut self.from_nodes) {
             self.source.status.count_reading();
             self.source.status.reject(at, &topic, &reason, body);
             self.window.settle(token);

@@ -180,7 +180,7 @@ impl Metric {
             (Raw::Double(double), _) if double.is_finite() => Ok(Value::Float(*double)),
             (Raw::Float(_) | Raw::Double(_), _) => invalid("not a number"),
             (Raw::Boolean(flag), _) => Ok(Value::Bool(*flag)),
-            (Raw::Text(text), _) => Ok(Value::Text(text.clone())),
+            (Raw::Text(text), _) => Value::text(text.clone()),
             (Raw::Other, _) => invalid("not a single value"),
         }
     }
