@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
-use tokio::time::timeout_at;
+use tokio::time::timeout;
 
 use super::Commit;
 
@@ -14,6 +14,8 @@ const GROUP_BYTES_MAX: usize = 256 << 10;
 /// Telemetry waits for company up to this many records, and only while the line is busy.
 const GROUP_RECORDS_WORTH_IT: usize = 64;
 const BUSY_WITHIN: Duration = Duration::from_millis(20);
+/// The wait is taken in parts, to notice early that nothing more comes.
+const WAITS_MAX: u32 = 2;
 
 #[derive(Debug)]
 pub struct Queues {
@@ -65,21 +67,26 @@ impl Queues {
     ) -> Vec<Commit> {
         let mut group = Group::default();
         group.add(first);
-        let mut is_busy = last_commit.elapsed() < BUSY_WITHIN;
-        let deadline = tokio::time::Instant::now() + wait;
+        let is_busy = last_commit.elapsed() < BUSY_WITHIN;
+        let mut waits = if is_busy { WAITS_MAX } else { 0 };
+        let mut before_wait = 0;
         loop {
             while !group.is_full()
                 && let Some(commit) = self.try_next(with_patient)
             {
                 group.add(commit);
             }
-            if !is_busy || group.is_urgent || group.records >= GROUP_RECORDS_WORTH_IT || group.is_full() {
+            // When nothing came while we waited, the senders wait for us.
+            let is_worth_it = group.records < GROUP_RECORDS_WORTH_IT && group.records > before_wait;
+            if waits == 0 || group.is_urgent || !is_worth_it || group.is_full() {
                 return group.commits;
             }
+            before_wait = group.records;
             // Woken by what is urgent only: to be woken for each message would cost more than the sync that is saved.
-            match timeout_at(deadline, self.urgent.recv()).await {
+            match timeout(wait / WAITS_MAX, self.urgent.recv()).await {
                 Ok(Some(commit)) => group.add(commit),
-                Ok(None) | Err(_) => is_busy = false,
+                Ok(None) => waits = 0,
+                Err(_) => waits -= 1,
             }
         }
     }

@@ -135,10 +135,13 @@ impl Default for BufferSection {
         Self {
             max_size: Size(2 << 30),
             min_free_disk: Size::from_mib(256),
-            commit_wait: CommitWait(5),
+            commit_wait: CommitWait(COMMIT_WAIT_AUTO_MS),
         }
     }
 }
+
+/// Half the syncs of 5 ms, for latencies that no screen shows.
+const COMMIT_WAIT_AUTO_MS: u64 = 10;
 
 /// Milliseconds that telemetry may wait to share a flush while the line is busy.
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -150,7 +153,7 @@ impl TryFrom<String> for CommitWait {
 
     fn try_from(text: String) -> Result<Self, String> {
         if text == "auto" {
-            return Ok(Self(5));
+            return Ok(Self(COMMIT_WAIT_AUTO_MS));
         }
         let period = Period::try_from(text)?;
         let ms = u64::try_from(period.0.as_millis()).unwrap_or(u64::MAX);
