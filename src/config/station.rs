@@ -52,7 +52,7 @@ pub struct Station {
     #[serde(default)]
     pub approval: Vec<Approval>,
     #[serde(default)]
-    pub patterns: Vec<BTreeMap<LabelName, LabelPattern>>,
+    pub patterns: Vec<BTreeMap<LabelKind, LabelPattern>>,
 }
 
 fn start_stop() -> Mode {
@@ -108,20 +108,6 @@ impl TryFrom<f64> for Fraction {
             .map(|d| Self(d.round_dp(6)))
             .ok_or_else(wrong)
     }
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LabelName {
-    Badge,
-    Order,
-    Traveler,
-    Operation,
-    Equipment,
-    Reason,
-    Quantity,
-    Serial,
-    Product,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -195,7 +181,7 @@ pub(super) fn lower_stations(config: &Config, check: &mut Check) -> (Vec<scanner
             .patterns
             .iter()
             .flatten()
-            .filter(|(kind, _)| **kind == LabelName::Traveler);
+            .filter(|(kind, _)| **kind == LabelKind::Traveler);
         if travelers.any(|(_, pattern)| !pattern.has_group("sequence")) {
             let problem = "a traveler names its operation; name the group as in ^(?<id>MO\\d{8})-(?<sequence>\\d+)$";
             check.find(&["station", name, "patterns"], problem);
@@ -234,21 +220,10 @@ pub(super) fn lower_stations(config: &Config, check: &mut Check) -> (Vec<scanner
 }
 
 fn labels(station: &Station) -> Vec<Label> {
-    let kind = |name: &LabelName| match name {
-        LabelName::Badge => LabelKind::Badge,
-        LabelName::Order => LabelKind::Order,
-        LabelName::Traveler => LabelKind::Traveler,
-        LabelName::Operation => LabelKind::Operation,
-        LabelName::Equipment => LabelKind::Equipment,
-        LabelName::Reason => LabelKind::Reason,
-        LabelName::Quantity => LabelKind::Quantity,
-        LabelName::Serial => LabelKind::Serial,
-        LabelName::Product => LabelKind::Product,
-    };
     let patterns = station.patterns.iter().flatten();
     patterns
-        .map(|(name, pattern)| Label {
-            kind: kind(name),
+        .map(|(kind, pattern)| Label {
+            kind: *kind,
             pattern: pattern.0.clone(),
         })
         .collect()

@@ -14,6 +14,7 @@
 
 use regex::Regex;
 use rust_decimal::Decimal;
+use serde::Deserialize;
 
 use super::charset;
 use super::gs1::{self, symbology};
@@ -99,7 +100,8 @@ pub const VERBS: [(&str, Verb); 17] = [
 ];
 
 /// What a site's own label stands for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum LabelKind {
     Badge,
     Order,
