@@ -77,8 +77,8 @@ impl Queues {
                 group.add(commit);
             }
             // When nothing came while we waited, the senders wait for us.
-            let is_worth_it = group.records < GROUP_RECORDS_WORTH_IT && group.records > before_wait;
-            if waits == 0 || group.is_urgent || !is_worth_it || group.is_full() {
+            let may_grow = group.records < GROUP_RECORDS_WORTH_IT && group.records > before_wait;
+            if waits == 0 || group.is_urgent || !may_grow || group.is_full() {
                 return group.commits;
             }
             before_wait = group.records;

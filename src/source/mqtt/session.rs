@@ -59,6 +59,7 @@ pub async fn hold(source: &Source, mut host: Option<&mut Host>) -> Result<(), St
         () = source.stop.cancelled() => return Ok(()),
         link = Link::connect(&source.settings, will.as_ref(), Stay::Lasting) => link?,
     };
+    // Told once for each reading, and intake and buffer hold a bounded number of those.
     let (due, acks) = mpsc::unbounded_channel();
     let session = Session {
         source,
