@@ -12,6 +12,8 @@ pub mod gateway;
 pub mod heap;
 pub mod http;
 pub mod intake;
+pub mod judge;
+pub mod language;
 pub mod record;
 pub mod reference;
 pub mod scaling;

@@ -11,6 +11,7 @@ const RANKS: &[(&str, u8)] = &[
     ("files", 0),
     ("heap", 0),
     ("http", 0),
+    ("language", 0),
     ("scaling", 0),
     ("secret", 0),
     ("tls", 0),

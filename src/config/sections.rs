@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::mqtt::Mqtt;
 use super::station::Station;
 use super::upstream::{Reference, Upstream};
-use crate::intake::station::Language;
+use crate::language::Language;
 use crate::source::modbus;
 use crate::units::{Period, Size};
 

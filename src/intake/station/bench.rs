@@ -5,8 +5,8 @@ use std::time::Duration;
 use rust_decimal::Decimal;
 use serde::Deserialize;
 
-use super::words::Language;
 use crate::intake::barcode::Label;
+use crate::language::Language;
 
 #[derive(Debug, Clone)]
 pub struct Bench {

@@ -35,13 +35,13 @@ use serde::{Deserialize, Serialize};
 use super::barcode::{Meaning, Scanned};
 use super::tallies::Tallies;
 use crate::clock::Zone;
+use crate::language::Language;
 use crate::record::{Alert, DefectKind, Feedback, FeedbackKind, ScanTrace, Timestamp, WorkReport};
 use crate::reference::Reference;
 
 pub use bench::{Approval, Bench, Mode, ShiftEnd, UnknownOrder, WhilePaused};
 pub use job::Job;
 pub use report::ReportNumbers;
-pub use words::Language;
 
 /// An order waits this long for its operation, a pending input for its completion.
 const PENDING_FOR: chrono::Duration = chrono::Duration::seconds(20);

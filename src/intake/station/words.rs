@@ -3,28 +3,10 @@
 
 mod sentences;
 
-use serde::Deserialize;
-
 use super::{Bench, Mode, QuantityKind, State};
+use crate::language::Language;
 use crate::record::{DefectKind, WorkReport};
 use sentences::SENTENCES;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Language {
-    #[default]
-    En,
-    Zh,
-}
-
-impl Language {
-    fn pick<'t>(self, en: &'t str, zh: &'t str) -> &'t str {
-        match self {
-            Self::En => en,
-            Self::Zh => zh,
-        }
-    }
-}
 
 /// The sentence of a code with its words filled in; a code without one stands for itself.
 pub fn sentence(code: &str, words: &[&str], language: Language) -> String {

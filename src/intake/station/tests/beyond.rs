@@ -1,6 +1,7 @@
 //! What the rows of the table do not say: hours that add up, several travelers in one run, orders that become known.
 
 use super::*;
+use crate::language::Language;
 use crate::record::Activity;
 
 #[test]

@@ -1,6 +1,7 @@
 //! Rows 36 to 43, 46 to 48, 52 and 54: finishing, taking back, what goes wrong, what is told on the way.
 
 use super::*;
+use crate::language::Language;
 use crate::record::Severity;
 
 #[test]

@@ -1,0 +1,1 @@
+//! Who is told of what judges find, how often, and until when.

@@ -1,0 +1,1 @@
+//! Checks on single points and on several together, without a model of the process.

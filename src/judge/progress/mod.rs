@@ -1,0 +1,1 @@
+//! How far orders, workshops and machines have got.
