@@ -77,6 +77,8 @@ pub enum Verdict {
 pub struct Accepted {
     pub records: Vec<Record>,
     pub states: States,
+    /// What follows from telemetry.
+    pub telemetry_states: States,
     pub feedback: Option<Feedback>,
     pub station: Option<(String, StationView)>,
 }
@@ -197,7 +199,7 @@ impl Intake {
             && let Verdict::Accepted(of_machine) = self.machine_word(source, word, at)
         {
             accepted.records.extend(of_machine.records);
-            accepted.states.extend(of_machine.states);
+            accepted.telemetry_states.extend(of_machine.telemetry_states);
         }
         Verdict::Accepted(Box::new(accepted))
     }
@@ -329,6 +331,8 @@ impl Intake {
             };
             commit.records.push(record);
         }
+        // Like telemetry itself: a refusal of it must not undo a report.
+        patient.telemetry_states.extend(accepted.telemetry_states);
         let commit = if is_urgent { urgent } else { patient };
         commit.states.extend(accepted.states);
         if let Some((name, view)) = accepted.station {

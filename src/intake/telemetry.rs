@@ -159,7 +159,7 @@ impl Intake {
         accepted.records.extend(records);
         let counters = self.tracker.counted(&equipment);
         let states = counters.map(|counters| (format!("{COUNTERS}{equipment}"), to_state(counters)));
-        accepted.states.extend(states);
+        accepted.telemetry_states.extend(states);
     }
 }
 
