@@ -153,7 +153,7 @@ impl Intake {
     fn record(&mut self, source: &Arc<str>, sample: Sample, at: Timestamp, id: Option<Uuid>, accepted: &mut Accepted) {
         let (zone, equipment) = (self.settings.zone, Arc::clone(&sample.equipment));
         let encode = |status: &EquipmentStatus| encode_status(status, id, at, zone, source);
-        let Some(records) = self.tracker.heard(sample, source, at, encode) else {
+        let Some(records) = self.tracker.heard(sample, source, at, |_| (), encode) else {
             return;
         };
         accepted.records.extend(records);
