@@ -88,15 +88,23 @@ impl Gateway {
         let control = web::control_token(&plan.data_dir).context("the control token could not be written")?;
 
         let (readings_tx, readings) = mpsc::channel(READINGS_MAX);
-        let intake = Intake::new(plan.intake.clone(), status.clone(), reference.clone(), &buffer.states());
+        let intake = Intake::new(plan.intake, status.clone(), reference.clone(), &buffer.states());
         let intake = tokio::spawn(intake.run(readings, buffer.clone()));
         let (writes, writable) = Writes::new(plan.modbus.iter().map(|(_, settings)| settings.writable_points()));
-        let mut sources = start_sources(&plan, scanners, writable, &readings_tx, &status, &stops.sources);
+        let mut sources = start_sources(
+            plan.mqtt,
+            plan.modbus,
+            scanners,
+            writable,
+            &readings_tx,
+            &status,
+            &stops.sources,
+        );
         drop(readings_tx);
         status.set_sources_started();
 
         let mut upstreams = JoinSet::new();
-        for settings in plan.upstreams.clone() {
+        for settings in plan.upstreams {
             upstreams.spawn(forward::run(
                 settings,
                 buffer.clone(),
@@ -105,7 +113,7 @@ impl Gateway {
             ));
         }
         let mut others = JoinSet::new();
-        if let Some(settings) = plan.reference.clone() {
+        if let Some(settings) = plan.reference {
             let stop = stops.others.clone();
             others.spawn(async move {
                 reference::keep_fresh(settings, reference_tx, stop).await;
@@ -122,7 +130,7 @@ impl Gateway {
             writes,
             control,
             zone: plan.web.zone,
-            identity: plan.web.identity.clone(),
+            identity: plan.web.identity,
         };
         let stop = stops.others.clone();
         others.spawn(async move { web::serve(web, window, stop).await.context("the window failed") });
@@ -174,7 +182,8 @@ struct Stops {
 }
 
 fn start_sources(
-    plan: &Plan,
+    brokers: Vec<(String, mqtt::Settings)>,
+    buses: Vec<(String, modbus::Settings)>,
     scanners: Vec<(scanner::Settings, Option<TcpListener>)>,
     writable: Vec<mpsc::Receiver<Write>>,
     readings: &mpsc::Sender<crate::record::Reading>,
@@ -182,7 +191,7 @@ fn start_sources(
     stop: &CancellationToken,
 ) -> JoinSet<()> {
     let mut sources = JoinSet::new();
-    for (name, settings) in plan.mqtt.clone() {
+    for (name, settings) in brokers {
         let source = format!("mqtt/{name}");
         let status = status.source(&source);
         sources.spawn(mqtt::run(mqtt::Source {
@@ -193,7 +202,7 @@ fn start_sources(
             stop: stop.clone(),
         }));
     }
-    for ((name, settings), writes) in plan.modbus.clone().into_iter().zip(writable) {
+    for ((name, settings), writes) in buses.into_iter().zip(writable) {
         let status = status.source(&format!("modbus/{name}"));
         sources.spawn(modbus::run(
             name.into(),
