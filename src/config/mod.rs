@@ -68,7 +68,7 @@ pub fn load(file: &Path) -> Result<Plan, ConfigError> {
     let document = Document::load(file).map_err(ConfigError::Unreadable)?;
     let mut findings = Findings::default();
     let (config, tree) = document.read::<sections::Config>(NOT_YET, &mut findings);
-    let plan = config.map(|config| plan::lower(&config, file, &tree, &mut findings));
+    let plan = config.map(|config| plan::lower(config, file, &tree, &mut findings));
     match plan {
         Some(plan) if findings.is_empty() => Ok(plan),
         _ => {

@@ -102,7 +102,7 @@ impl Check<'_, '_> {
     }
 }
 
-pub fn lower(config: &Config, file: &Path, tree: &Tree, findings: &mut Findings) -> Plan {
+pub fn lower(mut config: Config, file: &Path, tree: &Tree, findings: &mut Findings) -> Plan {
     let folder = file
         .parent()
         .filter(|p| !p.as_os_str().is_empty())
@@ -134,16 +134,17 @@ pub fn lower(config: &Config, file: &Path, tree: &Tree, findings: &mut Findings)
             ),
         );
     }
-    check_addresses(config, &mut check);
-    let modbus = lower_modbus(&config.modbus, &mut check);
+    check_addresses(&config, &mut check);
     let topics: HashMap<_, _> = config
         .mqtt
         .iter()
         .map(|(name, broker)| (format!("mqtt/{name}"), lower_topics(name, broker, &mut check)))
         .collect();
     let mqtt = lower_brokers(&config.mqtt, &gateway_id, &mut check);
-    check_equipment(config, &mut check);
-    let (stations, benches) = lower_stations(config, &mut check);
+    check_equipment(&config, &mut check);
+    let (stations, benches) = lower_stations(&config, &mut check);
+    // A plant has many points: they are moved, never copied.
+    let modbus = lower_modbus(std::mem::take(&mut config.modbus), &mut check);
     let upstreams = lower_upstreams(&config.upstream, &gateway_id, zone, &mut check);
     let every = config
         .reference
