@@ -17,5 +17,6 @@ mod modbus_devices;
 mod modbus_rtu;
 mod mqtt;
 mod sparkplug;
+mod spc;
 mod station;
 mod store;
