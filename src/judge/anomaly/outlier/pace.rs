@@ -39,11 +39,11 @@ impl Steps {
 }
 
 impl Pace {
-    /// None for what is not after the value before.
+    /// None for what is not after the value before. The first value comes after a gap.
     pub fn take(&mut self, at: Timestamp) -> Option<Steps> {
         let Some(last) = self.last else {
             self.last = Some(at);
-            return Some(Steps(1.0));
+            return Some(Steps(STEPS_MAX));
         };
         let interval_s = (at - last).as_seconds_f64();
         if interval_s <= 0.0 {
