@@ -1,1 +1,3 @@
 //! Checks on single points and on several together, without a model of the process.
+
+pub mod outlier;
