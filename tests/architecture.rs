@@ -45,7 +45,6 @@ const KEPT_APART: &[(&str, &[&str])] = &[
 /// No tokio, no clock: the same input always gives the same answer.
 const PURE: &[&str] = &[
     "intake/barcode",
-    "intake/counter",
     "intake/decode",
     "intake/gs1",
     "intake/station",

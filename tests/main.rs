@@ -16,6 +16,7 @@ mod modbus;
 mod modbus_devices;
 mod modbus_rtu;
 mod mqtt;
+mod signal_quality;
 mod sparkplug;
 mod spc;
 mod station;

@@ -6,7 +6,6 @@
 
 pub mod barcode;
 pub mod charset;
-pub mod counter;
 pub mod decode;
 mod desk;
 pub mod equipment;

@@ -7,6 +7,7 @@
 
 pub mod alerts;
 pub mod anomaly;
+pub mod counter;
 pub mod finding;
 pub mod inspection;
 pub mod progress;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Zone;
-use crate::intake::counter::Counter;
+use crate::judge::counter::{Counter, Surprise};
 use crate::record::{
     CounterDef, EquipmentStatus, Fault, PointDef, PointReading, PointStatus, Points, Quality, Role, Sample, Timestamp,
     Value,
@@ -258,7 +258,7 @@ impl Tracked {
         };
         let (total, note) = if let Some(counter) = self.counters.get_mut(point) {
             self.has_counted |= counter.raw != raw;
-            let note = counter.count(raw, at, def);
+            let note = counter.count(raw, at, def).map(Surprise::as_str);
             (counter.total, note)
         } else {
             self.counters.insert(point.to_owned(), Counter::starting_at(raw, at));

@@ -3,7 +3,7 @@
 //!
 //! * A step is counted if the machine can have made it since the last reading, over the end of the register or not.
 //! * What cannot be a step is a new start: from 0 if the machine can have come that far since, and else from anywhere, which
-//!   counts nothing. Either is told with the value.
+//!   counts nothing. Either is told.
 //! * The total begins with what the register holds when it is first read.
 
 use serde::{Deserialize, Serialize};
@@ -21,13 +21,34 @@ pub struct Counter {
     at: Timestamp,
 }
 
+/// What was more to a reading than counting on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Surprise {
+    /// So much time passed that it may have rolled over unseen.
+    Blind,
+    /// It began again at 0.
+    Reset,
+    /// It was set to another number, from which it counts on.
+    Set,
+}
+
+impl Surprise {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Blind => "not read for so long that it may have rolled over unseen",
+            Self::Reset => "the counter was reset",
+            Self::Set => "the counter was set to another number, from which it counts on",
+        }
+    }
+}
+
 impl Counter {
     pub fn starting_at(raw: u64, at: Timestamp) -> Self {
         Self { total: raw, raw, at }
     }
 
-    /// Takes in what the register holds now. Says what was more to it than counting on.
-    pub fn count(&mut self, raw: u64, at: Timestamp, def: &CounterDef) -> Option<&'static str> {
+    /// Takes in what the register holds now.
+    pub fn count(&mut self, raw: u64, at: Timestamp, def: &CounterDef) -> Option<Surprise> {
         let elapsed_s = (at - self.at).as_seconds_f64().max(0.0);
         let plausible = (def.max_per_second * (elapsed_s + JITTER_S)).ceil();
         let over_the_end = || {
@@ -37,26 +58,20 @@ impl Counter {
         };
         let steps = raw.checked_sub(self.raw).or_else(over_the_end);
         let is_plausible = |steps: &u64| as_f64(*steps) <= plausible;
-        let (counted, note) = if let Some(steps) = steps.filter(is_plausible) {
+        let (counted, surprise) = if let Some(steps) = steps.filter(is_plausible) {
             let is_blind = def.rolls_over_at.is_some_and(|end| as_f64(end) <= plausible);
-            (
-                steps,
-                is_blind.then_some("not read for so long that it may have rolled over unseen"),
-            )
+            (steps, is_blind.then_some(Surprise::Blind))
         } else if is_plausible(&raw) {
-            (raw, Some("the counter was reset"))
+            (raw, Some(Surprise::Reset))
         } else {
-            (
-                0,
-                Some("the counter was set to another number, from which it counts on"),
-            )
+            (0, Some(Surprise::Set))
         };
         *self = Self {
             total: self.total.saturating_add(counted),
             raw,
             at,
         };
-        note
+        surprise
     }
 }
 
@@ -82,9 +97,9 @@ mod tests {
         let mut counter: Option<Counter> = None;
         let each = readings.iter().zip(0..).map(|(&raw, second)| {
             let at = Timestamp::UNIX_EPOCH + TimeDelta::seconds(second);
-            let note = counter.as_mut().and_then(|counter| counter.count(raw, at, def));
+            let surprise = counter.as_mut().and_then(|counter| counter.count(raw, at, def));
             let counter = counter.get_or_insert(Counter::starting_at(raw, at));
-            (counter.total, note.is_some())
+            (counter.total, surprise.is_some())
         });
         each.collect()
     }
