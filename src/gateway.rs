@@ -21,8 +21,9 @@ use crate::config::Plan;
 use crate::forward;
 use crate::intake::Intake;
 use crate::reference::{self, Reference};
-use crate::source::{modbus, mqtt, scanner};
+use crate::source::{http, modbus, mqtt, scanner};
 use crate::status::Status;
+use crate::submissions::Submissions;
 use crate::web;
 use crate::writes::{Write, Writes};
 
@@ -100,6 +101,13 @@ impl Gateway {
             &status,
             &stops.sources,
         );
+        let (submissions, handed_in) = Submissions::new();
+        sources.spawn(http::run(
+            handed_in,
+            readings_tx.clone(),
+            status.source(http::NAME),
+            stops.sources.clone(),
+        ));
         drop(readings_tx);
         status.set_sources_started();
 
@@ -128,6 +136,7 @@ impl Gateway {
             buffer: buffer.clone(),
             reference,
             writes,
+            submissions,
             control,
             zone: plan.web.zone,
             identity: plan.web.identity,
@@ -216,14 +225,6 @@ fn start_sources(
     for (settings, listener) in scanners {
         let status = status.source(&format!("station/{}", settings.station));
         sources.spawn(scanner::run(settings, listener, readings.clone(), status, stop.clone()));
-    }
-    if sources.is_empty() {
-        // A gateway without machines still has a window and a buffer to empty.
-        let (readings, stop) = (readings.clone(), stop.clone());
-        sources.spawn(async move {
-            stop.cancelled().await;
-            drop(readings);
-        });
     }
     sources
 }

@@ -1,6 +1,7 @@
 //! The configuration of `lineside run`: read once, checked as a whole, lowered into the settings of each stage. No stage
 //! sees the file.
 
+mod alerts;
 mod document;
 mod explain;
 mod modbus;
@@ -26,10 +27,6 @@ const NOT_YET: &[NotYet] = &[
     },
     NotYet {
         path: &["watch"],
-        instead: "leave the section out",
-    },
-    NotYet {
-        path: &["alerts"],
         instead: "leave the section out",
     },
     NotYet {

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::alerts::{DefectRate, LaborTime, lower_alerts, lower_notify};
 use super::document::Tree;
 use super::explain::{Finding, Findings};
 use super::modbus::lower_modbus;
@@ -38,6 +39,8 @@ pub struct Plan {
     pub upstreams: Vec<forward::Settings>,
     pub reference: Option<reference::Settings>,
     pub reference_fresh_for: Duration,
+    pub defect_rate: Option<DefectRate>,
+    pub labor_time: Option<LaborTime>,
     pub web: web::Settings,
 }
 
@@ -145,7 +148,8 @@ pub fn lower(mut config: Config, file: &Path, tree: &Tree, findings: &mut Findin
     let (stations, benches) = lower_stations(&config, &mut check);
     // A plant has many points: they are moved, never copied.
     let modbus = lower_modbus(std::mem::take(&mut config.modbus), &mut check);
-    let upstreams = lower_upstreams(&config.upstream, &gateway_id, zone, &mut check);
+    let mut upstreams = lower_upstreams(&config.upstream, &gateway_id, zone, &mut check);
+    let alerts = lower_alerts(&config.alerts, config.gateway.language, &mut check);
     let every = config
         .reference
         .as_ref()
@@ -153,6 +157,7 @@ pub fn lower(mut config: Config, file: &Path, tree: &Tree, findings: &mut Findin
     let reference = config.reference.as_ref().and_then(|reference| {
         lower_reference(reference, &upstreams, config.gateway.workshop_id, &data_dir, &mut check)
     });
+    upstreams.extend(lower_notify(&config.alerts, &gateway_id, zone, &mut check));
     Plan {
         buffer: buffer::Settings {
             dir: data_dir.join("buffer"),
@@ -174,6 +179,7 @@ pub fn lower(mut config: Config, file: &Path, tree: &Tree, findings: &mut Findin
                 .map(|(code, e)| (code.clone(), equipment_settings(e)))
                 .collect(),
             stations: benches,
+            alerts,
         },
         web: web::Settings {
             listen: config.web.listen,
@@ -193,6 +199,8 @@ pub fn lower(mut config: Config, file: &Path, tree: &Tree, findings: &mut Findin
         upstreams,
         reference,
         reference_fresh_for: reference::fresh_for(every),
+        defect_rate: config.alerts.defect_rate,
+        labor_time: config.alerts.labor_time,
     }
 }
 

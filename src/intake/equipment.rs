@@ -108,6 +108,11 @@ impl Tracker {
         (!told.points.0.is_empty()).then(|| record(&told))
     }
 
+    /// The state that an equipment is known to be in, and since when.
+    pub fn state(&self, equipment: &str) -> Option<(&str, Timestamp)> {
+        self.equipment.get(equipment)?.known_state()
+    }
+
     /// Takes in what the broker had kept: shown where nothing newer is known.
     pub fn last_known(&mut self, sample: Sample, source: &Arc<str>, now: Timestamp) {
         let status = self.status.clone();

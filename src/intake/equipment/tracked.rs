@@ -296,6 +296,12 @@ impl Tracked {
         }
     }
 
+    /// Not from what a broker had kept.
+    pub fn known_state(&self) -> Option<(&str, Timestamp)> {
+        let state = self.state.as_deref().filter(|_| !self.is_state_retained)?;
+        Some((state, self.state_since?))
+    }
+
     fn told_state(&self) -> Option<Cow<'_, str>> {
         self.state
             .as_deref()
