@@ -6,6 +6,7 @@ pub mod check;
 pub mod demo;
 pub mod probe;
 pub mod run;
+pub mod spc;
 pub mod store;
 
 use std::io::IsTerminal;
@@ -43,6 +44,8 @@ pub enum Command {
     Probe(probe::Command),
     /// Writes a page of barcodes to print: commands, quantities, reasons, badges, orders
     Cards(cards::Args),
+    /// Draws and judges a control chart of a CSV file
+    Spc(Box<spc::Args>),
 }
 
 impl Cli {
@@ -75,6 +78,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Buffer(command) => buffer::run(command).await,
         Command::Probe(command) => probe::run(command).await,
         Command::Cards(args) => cards::run(&args),
+        Command::Spc(args) => spc::run(&args),
     }
 }
 

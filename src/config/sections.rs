@@ -9,6 +9,7 @@ use chrono::NaiveTime;
 use serde::Deserialize;
 
 use super::mqtt::Mqtt;
+use super::spc::Spc;
 use super::station::Station;
 use super::upstream::{Reference, Upstream};
 use crate::language::Language;
@@ -31,6 +32,8 @@ pub struct Config {
     pub modbus: BTreeMap<String, modbus::Settings>,
     #[serde(default)]
     pub station: BTreeMap<String, Station>,
+    #[serde(default)]
+    pub spc: BTreeMap<String, Spc>,
     #[serde(default)]
     pub upstream: BTreeMap<String, Upstream>,
     pub reference: Option<Reference>,
