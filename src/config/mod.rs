@@ -9,6 +9,7 @@ mod mqtt;
 mod plan;
 mod scanner;
 mod sections;
+mod spc;
 mod station;
 mod upstream;
 
@@ -21,10 +22,6 @@ use explain::Findings;
 
 /// Settings that the format has and this version has not: told as such, rather than as unknown.
 const NOT_YET: &[NotYet] = &[
-    NotYet {
-        path: &["spc"],
-        instead: "leave the section out",
-    },
     NotYet {
         path: &["watch"],
         instead: "leave the section out",

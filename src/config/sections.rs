@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::alerts::Alerts;
 use super::mqtt::Mqtt;
+use super::spc::Spc;
 use super::station::Station;
 use super::upstream::{Reference, Upstream};
 use crate::language::Language;
@@ -34,6 +35,8 @@ pub struct Config {
     pub station: BTreeMap<String, Station>,
     #[serde(default)]
     pub alerts: Alerts,
+    #[serde(default)]
+    pub spc: BTreeMap<String, Spc>,
     #[serde(default)]
     pub upstream: BTreeMap<String, Upstream>,
     pub reference: Option<Reference>,
