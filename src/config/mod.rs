@@ -10,10 +10,12 @@ mod scanner;
 mod sections;
 mod station;
 mod upstream;
+mod watch;
 
 use std::path::Path;
 
 pub use plan::Plan;
+pub use watch::Watches;
 
 use document::{Document, NotYet};
 use explain::Findings;
@@ -22,10 +24,6 @@ use explain::Findings;
 const NOT_YET: &[NotYet] = &[
     NotYet {
         path: &["spc"],
-        instead: "leave the section out",
-    },
-    NotYet {
-        path: &["watch"],
         instead: "leave the section out",
     },
     NotYet {

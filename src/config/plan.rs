@@ -14,6 +14,7 @@ use super::mqtt::{lower_brokers, lower_topics};
 use super::sections::{Config, Equipment};
 use super::station::lower_stations;
 use super::upstream::{lower_reference, lower_upstreams};
+use super::watch::{Watches, lower_watches};
 use crate::buffer;
 use crate::clock::Zone;
 use crate::forward;
@@ -35,6 +36,7 @@ pub struct Plan {
     pub mqtt: Vec<(String, mqtt::Settings)>,
     pub modbus: Vec<(String, modbus::Settings)>,
     pub stations: Vec<scanner::Settings>,
+    pub watches: Watches,
     pub upstreams: Vec<forward::Settings>,
     pub reference: Option<reference::Settings>,
     pub reference_fresh_for: Duration,
@@ -144,6 +146,7 @@ pub fn lower(config: &Config, file: &Path, tree: &Tree, findings: &mut Findings)
     let mqtt = lower_brokers(&config.mqtt, &gateway_id, &mut check);
     check_equipment(config, &mut check);
     let (stations, benches) = lower_stations(config, &mut check);
+    let watches = lower_watches(config, &mut check);
     let upstreams = lower_upstreams(&config.upstream, &gateway_id, zone, &mut check);
     let every = config
         .reference
@@ -189,6 +192,7 @@ pub fn lower(config: &Config, file: &Path, tree: &Tree, findings: &mut Findings)
         mqtt,
         modbus,
         stations,
+        watches,
         upstreams,
         reference,
         reference_fresh_for: reference::fresh_for(every),

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use super::mqtt::Mqtt;
 use super::station::Station;
 use super::upstream::{Reference, Upstream};
+use super::watch::Watch;
 use crate::language::Language;
 use crate::source::modbus;
 use crate::units::{Period, Size};
@@ -31,6 +32,8 @@ pub struct Config {
     pub modbus: BTreeMap<String, modbus::Settings>,
     #[serde(default)]
     pub station: BTreeMap<String, Station>,
+    #[serde(default)]
+    pub watch: BTreeMap<String, Watch>,
     #[serde(default)]
     pub upstream: BTreeMap<String, Upstream>,
     pub reference: Option<Reference>,

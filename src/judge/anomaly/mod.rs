@@ -12,6 +12,7 @@ pub mod episode;
 pub mod heartbeat;
 pub mod learning;
 pub mod low_output;
+pub mod outlier;
 pub mod pace;
 pub mod planned;
 pub mod range;
@@ -19,8 +20,9 @@ pub mod rate;
 pub mod sign;
 pub mod spike;
 pub mod stuck;
+pub mod watch;
 
-pub use sign::{Flag, Sign, What};
+pub use sign::{Flag, Moment, Said, Sign, What};
 
 use crate::record::Timestamp;
 
