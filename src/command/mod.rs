@@ -4,9 +4,11 @@ pub mod buffer;
 pub mod cards;
 pub mod check;
 pub mod demo;
+pub mod detect;
 pub mod probe;
 pub mod run;
 pub mod store;
+pub mod table;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -43,6 +45,8 @@ pub enum Command {
     Probe(probe::Command),
     /// Writes a page of barcodes to print: commands, quantities, reasons, badges, orders
     Cards(cards::Args),
+    /// Scores a time series for anomalies, row by row, as the gateway would have
+    Detect(detect::Args),
 }
 
 impl Cli {
@@ -75,6 +79,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Buffer(command) => buffer::run(command).await,
         Command::Probe(command) => probe::run(command).await,
         Command::Cards(args) => cards::run(&args),
+        Command::Detect(args) => detect::run(&args),
     }
 }
 

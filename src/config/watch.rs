@@ -35,7 +35,7 @@ pub struct Watch {
     /// Rows that drift learns from.
     learn: Option<u32>,
     /// How long limits that are not given are learnt.
-    #[serde(default = "a_shift")]
+    #[serde(default = "a_day")]
     learn_for: Period,
     on_delay: Option<Period>,
     off_delay: Option<Period>,
@@ -44,8 +44,8 @@ pub struct Watch {
     only_running: bool,
 }
 
-fn a_shift() -> Period {
-    Period::from_ms(8 * 3_600_000)
+fn a_day() -> Period {
+    Period::from_ms(24 * 3_600_000)
 }
 
 #[derive(Debug, Deserialize)]
@@ -175,7 +175,9 @@ impl TryFrom<f64> for Share {
         if (0.05..=0.95).contains(&number) {
             Ok(Self(number))
         } else {
-            Err(format!("{number} is not a loss that can be found; write 0.05 to 0.95, such as 0.3 for 30 % less"))
+            Err(format!(
+                "{number} is not a loss that can be found; write 0.05 to 0.95, such as 0.3 for 30 % less"
+            ))
         }
     }
 }
@@ -258,19 +260,37 @@ impl Lowering<'_, '_, '_> {
         }
         let counts = [CheckName::CounterReset, CheckName::LowOutput, CheckName::CycleTime];
         let mentions = [
-            ("stuck_after", written.stuck_after.is_some(), &[CheckName::Stuck][..], "stuck"),
+            (
+                "stuck_after",
+                written.stuck_after.is_some(),
+                &[CheckName::Stuck][..],
+                "stuck",
+            ),
             ("stuck_band", written.stuck_band.is_some(), &[CheckName::Stuck], "stuck"),
             ("max_rate", written.max_rate.is_some(), &[CheckName::Rate], "rate"),
             ("max_spike", written.max_spike.is_some(), &[CheckName::Spike], "spike"),
             ("range", written.range.is_some(), &[CheckName::Range], "range"),
             ("counter", written.counter.is_some(), &counts, "counter_reset"),
-            ("low_output", written.low_output.is_some(), &[CheckName::LowOutput], "low_output"),
-            ("cycle_time", written.cycle_time.is_some(), &[CheckName::CycleTime], "cycle_time"),
+            (
+                "low_output",
+                written.low_output.is_some(),
+                &[CheckName::LowOutput],
+                "low_output",
+            ),
+            (
+                "cycle_time",
+                written.cycle_time.is_some(),
+                &[CheckName::CycleTime],
+                "cycle_time",
+            ),
             ("learn", written.learn.is_some(), &[CheckName::Drift], "drift"),
         ];
         for (key, is_written, checks, example) in mentions {
             if is_written && !checks.iter().any(|check| self.has(*check)) {
-                self.find(key, format!("`{key}` has no effect without its check; add \"{example}\" to checks"));
+                self.find(
+                    key,
+                    format!("`{key}` has no effect without its check; add \"{example}\" to checks"),
+                );
             }
         }
     }
@@ -300,9 +320,14 @@ impl Lowering<'_, '_, '_> {
     }
 
     fn place(&mut self, from: &str) -> Option<(String, String)> {
-        let place = from.rsplit_once('.').filter(|(equipment, point)| !equipment.is_empty() && !point.is_empty());
+        let place = from
+            .rsplit_once('.')
+            .filter(|(equipment, point)| !equipment.is_empty() && !point.is_empty());
         if place.is_none() {
-            self.find("from", format!("`{from}` is not a point; write EQUIPMENT.point such as \"PRESS-7.force\""));
+            self.find(
+                "from",
+                format!("`{from}` is not a point; write EQUIPMENT.point such as \"PRESS-7.force\""),
+            );
         }
         place.map(|(equipment, point)| (equipment.to_owned(), point.to_owned()))
     }
@@ -343,7 +368,9 @@ impl Lowering<'_, '_, '_> {
     }
 
     fn mode(&self) -> Mode {
-        self.written.heartbeat.map_or(Mode::Periodic, |heartbeat| heartbeat.mode)
+        self.written
+            .heartbeat
+            .map_or(Mode::Periodic, |heartbeat| heartbeat.mode)
     }
 
     fn range(&mut self) -> range::Settings {
@@ -398,7 +425,8 @@ impl Lowering<'_, '_, '_> {
         let max_rate = written.and_then(|counter| counter.max_rate);
         let rolls_over_at = written.and_then(|counter| counter.rolls_over_at);
         if rolls_over_at.is_some() && max_rate.is_none() {
-            let problem = "a roll-over is told from a reset by how fast the machine can count; add max_rate = { per_second = 5 }";
+            let problem =
+                "a roll-over is told from a reset by how fast the machine can count; add max_rate = { per_second = 5 }";
             self.find("counter", problem);
         }
         CounterDef {
@@ -415,7 +443,10 @@ impl Lowering<'_, '_, '_> {
             self.find("low_output", "a window has 10s to 1d");
         }
         if written.planned.is_none() && !written.closed.is_empty() {
-            self.find("low_output", "days are only closed in a plan; add planned = [\"mon-fri 06:00-22:00\"]");
+            self.find(
+                "low_output",
+                "days are only closed in a plan; add planned = [\"mon-fri 06:00-22:00\"]",
+            );
         }
         let planned = written.planned.map(|spans| Planned {
             zone: self.zone,
@@ -462,14 +493,18 @@ impl Lowering<'_, '_, '_> {
             return None;
         }
         if self.written.checks != [CheckName::Drift] {
-            let problem = "several points together have one check, \"drift\"; give each point a watch of its own for others";
+            let problem =
+                "several points together have one check, \"drift\"; give each point a watch of its own for others";
             self.find("checks", problem);
         }
         Some(together::Settings {
             name: self.name.to_owned(),
             points,
             learn_rows: self.written.learn.unwrap_or(together::LEARN_ROWS),
-            off_s: self.written.off_delay.map_or(together::OFF_S, |delay| delay.0.as_secs_f64()),
+            off_s: self
+                .written
+                .off_delay
+                .map_or(together::OFF_S, |delay| delay.0.as_secs_f64()),
         })
     }
 }

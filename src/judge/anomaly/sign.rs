@@ -123,6 +123,12 @@ pub enum What {
         factor: f64,
         usual_s: f64,
     },
+    /// Several channels together; the one that contributes most, and its share.
+    Drift {
+        score: f64,
+        channel: usize,
+        share: f64,
+    },
 }
 
 impl What {
@@ -139,6 +145,7 @@ impl What {
             Self::LowOutput { .. } => "low_output",
             Self::SlowCycle { .. } => "slow_cycle",
             Self::CycleDrift { .. } => "cycle_time",
+            Self::Drift { .. } => "drift",
         }
     }
 }

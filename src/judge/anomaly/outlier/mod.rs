@@ -22,7 +22,6 @@
 //! and nearly all of its signals are of servers and streets; on the pump of SKAB a clock that looks at no sensor at all
 //! beats every published method.
 
-mod pace;
 mod pattern;
 mod peak;
 mod range;
@@ -32,13 +31,13 @@ mod tail;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use self::pace::{Pace, Steps};
 use self::pattern::Pattern;
 use self::peak::Peak;
 use self::range::Range;
 use self::season::Season;
 use self::spread::{Lasting, Spread};
 use self::tail::surprise;
+use super::pace::{Pace, Steps};
 use crate::record::Timestamp;
 
 /// A state of another version is not understood; the detector begins anew.
@@ -119,6 +118,7 @@ impl Sensitivity {
 pub struct Outlier {
     #[serde(deserialize_with = "this_version")]
     version: u8,
+    learn_samples: u32,
     /// Judged values, as far as learning counts them.
     seen: u32,
     late: u64,
@@ -143,8 +143,14 @@ impl Default for Outlier {
 
 impl Outlier {
     pub fn new() -> Self {
+        Self::learning(LEARN_SAMPLES)
+    }
+
+    /// Says nothing about the first `learn_samples` values.
+    pub fn learning(learn_samples: u32) -> Self {
         Self {
             version: VERSION,
+            learn_samples,
             seen: 0,
             late: 0,
             pace: Pace::default(),
@@ -197,7 +203,7 @@ impl Outlier {
     }
 
     pub fn is_learning(&self) -> bool {
-        self.seen < LEARN_SAMPLES
+        self.seen < self.learn_samples
     }
 
     fn expected(&self, at: Timestamp) -> Option<(f64, f64)> {
@@ -236,7 +242,7 @@ impl Outlier {
     /// What is to be said of the way from the value before: nothing when there is a gap between them.
     fn weigh_step(&mut self, value: f64, deviation_sd: f64, steps: Steps) -> (f64, f64) {
         let jump = value - std::mem::replace(&mut self.last, value);
-        if self.seen == 0 || steps.is_gap() {
+        if steps.is_gap() {
             self.pattern.resume(deviation_sd);
             return (0.0, 0.0);
         }

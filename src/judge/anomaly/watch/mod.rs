@@ -7,18 +7,21 @@
 
 mod check;
 mod view;
-mod words;
+pub(super) mod words;
+
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::episode::{Delays, Episode, Turn};
-use super::pace::Pace;
+use super::rhythm::Rhythm;
 use super::{Moment, Said, Sign};
 use crate::judge::{Change, Finding};
 use crate::record::Timestamp;
 pub use check::{How, State};
-pub use view::{CheckView, View};
+pub use view::{CheckView, EpisodeView, View};
+use words::Of;
 
 /// Of the encoded state.
 const VERSION: u8 = 1;
@@ -59,7 +62,7 @@ pub struct Watch {
     value: Option<f64>,
     late: u64,
     bad: u64,
-    pace: Pace,
+    rhythm: Rhythm,
     checks: Vec<Checked>,
 }
 
@@ -72,10 +75,18 @@ struct Checked {
 }
 
 impl Settings {
-    /// Settings that read alike judge alike.
-    fn fingerprint(&self) -> Uuid {
-        Uuid::new_v5(&Uuid::nil(), format!("{self:?}").as_bytes())
+    fn of(&self) -> Of<'_> {
+        Of {
+            watch: &self.name,
+            equipment: &self.equipment,
+            point: &self.point,
+        }
     }
+}
+
+/// Settings that read alike judge alike.
+pub(super) fn fingerprint(settings: &impl fmt::Debug) -> Uuid {
+    Uuid::new_v5(&Uuid::nil(), format!("{settings:?}").as_bytes())
 }
 
 impl Watch {
@@ -87,12 +98,12 @@ impl Watch {
         });
         Self {
             version: VERSION,
-            judged_by: settings.fingerprint(),
+            judged_by: fingerprint(settings),
             last: None,
             value: None,
             late: 0,
             bad: 0,
-            pace: Pace::default(),
+            rhythm: Rhythm::default(),
             checks: checks.collect(),
         }
     }
@@ -107,9 +118,9 @@ impl Watch {
         let Some(mut watch) = kept.filter(|watch| watch.version == VERSION) else {
             return (Self::new(settings), Vec::new());
         };
-        if watch.judged_by != settings.fingerprint() {
+        if watch.judged_by != fingerprint(settings) {
             let open = watch.checks.iter().filter_map(|checked| checked.episode.open());
-            let ended = open.map(|open| words::given_up(settings, open, now)).collect();
+            let ended = open.map(|open| words::given_up(settings.of(), open, now)).collect();
             return (Self::new(settings), ended);
         }
         for checked in &mut watch.checks {
@@ -132,14 +143,14 @@ impl Watch {
         };
         self.value = Some(value);
         let is_after_gap = self
-            .pace
+            .rhythm
             .spoke(at, settings.gap_after_s)
             .is_some_and(|(_, is_gap)| is_gap);
         let moment = Moment {
             at,
             is_after_gap,
             is_running: context.is_running,
-            usual_s: self.pace.usual_s(),
+            usual_s: self.rhythm.usual_s(),
             part: context.part.unwrap_or_default(),
             program: context.program.unwrap_or_default(),
         };
@@ -173,7 +184,13 @@ impl Watch {
 impl Checked {
     fn hear(&mut self, settings: &Settings, check: &Check, said: &Said) -> Option<Finding> {
         match said {
-            Said::Moment(sign) => Some(words::finding(settings, Change::Once, sign.at, &sign.what, sign.flag)),
+            Said::Moment(sign) => Some(words::finding(
+                settings.of(),
+                Change::Once,
+                sign.at,
+                &sign.what,
+                sign.flag,
+            )),
             Said::State(sign) => {
                 self.badness = sign.badness;
                 let turn = self.episode.observe(&check.delays, sign)?;
@@ -185,9 +202,9 @@ impl Checked {
 
 fn told(settings: &Settings, turn: &Turn, sign: &Sign) -> Finding {
     match turn {
-        Turn::Begins(open) => words::finding(settings, Change::Begins, sign.at, &open.what, open.worst),
-        Turn::Worsens(open) => words::finding(settings, Change::Worsens, sign.at, &open.what, open.worst),
-        Turn::Ends(open) => words::ended(settings, open, sign.at),
+        Turn::Begins(open) => words::finding(settings.of(), Change::Begins, sign.at, &open.what, open.worst),
+        Turn::Worsens(open) => words::finding(settings.of(), Change::Worsens, sign.at, &open.what, open.worst),
+        Turn::Ends(open) => words::ended(settings.of(), open, sign.at),
     }
 }
 

@@ -29,8 +29,10 @@ fn watched(point: &str, how: Vec<How>) -> Settings {
     }
 }
 
+const LEARN_S: f64 = 3600.0;
+
 fn learnt() -> Limit {
-    Limit::Learnt { for_s: 3600.0 }
+    Limit::Learnt { for_s: LEARN_S }
 }
 
 /// Every check of values, with nothing given.
@@ -44,7 +46,8 @@ fn on_values() -> Settings {
                 band: stuck::SAME,
             }),
             How::Rate(learnt()),
-            How::Range(range::Settings::Learnt { for_s: 3600.0 }),
+            // What a day brings shows in a day.
+            How::Range(range::Settings::Learnt { for_s: 86_400.0 }),
             How::Spike(learnt()),
             How::Heartbeat(heartbeat::Settings::DEFAULT),
         ],
@@ -161,7 +164,7 @@ fn count(seed: u64, hours: i64) -> Vec<Seen> {
 
 #[test]
 fn a_clean_day_raises_nothing() {
-    for (settings, seen) in [(on_values(), temperature(7, 24)), (on_counts(), count(7, 24))] {
+    for (settings, seen) in [(on_values(), temperature(7, 30)), (on_counts(), count(7, 24))] {
         let mut watch = Watch::new(&settings);
         let found = run(&settings, &mut watch, &seen);
         assert_eq!(changes(&found), [], "{found:#?}");

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::{Settings, Watch};
 use crate::judge::anomaly::Flag;
+use crate::judge::anomaly::episode::Open;
 use crate::record::Timestamp;
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -35,6 +36,16 @@ pub struct EpisodeView {
     /// The highest score.
     pub peak: f64,
     pub worst: Flag,
+}
+
+impl EpisodeView {
+    pub fn of(open: &Open) -> Self {
+        Self {
+            since: open.since,
+            peak: open.peak,
+            worst: open.worst,
+        }
+    }
 }
 
 impl Watch {

@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 
-use super::Settings;
 use crate::judge::anomaly::episode::Open;
 use crate::judge::anomaly::outlier::Term;
 use crate::judge::anomaly::{Flag, What, elapsed_s};
@@ -10,42 +9,50 @@ use crate::judge::{Change, Finding, Subject};
 use crate::language::Words;
 use crate::record::{Severity, Timestamp};
 
-pub(super) fn finding(settings: &Settings, change: Change, at: Timestamp, what: &What, worst: Flag) -> Finding {
+/// The watch, and the point that its finding is about.
+#[derive(Debug, Clone, Copy)]
+pub struct Of<'a> {
+    pub watch: &'a str,
+    pub equipment: &'a str,
+    pub point: &'a str,
+}
+
+pub fn finding(of: Of, change: Change, at: Timestamp, what: &What, worst: Flag) -> Finding {
     let place = Words::new(
-        format!("{} of {}", settings.point, settings.equipment),
-        format!("{} 的 {}", settings.equipment, settings.point),
+        format!("{} of {}", of.point, of.equipment),
+        format!("{} 的 {}", of.equipment, of.point),
     );
     Finding {
-        key: format!("watch/{}/{}", settings.name, what.check()),
+        key: format!("watch/{}/{}", of.watch, what.check()),
         alert_type: what.check().to_ascii_uppercase(),
         severity: severity(what, worst),
         change,
         at,
-        subject: subject(settings, what),
+        subject: subject(of, what),
         words: sentence(&place, what),
     }
 }
 
 /// With how long it lasted and how it was at its worst.
-pub(super) fn ended(settings: &Settings, open: &Open, at: Timestamp) -> Finding {
-    let worst = finding(settings, Change::Ends, at, &open.what, open.worst);
+pub fn ended(of: Of, open: &Open, at: Timestamp) -> Finding {
+    let worst = finding(of, Change::Ends, at, &open.what, open.worst);
     let lasted = span(elapsed_s(open.since, at));
     let words = Words::new(
         format!("Over after {}. At worst: {}", lasted.en, worst.words.en),
-        format!("持续 {} 后已恢复。最严重时：{}", lasted.zh, worst.words.zh),
+        format!("持续 {}后已恢复。最严重时：{}", lasted.zh, worst.words.zh),
     );
     Finding { words, ..worst }
 }
 
 /// Nobody looks for its end any more.
-pub(super) fn given_up(settings: &Settings, open: &Open, at: Timestamp) -> Finding {
+pub fn given_up(of: Of, open: &Open, at: Timestamp) -> Finding {
     let words = Words::new(
-        format!("The settings of watch {} have changed: it begins anew", settings.name),
-        format!("监视 {} 的设置已更改，重新开始学习", settings.name),
+        format!("The settings of watch {} have changed: it begins anew", of.watch),
+        format!("监视 {} 的设置已更改，重新开始学习", of.watch),
     );
     Finding {
         words,
-        ..finding(settings, Change::Ends, at, &open.what, open.worst)
+        ..finding(of, Change::Ends, at, &open.what, open.worst)
     }
 }
 
@@ -61,7 +68,7 @@ fn severity(what: &What, worst: Flag) -> Severity {
     }
 }
 
-fn subject(settings: &Settings, what: &What) -> Subject {
+fn subject(of: Of, what: &What) -> Subject {
     let (value, limits) = match *what {
         What::Outlier { value, low, high, .. } | What::Range { value, low, high } => (Some(value), ends(low, high)),
         What::Stuck { value, after_s, .. } => (Some(value), json!({ "after_s": after_s })),
@@ -75,6 +82,7 @@ fn subject(settings: &Settings, what: &What) -> Subject {
         What::LowOutput { counted, expected, .. } => (Some(counted), json!({ "expected": expected })),
         What::SlowCycle { cycle_s, usual_s } => (Some(cycle_s), json!({ "expected": usual_s })),
         What::CycleDrift { factor, usual_s } => (Some(factor * usual_s), json!({ "expected": usual_s })),
+        What::Drift { score, .. } => (Some(score), json!({ "high": 0.5 })),
     };
     let rule = if let What::Outlier { term, .. } = what {
         term_word(*term).0
@@ -82,8 +90,8 @@ fn subject(settings: &Settings, what: &What) -> Subject {
         what.check()
     };
     Subject {
-        equipment: Some(settings.equipment.clone()),
-        point: Some(settings.point.clone()),
+        equipment: Some(of.equipment.to_owned()),
+        point: Some(of.point.to_owned()),
         rule: Some(rule.to_owned()),
         value,
         limits: Some(limits),
@@ -131,7 +139,7 @@ fn sentence(place: &Words, what: &What) -> Words {
                     lasted.en, after.en
                 ),
                 format!(
-                    "{zh} 在设备运行中已 {} 保持 {value} 不变，超过 {} 即不正常，请检查传感器是否卡死",
+                    "{zh} 在设备运行中已 {} 保持 {value} 不变，超过 {}即不正常，请检查传感器是否卡死",
                     lasted.zh, after.zh
                 ),
             )
@@ -190,6 +198,15 @@ fn sentence(place: &Words, what: &What) -> Words {
             )
         }
         What::CycleDrift { factor, usual_s } => drifted(place, factor, usual_s),
+        What::Drift { score, share, .. } => {
+            let (score, percent) = (figure(score), figure((share * 100.0).round()));
+            Words::new(
+                format!(
+                    "{en} and what is watched with it have left their usual place: {percent} % of the distance is its own; score {score}, limit 0.5"
+                ),
+                format!("{zh} 及同组各点整体偏离平时状态：其中该点占 {percent}%，得分 {score}，界限 0.5"),
+            )
+        }
     }
 }
 

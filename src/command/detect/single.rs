@@ -1,0 +1,40 @@
+//! One signal through the outlier detector.
+
+use std::io::BufRead;
+
+use super::{DetectError, Scores, TIME_COLUMNS, Unjudged, read_time, read_value};
+use crate::command::table::{Table, field};
+use crate::judge::anomaly::outlier::Outlier;
+
+pub fn judge<R: BufRead>(
+    column: &str,
+    learn: Option<u32>,
+    table: &mut Table<R>,
+    scores: &mut Scores,
+    unjudged: &mut Unjudged,
+) -> Result<(), DetectError> {
+    let time_column = table.column(&TIME_COLUMNS)?;
+    let value_column = table.column(&[column])?;
+    let mut outlier = learn.map_or_else(Outlier::new, Outlier::learning);
+    scores.row(format_args!("timestamp,value,anomaly_score"))?;
+    while let Some(row) = table.next_row()? {
+        let at = read_time(table, &row, time_column)?;
+        let score = if let Some(value) = read_value(table, &row, value_column)? {
+            let late = outlier.late();
+            let score = outlier.take(at, value).score;
+            if outlier.late() > late {
+                unjudged.late.add(table.line());
+            }
+            score
+        } else {
+            unjudged.missing.add(table.line());
+            0.0
+        };
+        scores.row(format_args!(
+            "{},{},{score}",
+            field(&row[time_column]),
+            field(&row[value_column])
+        ))?;
+    }
+    Ok(())
+}
