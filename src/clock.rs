@@ -1,7 +1,7 @@
 //! Plant time: instants are UTC inside, written with the plant's offset; shifts and production days follow the plant's
 //! wall clock. Nothing here reads a clock; callers pass the instant.
 
-use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, Offset, TimeZone, Timelike, Utc};
+use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeZone, Timelike, Utc};
 use chrono_tz::Tz;
 
 /// The plant's time zone.
@@ -66,15 +66,15 @@ impl Zone {
         };
         let today = local.date_naive();
         let start = latest(today, Some(local.time())).or_else(|| latest(today.pred_opt().unwrap_or(today), None));
-        // A start that falls into the hour skipped in spring has no local instant: the hour after it is meant.
-        start
-            .and_then(|s| {
-                self.0
-                    .from_local_datetime(&s)
-                    .earliest()
-                    .or_else(|| self.0.from_local_datetime(&(s + chrono::Duration::hours(1))).earliest())
-            })
-            .map_or(at, |s| s.with_timezone(&Utc))
+        start.and_then(|start| self.instant(start)).unwrap_or(at)
+    }
+
+    /// When the plant's clocks show this. A time that falls into the hour skipped in spring has no instant: the hour after it
+    /// is meant.
+    pub fn instant(self, wall: NaiveDateTime) -> Option<DateTime<Utc>> {
+        let read = |wall| self.0.from_local_datetime(&wall).earliest();
+        let instant = read(wall).or_else(|| read(wall + chrono::Duration::hours(1)));
+        instant.map(|instant| instant.with_timezone(&Utc))
     }
 }
 

@@ -21,8 +21,9 @@ use crate::config::Plan;
 use crate::forward;
 use crate::intake::Intake;
 use crate::reference::{self, Reference};
-use crate::source::{modbus, mqtt, scanner};
+use crate::source::{http, modbus, mqtt, scanner};
 use crate::status::Status;
+use crate::submissions::Submissions;
 use crate::web;
 use crate::writes::{Write, Writes};
 
@@ -88,15 +89,30 @@ impl Gateway {
         let control = web::control_token(&plan.data_dir).context("the control token could not be written")?;
 
         let (readings_tx, readings) = mpsc::channel(READINGS_MAX);
-        let intake = Intake::new(plan.intake.clone(), status.clone(), reference.clone(), &buffer.states());
+        let intake = Intake::new(plan.intake, status.clone(), reference.clone(), &buffer.states());
         let intake = tokio::spawn(intake.run(readings, buffer.clone()));
         let (writes, writable) = Writes::new(plan.modbus.iter().map(|(_, settings)| settings.writable_points()));
-        let mut sources = start_sources(&plan, scanners, writable, &readings_tx, &status, &stops.sources);
+        let mut sources = start_sources(
+            plan.mqtt,
+            plan.modbus,
+            scanners,
+            writable,
+            &readings_tx,
+            &status,
+            &stops.sources,
+        );
+        let (submissions, handed_in) = Submissions::new();
+        sources.spawn(http::run(
+            handed_in,
+            readings_tx.clone(),
+            status.source(http::NAME),
+            stops.sources.clone(),
+        ));
         drop(readings_tx);
         status.set_sources_started();
 
         let mut upstreams = JoinSet::new();
-        for settings in plan.upstreams.clone() {
+        for settings in plan.upstreams {
             upstreams.spawn(forward::run(
                 settings,
                 buffer.clone(),
@@ -105,7 +121,7 @@ impl Gateway {
             ));
         }
         let mut others = JoinSet::new();
-        if let Some(settings) = plan.reference.clone() {
+        if let Some(settings) = plan.reference {
             let stop = stops.others.clone();
             others.spawn(async move {
                 reference::keep_fresh(settings, reference_tx, stop).await;
@@ -120,9 +136,10 @@ impl Gateway {
             buffer: buffer.clone(),
             reference,
             writes,
+            submissions,
             control,
             zone: plan.web.zone,
-            identity: plan.web.identity.clone(),
+            identity: plan.web.identity,
         };
         let stop = stops.others.clone();
         others.spawn(async move { web::serve(web, window, stop).await.context("the window failed") });
@@ -174,7 +191,8 @@ struct Stops {
 }
 
 fn start_sources(
-    plan: &Plan,
+    brokers: Vec<(String, mqtt::Settings)>,
+    buses: Vec<(String, modbus::Settings)>,
     scanners: Vec<(scanner::Settings, Option<TcpListener>)>,
     writable: Vec<mpsc::Receiver<Write>>,
     readings: &mpsc::Sender<crate::record::Reading>,
@@ -182,7 +200,7 @@ fn start_sources(
     stop: &CancellationToken,
 ) -> JoinSet<()> {
     let mut sources = JoinSet::new();
-    for (name, settings) in plan.mqtt.clone() {
+    for (name, settings) in brokers {
         let source = format!("mqtt/{name}");
         let status = status.source(&source);
         sources.spawn(mqtt::run(mqtt::Source {
@@ -193,7 +211,7 @@ fn start_sources(
             stop: stop.clone(),
         }));
     }
-    for ((name, settings), writes) in plan.modbus.clone().into_iter().zip(writable) {
+    for ((name, settings), writes) in buses.into_iter().zip(writable) {
         let status = status.source(&format!("modbus/{name}"));
         sources.spawn(modbus::run(
             name.into(),
@@ -207,14 +225,6 @@ fn start_sources(
     for (settings, listener) in scanners {
         let status = status.source(&format!("station/{}", settings.station));
         sources.spawn(scanner::run(settings, listener, readings.clone(), status, stop.clone()));
-    }
-    if sources.is_empty() {
-        // A gateway without machines still has a window and a buffer to empty.
-        let (readings, stop) = (readings.clone(), stop.clone());
-        sources.spawn(async move {
-            stop.cancelled().await;
-            drop(readings);
-        });
     }
     sources
 }

@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::clock::Zone;
+use crate::language::Words;
 use crate::scaling::Scaling;
 
 /// An instant; written as RFC 3339 with the plant's offset and milliseconds.
@@ -319,6 +320,62 @@ pub enum Payload {
     Told(Vec<Told>),
     /// One frame from a scanner.
     Scan { station: Arc<str>, frame: Frame },
+    /// What a program or a page handed in.
+    Submission { what: Submitted, slip: Slip },
+}
+
+/// What can be handed in. Bodies stay as they came, so that all that is wrong with them is found in one place.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Submitted {
+    WorkReport(Paper),
+    Inspection(Paper),
+    Acknowledgement {
+        alert_id: Uuid,
+        by: String,
+        comment: Option<String>,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Paper {
+    pub body: serde_json::Value,
+    /// What the sender will say again when it hands in the same again.
+    pub key: Option<String>,
+}
+
+/// What became of a submission.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answered {
+    Taken(serde_json::Value),
+    /// It was taken before; nothing was done again.
+    Known(serde_json::Value),
+    /// All that is wrong with it.
+    Refused(Vec<Objection>),
+    /// What it speaks of is not there.
+    NotThere(String),
+}
+
+/// Where the answer to a submission is written. It holds only once the receipt is kept.
+#[derive(Debug, Clone, Default)]
+pub struct Slip(Arc<OnceLock<Answered>>);
+
+impl Slip {
+    pub fn write(&self, answer: Answered) {
+        // One reading is judged once, so there is never a second answer.
+        self.0.set(answer).ok();
+    }
+
+    pub fn read(&self) -> Option<Answered> {
+        self.0.get().cloned()
+    }
+}
+
+/// One thing that is wrong with a submission, and what would be right.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Objection {
+    pub field: String,
+    pub code: &'static str,
+    pub message: String,
 }
 
 /// Points of one equipment at one moment.
@@ -546,16 +603,128 @@ pub struct ScanTrace {
     pub at: String,
 }
 
-/// `EQUIPMENT_FAILURE`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// `QUALITY_INSPECTION_COMPLETED`: the columns of `production_quality` by name, and what was found around it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Inspection {
+    pub check_no: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receipt_id: Option<i64>,
+    pub order_no: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub product_code: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub product_name: Option<String>,
+    /// The production day, like that of a work report.
+    pub check_date: chrono::NaiveDate,
+    pub check_quantity: Decimal,
+    pub qualified_quantity: Decimal,
+    pub unqualified_quantity: Decimal,
+    pub check_result: CheckResult,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub defect_description: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checker_id: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checker_no: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checker_name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remark: Option<String>,
+    #[serde(default)]
+    pub measurements: Vec<Measurement>,
+    #[serde(default)]
+    pub defects: Vec<FoundDefect>,
+    /// What is done with the unqualified pieces, where no defect says otherwise.
+    #[serde(default)]
+    pub disposition: Option<DefectKind>,
+    #[serde(default)]
+    pub circumstances: Circumstances,
+    #[serde(default)]
+    pub flags: Vec<String>,
+}
+
+/// `check_result`, a number on the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "u8", into = "u8")]
+pub enum CheckResult {
+    Waiting,
+    Qualified,
+    Unqualified,
+}
+
+impl From<CheckResult> for u8 {
+    fn from(result: CheckResult) -> Self {
+        result as Self
+    }
+}
+
+impl TryFrom<u8> for CheckResult {
+    type Error = String;
+
+    fn try_from(code: u8) -> Result<Self, String> {
+        let all = [Self::Waiting, Self::Qualified, Self::Unqualified];
+        let known = all.get(usize::from(code)).copied();
+        known.ok_or_else(|| format!("{code} is no result; 0 is waiting, 1 qualified, 2 unqualified"))
+    }
+}
+
+/// The measured values of one characteristic, and within which limits they should be, where that is known.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Measurement {
+    pub characteristic: String,
+    pub values: Vec<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lower: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upper: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<String>,
+}
+
+/// Pieces with the same fault.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FoundDefect {
+    pub reason: String,
+    pub quantity: Decimal,
+    /// What is done with them; absent while that is not decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<DefectKind>,
+}
+
+/// Under what the inspected pieces were made, as far as that is known.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Circumstances {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub process_code: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub equipment: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub equipment_state: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tool: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub worker_no: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub material_lot: Option<String>,
+    /// When the shift began, by the plant's clock: `08:00`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shift: Option<String>,
+}
+
+/// `EQUIPMENT_FAILURE`: a machine is down. What becomes of it is told by alerts of the same `alert_id`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EquipmentFailure {
     pub equipment: String,
     pub state: String,
     pub since: String,
     pub detail: String,
+    pub alert_id: String,
+    pub severity: Severity,
+    pub words: Words,
 }
 
-/// `ALERT_TRIGGERED`.
+/// `ALERT_TRIGGERED`. Everything that is told of one trouble has the same `alert_id`; the latest is how it stands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Alert {
     pub alert_id: String,
@@ -569,9 +738,81 @@ pub struct Alert {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub point: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worker_no: Option<String>,
+    /// The control rule, check or term that noticed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<serde_json::Value>,
+    /// The worst value of the episode.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peak: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<serde_json::Value>,
+    /// The message in every language.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub words: Option<Words>,
+    /// Why it is told now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub news: Option<AlertNews>,
+    /// How often it was found, where it was more than once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub times: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub began_at: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acknowledged_by: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acknowledged_at: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
+}
+
+impl Alert {
+    /// What every alert has.
+    pub fn new(alert_id: String, alert_type: &str, severity: Severity, message: String) -> Self {
+        Self {
+            alert_id,
+            alert_type: alert_type.to_owned(),
+            severity,
+            message,
+            order_no: None,
+            equipment: None,
+            point: None,
+            worker_no: None,
+            rule: None,
+            value: None,
+            peak: None,
+            limits: None,
+            words: None,
+            news: None,
+            times: None,
+            began_at: None,
+            ended_at: None,
+            acknowledged_by: None,
+            acknowledged_at: None,
+            comment: None,
+        }
+    }
+}
+
+/// Why an alert is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AlertNews {
+    Begun,
+    /// It became more severe.
+    Raised,
+    /// Nobody has acknowledged it for too long: more severe for that.
+    Escalated,
+    /// Nobody has acknowledged it yet.
+    Reminder,
+    Acknowledged,
+    Ended,
+    /// Nothing was heard of it for long, so it is taken for over.
+    Expired,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -581,6 +822,17 @@ pub enum Severity {
     Medium,
     High,
     Critical,
+}
+
+impl Severity {
+    const ALL: [Self; 4] = [Self::Low, Self::Medium, Self::High, Self::Critical];
+
+    /// So many steps higher, up to the highest.
+    #[must_use]
+    pub fn raised(self, steps: usize) -> Self {
+        let reached = Self::ALL.iter().skip(self as usize).nth(steps);
+        reached.copied().unwrap_or(Self::Critical)
+    }
 }
 
 #[cfg(test)]

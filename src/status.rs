@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use serde::Serialize;
 
-use crate::record::{Feedback, Lane, Quality, Seq, Timestamp, Value};
+use crate::record::{Alert, Feedback, Lane, Quality, Seq, Timestamp, Value};
 pub use rejected::{Rejected, Rejections, Sample};
 
 /// Shared by every stage; cheap to clone.
@@ -23,6 +23,7 @@ struct Inner {
     equipment: Mutex<BTreeMap<Arc<str>, EquipmentView>>,
     upstreams: Mutex<BTreeMap<String, UpstreamView>>,
     buffer: Mutex<BufferView>,
+    alerts: Mutex<Arc<Vec<AlertView>>>,
     sources_started: AtomicBool,
 }
 
@@ -85,6 +86,23 @@ impl Status {
         lock(&self.0.upstreams).clone()
     }
 
+    /// How connections and devices to the south are reached; of a connection that is down, its devices are not known.
+    pub fn reach(&self) -> Vec<Reach> {
+        let sources = lock(&self.0.sources);
+        sources.iter().flat_map(|(name, source)| source.reach(name)).collect()
+    }
+
+    /// Alerts that last and some that have ended.
+    pub fn set_alerts(&self, mut alerts: Vec<AlertView>) {
+        alerts.sort_by(|a, b| (a.state, &b.alert.began_at).cmp(&(b.state, &a.alert.began_at)));
+        *lock(&self.0.alerts) = Arc::new(alerts);
+    }
+
+    /// Active ones first, then those that were acknowledged, then those that have ended; of each the latest first.
+    pub fn alerts(&self) -> Arc<Vec<AlertView>> {
+        Arc::clone(&lock(&self.0.alerts))
+    }
+
     pub fn update_buffer(&self, change: impl FnOnce(&mut BufferView)) {
         change(&mut lock(&self.0.buffer));
     }
@@ -92,6 +110,32 @@ impl Status {
     pub fn buffer(&self) -> BufferView {
         lock(&self.0.buffer).clone()
     }
+}
+
+/// Whether a connection or a device answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reach {
+    /// `mqtt/plant`, `modbus/line-1`, `modbus/line-1/press-7`.
+    pub name: String,
+    pub is_up: bool,
+    pub error: Option<String>,
+}
+
+/// An alert as it stands.
+#[derive(Debug, Clone, Serialize)]
+pub struct AlertView {
+    pub state: AlertState,
+    pub key: String,
+    #[serde(flatten)]
+    pub alert: Alert,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AlertState {
+    Active,
+    Acknowledged,
+    Ended,
 }
 
 /// One connection to the south: a broker, a Modbus connection, a scanner.
@@ -186,6 +230,26 @@ impl SourceStatus {
         } else {
             change(link.devices.entry(name.to_owned()).or_default());
         }
+    }
+
+    fn reach(&self, name: &str) -> Vec<Reach> {
+        let link = lock(&self.link);
+        // What was never up or down, such as what has no link, is not known.
+        if link.since.is_none() {
+            return Vec::new();
+        }
+        let mut reach = vec![Reach {
+            name: name.to_owned(),
+            is_up: link.is_up,
+            error: link.last_error.clone(),
+        }];
+        let devices = link.devices.iter().filter(|_| link.is_up);
+        reach.extend(devices.map(|(device, view)| Reach {
+            name: format!("{name}/{device}"),
+            is_up: view.answers,
+            error: view.last_error.clone(),
+        }));
+        reach
     }
 
     pub fn count_reading(&self) {

@@ -45,6 +45,15 @@ pub fn encode_batch(gateway_id: &str, batch_id: Uuid, lane: Lane, epoch: u64, en
     body
 }
 
+/// One message alone, with the gateway that it comes from.
+pub fn encode_notice(gateway_id: &str, lane: Lane, epoch: u64, entry: &Entry) -> Vec<u8> {
+    let mut body = format!("{{\"gateway_id\":\"{gateway_id}\",").into_bytes();
+    let mut message = Vec::with_capacity(entry.json.len() + MESSAGE_OVERHEAD);
+    encode_message(lane, epoch, entry, &mut message);
+    body.extend_from_slice(message.strip_prefix(b"{").unwrap_or_default());
+    body
+}
+
 /// One message with its place in the log, as it stands in a batch.
 pub fn encode_message(lane: Lane, epoch: u64, entry: &Entry, body: &mut Vec<u8>) {
     body.extend_from_slice(b"{\"lane\":\"");

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 const RANKS: &[(&str, u8)] = &[
     ("backoff", 0),
     ("clock", 0),
+    ("fields", 0),
     ("files", 0),
     ("heap", 0),
     ("http", 0),
@@ -19,8 +20,8 @@ const RANKS: &[(&str, u8)] = &[
     ("units", 0),
     ("record", 1),
     ("wire", 2),
-    ("writes", 2),
     ("status", 2),
+    ("submissions", 2),
     ("judge", 2),
     ("reference", 2),
     ("writes", 2),

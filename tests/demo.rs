@@ -17,6 +17,7 @@ fn settings(dir: &tempfile::TempDir, seed: u64) -> Settings {
         listen: ([127, 0, 0, 1], 0).into(),
         seed,
         pace: Duration::from_millis(30),
+        is_calm: true,
     }
 }
 

@@ -18,5 +18,6 @@ mod modbus_rtu;
 mod mqtt;
 mod signal_quality;
 mod sparkplug;
+mod spc;
 mod station;
 mod store;

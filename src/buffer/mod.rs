@@ -90,8 +90,11 @@ pub struct Closed;
 #[derive(Default)]
 pub struct Commit {
     pub records: Vec<Record>,
-    /// An empty value forgets the state of that name.
+    /// States that follow from reports. An empty value forgets the state of that name.
     pub states: States,
+    /// States that follow from telemetry: on disk in one step with it, at no sync of their own. They have names of their
+    /// own, too.
+    pub telemetry_states: States,
     /// Nobody stands and waits for this: it goes with telemetry, behind what is urgent.
     pub is_patient: bool,
     pub receipts: Vec<(Receipt, Option<Feedback>)>,
@@ -108,7 +111,7 @@ impl std::fmt::Debug for Commit {
             f,
             "Commit({} records, {} states)",
             self.records.len(),
-            self.states.len()
+            self.states.len() + self.telemetry_states.len()
         )
     }
 }
@@ -120,7 +123,7 @@ impl Commit {
 
     /// An answer alone, in line behind what it was judged by.
     fn changes_nothing(&self) -> bool {
-        self.records.is_empty() && self.states.is_empty()
+        self.records.is_empty() && self.states.is_empty() && self.telemetry_states.is_empty()
     }
 }
 
@@ -168,12 +171,27 @@ struct Shared {
     ends: Cursor,
     dead: DeadLetters,
     /// States as they are on disk.
-    states: Mutex<States>,
+    states: Mutex<LaneStates>,
     refusals: AtomicU64,
     tails: watch::Sender<Tails>,
     urgent: mpsc::Sender<Commit>,
     patient: mpsc::Sender<Commit>,
     _lock: Arc<File>,
+}
+
+/// States by the lane that keeps them.
+#[derive(Debug, Default)]
+struct LaneStates {
+    report: States,
+    telemetry: States,
+}
+
+impl LaneStates {
+    /// Takes in what has reached the disk.
+    fn keep(kept: &mut States, mut written: States) {
+        kept.append(&mut written);
+        kept.retain(|_, value| !value.is_empty());
+    }
 }
 
 impl Shared {
@@ -314,8 +332,11 @@ impl Buffer {
         self.0.refusals.load(Ordering::Acquire)
     }
 
+    /// All states, whichever lane keeps them.
     pub fn states(&self) -> States {
-        self.0.states.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let kept = self.0.states.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = kept.report.iter().chain(&kept.telemetry);
+        all.map(|(name, value)| (name.clone(), value.clone())).collect()
     }
 
     pub fn epoch(&self) -> u64 {

@@ -99,17 +99,7 @@ impl Notice {
         tracing::error!(alert_type, message);
         let cause = format!("{}/{epoch}/buffer/{cause}", settings.gateway_id);
         let id = Uuid::new_v5(&Uuid::NAMESPACE_URL, cause.as_bytes());
-        let alert = Alert {
-            alert_id: id.to_string(),
-            alert_type: (*alert_type).to_owned(),
-            severity: Severity::High,
-            message: message.clone(),
-            order_no: None,
-            equipment: None,
-            point: None,
-            value: None,
-            limits: None,
-        };
+        let alert = Alert::new(id.to_string(), alert_type, Severity::High, message.clone());
         Record::encode(Kind::Alert, id, chrono::Utc::now(), settings.zone, "buffer", &alert)
     }
 }

@@ -20,7 +20,7 @@ use super::end::{LaneEnd, open_end};
 use super::gather::Queues;
 use super::notice::Notice;
 use super::segment::States;
-use super::{Commit, Place, Places, SegmentError, Settings, Shared, Tails, disk};
+use super::{Commit, LaneStates, Place, Places, SegmentError, Settings, Shared, Tails, disk};
 use crate::record::{Lane, Record};
 use crate::status::Status;
 
@@ -122,7 +122,10 @@ impl Work {
         let report = open_end(&shared, &shared.report)?;
         let telemetry = open_end(&shared, &shared.telemetry)?;
         super::mark_epoch(&shared.dir, shared.epoch)?;
-        *lock(&shared) = report.states()?;
+        *lock(&shared) = LaneStates {
+            report: report.states()?,
+            telemetry: telemetry.states()?,
+        };
         start_cursors(&shared)?;
         let reserve = disk::Reserve::new(&shared.dir);
         let mut work = Self {
@@ -216,26 +219,25 @@ impl Work {
     /// Writes the group, the report lane first. Who waits for nothing else is answered, and leaves the group, before the
     /// telemetry is written.
     fn write(&mut self, group: &mut Vec<Commit>) -> Result<(), SegmentError> {
-        let mut states = States::new();
-        for commit in group.iter() {
-            states.extend(commit.states.iter().map(|(name, value)| (name.clone(), value.clone())));
-        }
+        let states = states_of(group, |commit| &commit.states);
         let reports = of_lane(group, Lane::Report);
         if !reports.is_empty() || !states.is_empty() {
             self.roll_if_grown(Lane::Report)?;
             self.report.append(&self.shared, &reports, &states)?;
-            let mut durable = lock(&self.shared);
-            durable.append(&mut states);
-            durable.retain(|_, value| !value.is_empty());
-            drop(durable);
+            LaneStates::keep(&mut lock(&self.shared).report, states);
             self.publish_tails();
         }
-        let is_done = |c: &mut Commit| !c.is_patient && c.records.iter().all(|r| r.kind.lane() == Lane::Report);
+        let is_done = |c: &mut Commit| {
+            let is_report = |record: &Record| record.kind.lane() == Lane::Report;
+            !c.is_patient && c.telemetry_states.is_empty() && c.records.iter().all(is_report)
+        };
         answer(group.extract_if(.., is_done));
+        let states = states_of(group, |commit| &commit.telemetry_states);
         let telemetry = of_lane(group, Lane::Telemetry);
-        if !telemetry.is_empty() {
+        if !telemetry.is_empty() || !states.is_empty() {
             self.roll_if_grown(Lane::Telemetry)?;
-            self.telemetry.append(&self.shared, &telemetry, &States::new())?;
+            self.telemetry.append(&self.shared, &telemetry, &states)?;
+            LaneStates::keep(&mut lock(&self.shared).telemetry, states);
             self.publish_tails();
         }
         Ok(())
@@ -298,9 +300,11 @@ impl Work {
 
     /// Opens the lanes again, without what was not acknowledged. While the disk is still full, nothing changes.
     fn heal(&mut self) -> Result<(), SegmentError> {
-        let states = lock(&self.shared).clone();
-        let report = self.report.reopen(&self.shared, &states);
-        let reopened = report.and_then(|()| self.telemetry.reopen(&self.shared, &States::new()));
+        let kept = lock(&self.shared);
+        let (of_reports, of_telemetry) = (kept.report.clone(), kept.telemetry.clone());
+        drop(kept);
+        let report = self.report.reopen(&self.shared, &of_reports);
+        let reopened = report.and_then(|()| self.telemetry.reopen(&self.shared, &of_telemetry));
         match reopened {
             Ok(()) => {
                 tracing::info!("the buffer is open again");
@@ -333,10 +337,13 @@ impl Work {
     pub fn roll(&mut self, lane: Lane) -> Result<(), SegmentError> {
         match lane {
             Lane::Report => {
-                let states = lock(&self.shared).clone();
+                let states = lock(&self.shared).report.clone();
                 self.report.roll(&self.shared, &states)
             }
-            Lane::Telemetry => self.telemetry.roll(&self.shared, &States::new()),
+            Lane::Telemetry => {
+                let states = lock(&self.shared).telemetry.clone();
+                self.telemetry.roll(&self.shared, &states)
+            }
         }
     }
 }
@@ -356,8 +363,14 @@ fn start_cursors(shared: &Shared) -> Result<(), SegmentError> {
     Ok(())
 }
 
-fn lock(shared: &Shared) -> MutexGuard<'_, States> {
+fn lock(shared: &Shared) -> MutexGuard<'_, LaneStates> {
     shared.states.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What the group leaves as states; the later one of a name counts.
+fn states_of(group: &[Commit], of_lane: impl Fn(&Commit) -> &States) -> States {
+    let states = group.iter().flat_map(of_lane);
+    states.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
 fn of_lane(group: &[Commit], lane: Lane) -> Vec<&Record> {

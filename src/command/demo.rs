@@ -35,6 +35,9 @@ pub struct Args {
     /// Machines and people of the same seed lead the same lives
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
+    /// Nothing goes wrong but by chance: no seeded drift, shift, stuck sensor, slow worker or burst of defects
+    #[arg(long)]
+    pub calm: bool,
 }
 
 fn period(text: &str) -> Result<Period, String> {
@@ -50,6 +53,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         listen: args.listen,
         seed: args.seed,
         pace: PACE,
+        is_calm: args.calm,
     };
     let told_to_stop = super::told_to_stop()?;
     let plant = Plant::start(&settings).await?;

@@ -2,6 +2,7 @@
 //! the first, and finds the place of a value by its path.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -22,7 +23,9 @@ pub struct Document {
 
 /// What `read` gives: the typed content as far as it could be read, and the tree for questions about places.
 pub struct Tree<'t> {
-    root: Spanned<DeValue<'t>>,
+    text: &'t str,
+    /// The file as it is written; read again when someone asks for a place.
+    root: OnceCell<Spanned<DeValue<'t>>>,
     /// Names of tables that were taken out because of a mistake in them; references to them are not dangling.
     pub removed: BTreeSet<String>,
 }
@@ -43,43 +46,58 @@ impl Document {
 
     /// Reads the whole file as `T`. A value that does not fit is told and left out, and reading starts again, until what
     /// is left fits or nothing more can be left out.
+    ///
+    /// A tree of a large plant takes many times the memory of its text, so there is never more of it than is needed.
     pub fn read<T: DeserializeOwned>(&self, not_yet: &[NotYet], findings: &mut Findings) -> (Option<T>, Tree<'_>) {
-        let (table, errors) = DeTable::parse_recoverable(&self.text);
+        let mut tree = Tree {
+            text: &self.text,
+            root: OnceCell::new(),
+            removed: BTreeSet::new(),
+        };
+        let (mut rest, errors) = parse(&self.text);
         for error in &errors {
             findings.add(Finding::at(error.span().unwrap_or(0..0), error.message()));
         }
-        let span = table.span();
-        let root = Spanned::new(span, DeValue::Table(table.into_inner()));
-        let mut tree = Tree {
-            root: root.clone(),
-            removed: BTreeSet::new(),
-        };
         if !errors.is_empty() {
             // After a slip in the syntax the rest of the file may mean something else.
             return (None, tree);
         }
-        let mut rest = root;
         take_environment(&mut rest, findings);
-        for (path, finding) in not_yet.iter().flat_map(|n| n.find(&tree.root)) {
+        let left_out = not_yet.iter().flat_map(|n| n.find(&rest));
+        let (left_out, told): (Vec<_>, Vec<_>) = left_out.unzip();
+        for finding in told {
             findings.add(finding);
-            remove_path(rest.get_mut(), &path);
         }
+        let mut wrong: Vec<Range<usize>> = Vec::new();
         loop {
-            match T::deserialize(ValueDeserializer::from(rest.clone())) {
-                Ok(read) => return (Some(read), tree),
-                Err(error) => {
-                    let span = error.span().unwrap_or(0..0);
-                    if !tree.is_written_at(&span, error.message()) {
-                        findings.add(Finding::at(span.clone(), error.message()));
-                    }
-                    match remove_at(rest.get_mut(), &span) {
-                        Some(name) => tree.removed.insert(name),
-                        None => return (None, tree),
-                    };
-                }
+            for path in &left_out {
+                remove_path(rest.get_mut(), path);
             }
+            let error = match T::deserialize(ValueDeserializer::from(rest)) {
+                Ok(read) => return (Some(read), tree),
+                Err(error) => error,
+            };
+            let span = error.span().unwrap_or(0..0);
+            if !tree.is_written_at(&span, error.message()) {
+                findings.add(Finding::at(span.clone(), error.message()));
+            }
+            (rest, _) = parse(&self.text);
+            take_environment(&mut rest, &mut Findings::default());
+            for span in &wrong {
+                remove_at(rest.get_mut(), span);
+            }
+            match remove_at(rest.get_mut(), &span) {
+                Some(name) => tree.removed.insert(name),
+                None => return (None, tree),
+            };
+            wrong.push(span);
         }
     }
+}
+
+fn parse(text: &str) -> (Spanned<DeValue<'_>>, Vec<toml::de::Error>) {
+    let (table, errors) = DeTable::parse_recoverable(text);
+    (Spanned::new(table.span(), DeValue::Table(table.into_inner())), errors)
 }
 
 /// Something that the format has and this version has not.
@@ -116,18 +134,22 @@ impl NotYet {
     }
 }
 
-impl Tree<'_> {
+impl<'t> Tree<'t> {
+    fn root(&self) -> &Spanned<DeValue<'t>> {
+        self.root.get_or_init(|| parse(self.text).0)
+    }
+
     /// Whether what is said to be missing from the table at this place only is so because it was wrong, which is told.
     fn is_written_at(&self, span: &Range<usize>, message: &str) -> bool {
         let name = message
             .strip_prefix("missing field `")
             .and_then(|rest| rest.split('`').next());
-        name.is_some_and(|name| has_key(&self.root, span, name))
+        name.is_some_and(|name| has_key(self.root(), span, name))
     }
 
     /// The place of a value, or of the nearest table around it that is written down.
     pub fn span_of(&self, path: &[&str]) -> Range<usize> {
-        let mut at = &self.root;
+        let mut at = self.root();
         let mut place = at.span();
         for part in path {
             let Some((_, key_span, value)) = children(at.get_ref()).into_iter().find(|(key, ..)| key == part) else {
@@ -146,7 +168,7 @@ impl Tree<'_> {
 
     /// A text as it stands in the file, with `${NAME}` not yet filled in.
     pub fn written(&self, path: &[&str]) -> Option<&str> {
-        let mut at = &self.root;
+        let mut at = self.root();
         for part in path {
             at = children(at.get_ref()).into_iter().find(|(key, ..)| key == part)?.2;
         }

@@ -1,6 +1,7 @@
 //! The configuration of `lineside run`: read once, checked as a whole, lowered into the settings of each stage. No stage
 //! sees the file.
 
+mod alerts;
 mod document;
 mod explain;
 mod modbus;
@@ -24,10 +25,6 @@ use explain::Findings;
 const NOT_YET: &[NotYet] = &[
     NotYet {
         path: &["spc"],
-        instead: "leave the section out",
-    },
-    NotYet {
-        path: &["alerts"],
         instead: "leave the section out",
     },
     NotYet {
@@ -66,7 +63,7 @@ pub fn load(file: &Path) -> Result<Plan, ConfigError> {
     let document = Document::load(file).map_err(ConfigError::Unreadable)?;
     let mut findings = Findings::default();
     let (config, tree) = document.read::<sections::Config>(NOT_YET, &mut findings);
-    let plan = config.map(|config| plan::lower(&config, file, &tree, &mut findings));
+    let plan = config.map(|config| plan::lower(config, file, &tree, &mut findings));
     match plan {
         Some(plan) if findings.is_empty() => Ok(plan),
         _ => {

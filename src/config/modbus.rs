@@ -24,11 +24,10 @@ const SHIPPED: [(&str, &str); 4] = [
     ),
 ];
 
-pub(super) fn lower_modbus(written: &BTreeMap<String, Settings>, check: &mut Check) -> Vec<(String, Settings)> {
+pub(super) fn lower_modbus(written: BTreeMap<String, Settings>, check: &mut Check) -> Vec<(String, Settings)> {
     let mut readers = BTreeMap::new();
     let mut lowered = Vec::new();
-    for (name, connection) in written {
-        let mut connection = connection.clone();
+    for (name, mut connection) in written {
         let mut problems = Vec::new();
         for (device_name, device) in &mut connection.device {
             let of_device = fill_in(device, check).into_iter();
@@ -39,14 +38,14 @@ pub(super) fn lower_modbus(written: &BTreeMap<String, Settings>, check: &mut Che
         }
         problems.extend(connection.check());
         for (path, problem) in problems {
-            let path: Vec<&str> = ["modbus", name]
+            let path: Vec<&str> = ["modbus", &name]
                 .into_iter()
                 .chain(path.iter().map(String::as_str))
                 .collect();
             check.find(&path, problem);
         }
-        check_readers(name, &connection, &mut readers, check);
-        lowered.push((name.clone(), connection));
+        check_readers(&name, &connection, &mut readers, check);
+        lowered.push((name, connection));
     }
     lowered
 }

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::alerts::{DefectRate, LaborTime, lower_alerts, lower_notify};
 use super::document::Tree;
 use super::explain::{Finding, Findings};
 use super::modbus::lower_modbus;
@@ -40,6 +41,8 @@ pub struct Plan {
     pub upstreams: Vec<forward::Settings>,
     pub reference: Option<reference::Settings>,
     pub reference_fresh_for: Duration,
+    pub defect_rate: Option<DefectRate>,
+    pub labor_time: Option<LaborTime>,
     pub web: web::Settings,
 }
 
@@ -104,7 +107,7 @@ impl Check<'_, '_> {
     }
 }
 
-pub fn lower(config: &Config, file: &Path, tree: &Tree, findings: &mut Findings) -> Plan {
+pub fn lower(mut config: Config, file: &Path, tree: &Tree, findings: &mut Findings) -> Plan {
     let folder = file
         .parent()
         .filter(|p| !p.as_os_str().is_empty())
@@ -136,18 +139,20 @@ pub fn lower(config: &Config, file: &Path, tree: &Tree, findings: &mut Findings)
             ),
         );
     }
-    check_addresses(config, &mut check);
-    let modbus = lower_modbus(&config.modbus, &mut check);
+    check_addresses(&config, &mut check);
     let topics: HashMap<_, _> = config
         .mqtt
         .iter()
         .map(|(name, broker)| (format!("mqtt/{name}"), lower_topics(name, broker, &mut check)))
         .collect();
     let mqtt = lower_brokers(&config.mqtt, &gateway_id, &mut check);
-    check_equipment(config, &mut check);
-    let (stations, benches) = lower_stations(config, &mut check);
-    let watches = lower_watches(config, &mut check);
-    let upstreams = lower_upstreams(&config.upstream, &gateway_id, zone, &mut check);
+    check_equipment(&config, &mut check);
+    let (stations, benches) = lower_stations(&config, &mut check);
+    let watches = lower_watches(&config, &mut check);
+    // A plant has many points: they are moved, never copied.
+    let modbus = lower_modbus(std::mem::take(&mut config.modbus), &mut check);
+    let mut upstreams = lower_upstreams(&config.upstream, &gateway_id, zone, &mut check);
+    let alerts = lower_alerts(&config.alerts, config.gateway.language, &mut check);
     let every = config
         .reference
         .as_ref()
@@ -155,6 +160,7 @@ pub fn lower(config: &Config, file: &Path, tree: &Tree, findings: &mut Findings)
     let reference = config.reference.as_ref().and_then(|reference| {
         lower_reference(reference, &upstreams, config.gateway.workshop_id, &data_dir, &mut check)
     });
+    upstreams.extend(lower_notify(&config.alerts, &gateway_id, zone, &mut check));
     Plan {
         buffer: buffer::Settings {
             dir: data_dir.join("buffer"),
@@ -176,6 +182,7 @@ pub fn lower(config: &Config, file: &Path, tree: &Tree, findings: &mut Findings)
                 .map(|(code, e)| (code.clone(), equipment_settings(e)))
                 .collect(),
             stations: benches,
+            alerts,
         },
         web: web::Settings {
             listen: config.web.listen,
@@ -196,6 +203,8 @@ pub fn lower(config: &Config, file: &Path, tree: &Tree, findings: &mut Findings)
         upstreams,
         reference,
         reference_fresh_for: reference::fresh_for(every),
+        defect_rate: config.alerts.defect_rate,
+        labor_time: config.alerts.labor_time,
     }
 }
 

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use chrono::NaiveTime;
 use serde::Deserialize;
 
+use super::alerts::Alerts;
 use super::mqtt::Mqtt;
 use super::station::Station;
 use super::upstream::{Reference, Upstream};
@@ -34,6 +35,8 @@ pub struct Config {
     pub station: BTreeMap<String, Station>,
     #[serde(default)]
     pub watch: BTreeMap<String, Watch>,
+    #[serde(default)]
+    pub alerts: Alerts,
     #[serde(default)]
     pub upstream: BTreeMap<String, Upstream>,
     pub reference: Option<Reference>,

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::plan::Check;
 use crate::buffer::BatchLimit;
 use crate::clock::Zone;
-use crate::forward::{self, http::Compression};
+use crate::forward::{self, Body, http::Compression};
 use crate::record::Kind;
 use crate::reference;
 use crate::units::{Period, Size};
@@ -163,6 +163,7 @@ pub(super) fn lower_upstreams(
                 compression: upstream.compress,
                 client: client.clone(),
             },
+            body: Body::Batch,
             kinds: Kind::all().filter(is_wanted).collect(),
             limit: BatchLimit {
                 records: upstream.max_records,

@@ -78,7 +78,7 @@ state = {{ at = "holding:0", type = "u16", role = "state", map = {{ 0 = "stopped
 good_count = {{ at = "holding:2", type = "u32", order = "CDAB", role = "good_count" }}
 scrap_count = {{ at = "holding:4", type = "u32", order = "CDAB", role = "scrap_count" }}
 force = {{ at = "input:10", type = "f32", unit = "kN", deadband = 0.1 }}
-temperature = {{ at = "input:12", type = "i16", unit = "°C", scale = 0.1, deadband = 0.5 }}
+temperature = {{ at = "input:12", type = "i16", unit = "°C", scale = 0.01, deadband = 0.5 }}
 "#
         );
     }

@@ -1,17 +1,14 @@
-//! Machines of the demo: a plausible life (running, stopped, fault; pieces, force, heat), told over MQTT or read over
-//! Modbus TCP.
+//! Machines of the demo: lives told over MQTT or read over Modbus TCP.
 //!
 //! ```text
-//! MQTT    plant/NAME/status  {"state":"RUN|STOP|ALM","good":123,"scrap":4,"temp":48.2,"ts":"2026-…"}   QoS 1
+//! MQTT    plant/NAME/status  {"state":"RUN|STOP|ALM","good":123,"scrap":4,"temp":48.21,"ts":"2026-…"}   QoS 1
 //! Modbus  holding 0 state (0 stopped, 1 running, 2 fault) · 2-3 good u32 CDAB · 4-5 scrap u32 CDAB
-//!         input 10-11 force f32 ABCD · 12 temperature i16 in tenths
+//!         input 10-11 force f32 ABCD · 12 temperature i16 in hundredths
 //! ```
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use fastrand::Rng;
 use rumqttc::{AsyncClient, Event, Incoming, MqttOptions, QoS};
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -21,102 +18,13 @@ use tokio_modbus::server::tcp::{Server, accept_tcp_connection};
 use tokio_modbus::{ExceptionCode, Request, Response};
 use tokio_util::sync::CancellationToken;
 
+use super::life::{Life, Machine, STEP, State};
 use crate::clock::Zone;
 
-/// How often a machine lives on a step, and an MQTT machine tells it.
-const STEP: Duration = Duration::from_millis(200);
 /// What was published and not acknowledged is waited for this long when a machine stops.
 const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(10);
 /// Publishes that may wait for the broker.
 const PUBLISHES_MAX: usize = 1000;
-const ROOM_CELSIUS: f64 = 24.0;
-const WORKING_CELSIUS: f64 = 58.0;
-/// Of a piece at the moment the tool meets it.
-const FORCE_KN: f64 = 12.0;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
-    Stopped = 0,
-    Running = 1,
-    Fault = 2,
-}
-
-/// The life of one machine. The same seed lives the same life.
-#[derive(Debug)]
-pub struct Life {
-    rng: Rng,
-    pub state: State,
-    /// Until the state changes.
-    left: Duration,
-    /// For one piece.
-    cycle: Duration,
-    /// Worked on the piece at hand so far.
-    worked: Duration,
-    pub good: u32,
-    pub scrap: u32,
-    pub celsius: f64,
-    pub force_kn: f64,
-}
-
-impl Life {
-    pub fn new(seed: u64) -> Self {
-        let mut rng = Rng::with_seed(seed);
-        Self {
-            state: State::Running,
-            left: Duration::from_secs(rng.u64(4..20)),
-            cycle: Duration::from_millis(rng.u64(700..1500)),
-            worked: Duration::ZERO,
-            good: 0,
-            scrap: 0,
-            celsius: ROOM_CELSIUS + 10.0 * rng.f64(),
-            force_kn: 0.0,
-            rng,
-        }
-    }
-
-    /// Lives on for a while.
-    pub fn step(&mut self, by: Duration) {
-        self.left = self.left.saturating_sub(by);
-        if self.left.is_zero() {
-            self.change();
-        }
-        let noise = self.rng.f64() - 0.5;
-        let is_running = self.state == State::Running;
-        let toward = if is_running { WORKING_CELSIUS } else { ROOM_CELSIUS };
-        self.celsius += (toward - self.celsius) * (by.as_secs_f64() / 60.0).min(1.0) + 0.2 * noise;
-        self.force_kn = if is_running { FORCE_KN + 0.6 * noise } else { 0.0 };
-        if is_running {
-            self.worked += by;
-            while self.worked >= self.cycle {
-                self.worked -= self.cycle;
-                if self.rng.f64() < 0.02 {
-                    self.scrap += 1;
-                } else {
-                    self.good += 1;
-                }
-            }
-        }
-    }
-
-    fn change(&mut self) {
-        let seconds = match self.state {
-            State::Running if self.rng.f64() < 0.3 => {
-                self.state = State::Fault;
-                4..10
-            }
-            State::Running => {
-                self.state = State::Stopped;
-                3..8
-            }
-            State::Stopped | State::Fault => {
-                self.state = State::Running;
-                15..60
-            }
-        };
-        self.left = Duration::from_secs(self.rng.u64(seconds));
-    }
-}
-
 /// A machine that speaks MQTT.
 pub struct MqttMachine {
     telling: JoinHandle<Told>,
@@ -131,12 +39,12 @@ pub struct Told {
 
 impl MqttMachine {
     /// Tells its life on `plant/NAME/status` until told to stop.
-    pub fn start(name: &str, broker: SocketAddr, seed: u64, zone: Zone, stop: CancellationToken) -> Self {
+    pub fn start(name: &str, broker: SocketAddr, machine: Machine, zone: Zone, stop: CancellationToken) -> Self {
         let mut options = MqttOptions::new(name, broker.ip().to_string(), broker.port());
         options.set_keep_alive(Duration::from_secs(30));
         let (client, events) = AsyncClient::new(options, PUBLISHES_MAX);
         let topic = format!("plant/{name}/status");
-        let telling = tokio::spawn(async move { tell(Life::new(seed), topic, client, events, zone, stop).await });
+        let telling = tokio::spawn(async move { tell(machine, topic, client, events, zone, stop).await });
         Self { telling }
     }
 
@@ -147,7 +55,7 @@ impl MqttMachine {
 }
 
 async fn tell(
-    mut life: Life,
+    machine: Machine,
     topic: String,
     client: AsyncClient,
     mut events: rumqttc::EventLoop,
@@ -175,19 +83,11 @@ async fn tell(
                 }
             },
             _ = steps.tick(), if give_up.is_none() => {
-                life.step(STEP);
-                let state = match life.state {
-                    State::Running => "RUN",
-                    State::Stopped => "STOP",
-                    State::Fault => "ALM",
+                let body = {
+                    let mut life = machine.look();
+                    life.step(STEP);
+                    said(&life, zone)
                 };
-                let body = json!({
-                    "state": state,
-                    "good": life.good,
-                    "scrap": life.scrap,
-                    "temp": (life.celsius * 10.0).round() / 10.0,
-                    "ts": zone.rfc3339(chrono::Utc::now()),
-                });
                 if client.try_publish(&topic, QoS::AtLeastOnce, false, body.to_string()).is_ok() {
                     told.published += 1;
                 }
@@ -201,6 +101,21 @@ async fn tell(
     }
 }
 
+fn said(life: &Life, zone: Zone) -> serde_json::Value {
+    let state = match life.state {
+        State::Running => "RUN",
+        State::Stopped => "STOP",
+        State::Fault => "ALM",
+    };
+    json!({
+        "state": state,
+        "good": life.good,
+        "scrap": life.scrap,
+        "temp": (life.celsius_told * 100.0).round() / 100.0,
+        "ts": zone.rfc3339(chrono::Utc::now()),
+    })
+}
+
 /// A machine that answers over Modbus TCP, one unit on a port of its own.
 pub struct ModbusMachine {
     address: SocketAddr,
@@ -208,14 +123,13 @@ pub struct ModbusMachine {
 
 impl ModbusMachine {
     /// Serves on a listener that the caller has bound, until told to stop.
-    pub fn start(listener: TcpListener, seed: u64, stop: CancellationToken) -> std::io::Result<Self> {
+    pub fn start(listener: TcpListener, machine: Machine, stop: CancellationToken) -> std::io::Result<Self> {
         let address = listener.local_addr()?;
-        let life = Arc::new(Mutex::new(Life::new(seed)));
-        let served = Arc::clone(&life);
+        let served = machine.clone();
         let end = stop.clone();
         tokio::spawn(async move {
             let connected = async |stream, peer| {
-                let unit = Unit(Arc::clone(&served));
+                let unit = Unit(served.clone());
                 accept_tcp_connection(stream, peer, move |_| Ok(Some(unit.clone())))
             };
             let serving = Server::new(listener);
@@ -226,7 +140,7 @@ impl ModbusMachine {
         tokio::spawn(async move {
             let mut steps = interval(STEP);
             while stop.run_until_cancelled(steps.tick()).await.is_some() {
-                life.lock().unwrap_or_else(PoisonError::into_inner).step(STEP);
+                machine.look().step(STEP);
             }
         });
         Ok(Self { address })
@@ -238,7 +152,7 @@ impl ModbusMachine {
 }
 
 #[derive(Clone)]
-struct Unit(Arc<Mutex<Life>>);
+struct Unit(Machine);
 
 impl tokio_modbus::server::Service for Unit {
     type Request = Request<'static>;
@@ -247,7 +161,7 @@ impl tokio_modbus::server::Service for Unit {
     type Future = std::future::Ready<Result<Response, ExceptionCode>>;
 
     fn call(&self, request: Self::Request) -> Self::Future {
-        let life = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let life = self.0.look();
         std::future::ready(match request {
             Request::ReadHoldingRegisters(start, count) => {
                 slice(&holding(&life), 0, start, count).map(Response::ReadHoldingRegisters)
@@ -276,8 +190,12 @@ fn holding(life: &Life) -> Vec<u16> {
 )]
 fn input(life: &Life) -> Vec<u16> {
     let force = (life.force_kn as f32).to_bits();
-    let tenths = (life.celsius * 10.0).round() as i16;
-    vec![(force >> 16) as u16, (force & 0xffff) as u16, tenths.cast_unsigned()]
+    let hundredths = (life.celsius_told * 100.0).round() as i16;
+    vec![
+        (force >> 16) as u16,
+        (force & 0xffff) as u16,
+        hundredths.cast_unsigned(),
+    ]
 }
 
 fn slice(registers: &[u16], first: u16, start: u16, count: u16) -> Result<Vec<u16>, ExceptionCode> {
@@ -291,30 +209,12 @@ fn slice(registers: &[u16], first: u16, start: u16, count: u16) -> Result<Vec<u1
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_same_seed_lives_the_same_life_with_all_that_happens_to_machines() {
-        let (mut one, mut other) = (Life::new(7), Life::new(7));
-        let mut seen = Vec::new();
-        for _ in 0..10_000 {
-            one.step(STEP);
-            other.step(STEP);
-            if !seen.contains(&one.state) {
-                seen.push(one.state);
-            }
-        }
-        assert_eq!((one.good, one.scrap, one.state), (other.good, other.scrap, other.state));
-        assert_eq!(seen.len(), 3, "{seen:?}");
-        assert!(one.good > 100 * one.scrap.max(1) / 10, "{} to {}", one.good, one.scrap);
-        assert!((ROOM_CELSIUS - 5.0..WORKING_CELSIUS + 5.0).contains(&one.celsius));
-    }
+    use crate::demo::faults::Faults;
 
     #[test]
     fn registers_lie_where_the_configuration_reads_them() {
-        let life = Life {
-            good: 0x0001_0002,
-            ..Life::new(1)
-        };
+        let mut life = Life::new(1, Faults::default());
+        life.good = 0x0001_0002;
         assert_eq!(slice(&holding(&life), 0, 2, 2), Ok(vec![2, 1]));
         assert_eq!(slice(&holding(&life), 0, 5, 2), Err(ExceptionCode::IllegalDataAddress));
         assert_eq!(slice(&input(&life), INPUT_START, 10, 3).map(|r| r.len()), Ok(3));

@@ -5,6 +5,8 @@
 pub mod broker;
 pub mod config;
 pub mod count;
+pub mod faults;
+pub mod life;
 pub mod machines;
 pub mod office;
 pub mod operators;

@@ -1,5 +1,5 @@
-//! People at reporting stations: they scan badges, travelers, commands and quantities over TCP, read each answer before
-//! the next scan, make mistakes, and keep an exact tally of what they were answered OK for.
+//! People at reporting stations: they scan badges, travelers, commands and the quantities that their machine has made over
+//! TCP, read each answer before the next scan, make mistakes, and keep an exact tally of what they were answered OK for.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -10,8 +10,11 @@ use fastrand::Rng;
 use rust_decimal::Decimal;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::faults::{Fault, Faults};
+use super::life::{Machine, State};
 use super::office::{Job, Office};
 
 const ANSWER_WITHIN: Duration = Duration::from_secs(15);
@@ -19,6 +22,10 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 const PAUSE_AFTER_TROUBLE: Duration = Duration::from_millis(500);
 /// Between a job that is done and the next.
 const HAND_OVER: Duration = Duration::from_secs(2);
+/// Whoever waits for the machine looks at it this often.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// Of a hundred pieces.
+const SCRAP_USUAL: u32 = 1;
 /// UNDO goes back over so many reports at a station.
 const UNDOABLE_MAX: usize = 5;
 
@@ -120,8 +127,7 @@ struct Reported {
 /// What an operator sets out to do next.
 #[derive(Debug, Clone, Copy)]
 enum Errand {
-    Good,
-    Scrap,
+    Report,
     Undo,
     Break,
     WrongCode,
@@ -139,6 +145,13 @@ pub struct Station {
     /// Between two scans, on average.
     pace: Duration,
     rng: Rng,
+    machine: Machine,
+    faults: Faults,
+    started: Instant,
+    /// Pieces that the machine had made when it was last looked at.
+    seen: u32,
+    /// Pieces in the box beside it.
+    unreported: i64,
     stop: CancellationToken,
     tally: Tally,
     /// Of the worker who is signed on.
@@ -151,6 +164,9 @@ pub struct Crew {
     pub reasons: Vec<String>,
     pub pace: Duration,
     pub seed: u64,
+    /// The machine that they work at.
+    pub machine: Machine,
+    pub faults: Faults,
 }
 
 impl Station {
@@ -162,6 +178,11 @@ impl Station {
             reasons: crew.reasons,
             pace: crew.pace,
             rng: Rng::with_seed(crew.seed),
+            machine: crew.machine,
+            faults: crew.faults,
+            started: Instant::now(),
+            seen: 0,
+            unreported: 0,
             stop,
             tally: Tally::default(),
             undoable: Vec::new(),
@@ -208,11 +229,13 @@ impl Station {
             return Ok(());
         }
         self.scan("LSN-START").await?;
+        // What the machine made before belongs to nobody.
+        (self.seen, self.unreported) = (self.machine.look().made(), 0);
         let mut remaining = job.remaining;
         while remaining > 0 && !self.stop.is_cancelled() {
             let pause = self.pace.mul_f64(0.5 + self.rng.f64());
             self.wait(pause).await;
-            match self.run_errand(job, remaining).await? {
+            match self.run_errand(job).await? {
                 ControlFlow::Continue(done) => remaining -= done,
                 ControlFlow::Break(()) => return Ok(()),
             }
@@ -234,18 +257,12 @@ impl Station {
     }
 
     /// Returns by how many pieces the job has come nearer to its end, or that it takes no more.
-    async fn run_errand(&mut self, job: &Job, remaining: i64) -> std::io::Result<ControlFlow<(), i64>> {
+    async fn run_errand(&mut self, job: &Job) -> std::io::Result<ControlFlow<(), i64>> {
         let done = match self.next_errand() {
-            Errand::Good => return self.report_good(job, remaining).await,
-            Errand::Scrap => {
-                self.report_scrap(job).await?;
-                0
-            }
+            Errand::Report => return self.report(job).await,
             Errand::Undo => self.undo(job).await?,
             Errand::Break => {
-                self.scan("LSN-PAUSE").await?;
-                self.wait(self.pace).await;
-                self.scan("LSN-RESUME").await?;
+                self.take_break().await?;
                 0
             }
             Errand::WrongCode => {
@@ -262,9 +279,11 @@ impl Station {
     }
 
     fn next_errand(&mut self) -> Errand {
+        if self.machine.look().state != State::Running {
+            return Errand::Break;
+        }
         match self.rng.u32(..100) {
-            0..72 => Errand::Good,
-            72..84 => Errand::Scrap,
+            0..84 => Errand::Report,
             84..88 => Errand::Undo,
             88..92 => Errand::Break,
             92..96 => Errand::WrongCode,
@@ -272,8 +291,47 @@ impl Station {
         }
     }
 
-    async fn report_good(&mut self, job: &Job, remaining: i64) -> std::io::Result<ControlFlow<(), i64>> {
-        let quantity = self.rng.i64(1..=remaining.min(12));
+    /// Nobody works while the machine stands.
+    async fn take_break(&mut self) -> std::io::Result<()> {
+        self.scan("LSN-PAUSE").await?;
+        self.wait(self.pace).await;
+        while self.machine.look().state != State::Running && !self.stop.is_cancelled() {
+            self.wait(LOOK_EVERY).await;
+        }
+        self.scan("LSN-RESUME").await?;
+        Ok(())
+    }
+
+    /// Reports what has been made since the last time: the good pieces, and those that are not.
+    async fn report(&mut self, job: &Job) -> std::io::Result<ControlFlow<(), i64>> {
+        let (mut slowness, mut scrap_share) = (1.0, SCRAP_USUAL);
+        for (fault, _) in self.faults.at(self.started.elapsed()) {
+            match fault {
+                Fault::SlowWorker(times) => slowness = times,
+                Fault::DefectBurst(share) => scrap_share = share,
+                Fault::Shift(_) | Fault::Drift(_) | Fault::StuckSensor => {}
+            }
+        }
+        let made = {
+            let mut machine = self.machine.look();
+            machine.slowness = slowness;
+            machine.made()
+        };
+        self.unreported += i64::from(made.saturating_sub(self.seen));
+        self.seen = made;
+        let pieces = self.unreported;
+        let scrap = (0..pieces).filter(|_| self.rng.u32(..100) < scrap_share).count();
+        let scrap = i64::try_from(scrap).unwrap_or(pieces);
+        if scrap > 0 {
+            self.report_scrap(job, scrap).await?;
+        }
+        if pieces == scrap {
+            return Ok(ControlFlow::Continue(0));
+        }
+        self.report_good(job, pieces - scrap).await
+    }
+
+    async fn report_good(&mut self, job: &Job, quantity: i64) -> std::io::Result<ControlFlow<(), i64>> {
         let mut answer = self.scan(&format!("QTY-{quantity}")).await?;
         if answer.code == "OVER_QUANTITY" {
             answer = self.scan("LSN-OK").await?;
@@ -294,15 +352,10 @@ impl Station {
         Ok(ControlFlow::Continue(quantity))
     }
 
-    async fn report_scrap(&mut self, job: &Job) -> std::io::Result<()> {
+    async fn report_scrap(&mut self, job: &Job, quantity: i64) -> std::io::Result<()> {
         if self.scan("LSN-SCRAP").await?.code != "HOW_MANY" {
             return Ok(());
         }
-        if self.rng.u32(..8) == 0 {
-            self.scan("LSN-CANCEL").await?;
-            return Ok(());
-        }
-        let quantity = self.rng.i64(1..=2);
         self.scan(&format!("QTY-{quantity}")).await?;
         let reason = self.rng.usize(..self.reasons.len());
         let reason = format!("RSN-{}", self.reasons.get(reason).cloned().unwrap_or_default());
@@ -320,7 +373,7 @@ impl Station {
         Ok(())
     }
 
-    /// Takes back the last report of one's own; pieces of the job at hand have to be made again.
+    /// Takes back the last report of one's own; its pieces are reported again.
     async fn undo(&mut self, job: &Job) -> std::io::Result<i64> {
         if self.undoable.is_empty() || self.scan("LSN-UNDO").await?.code != "UNDO_WHAT" {
             return Ok(0);
@@ -336,12 +389,17 @@ impl Station {
         sum.qualified -= pieces.qualified;
         sum.unqualified -= pieces.unqualified;
         let is_of_this_job = of == (job.order_no.clone(), job.process_code.clone());
-        let again = i64::try_from(pieces.qualified.trunc().mantissa()).unwrap_or(0);
-        Ok(if is_of_this_job { -again } else { 0 })
+        if !is_of_this_job {
+            return Ok(0);
+        }
+        let good = whole(pieces.qualified);
+        self.unreported += good + whole(pieces.unqualified);
+        Ok(-good)
     }
 
     fn count(&mut self, job: &Job, pieces: Pieces) {
         self.tally.reports += 1;
+        self.unreported -= whole(pieces.qualified) + whole(pieces.unqualified);
         let of = (job.order_no.clone(), job.process_code.clone());
         let sum = self.tally.pieces.entry(of.clone()).or_default();
         sum.qualified += pieces.qualified;
@@ -368,6 +426,10 @@ impl Station {
     async fn wait(&self, time: Duration) {
         self.stop.run_until_cancelled(tokio::time::sleep(time)).await;
     }
+}
+
+fn whole(quantity: Decimal) -> i64 {
+    i64::try_from(quantity.trunc().mantissa()).unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //!
 //! Everything lies in one folder. A plant started there again goes on with its data.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::net::SocketAddr;
@@ -18,6 +19,8 @@ use tokio_util::sync::CancellationToken;
 use super::broker::Broker;
 use super::config::{self, Peers};
 use super::count::{self, Outcome};
+use super::faults::Faults;
+use super::life::{Life, Machine};
 use super::machines::{ModbusMachine, MqttMachine};
 use super::office::{Office, REASONS, WORKERS};
 use super::operators::{Crew, Station, Tally};
@@ -56,6 +59,8 @@ pub struct Settings {
     pub seed: u64,
     /// Between two scans of an operator, on average.
     pub pace: Duration,
+    /// Nothing goes wrong but by chance.
+    pub is_calm: bool,
 }
 
 /// A running plant.
@@ -108,9 +113,20 @@ impl Plant {
         office.push_reference(&equipment).await?;
 
         let broker = Broker::start(loopback().await?)?;
+        let faults = |name: &str| {
+            if settings.is_calm {
+                Faults::default()
+            } else {
+                Faults::of(name)
+            }
+        };
+        let lives: BTreeMap<&str, Machine> = (1..)
+            .zip(&equipment)
+            .map(|(nth, (code, _))| (*code, Machine::new(Life::new(settings.seed + nth, faults(code)))))
+            .collect();
         let mut modbus = Vec::new();
-        for (nth, (code, _)) in (10..).zip(MODBUS_MACHINES) {
-            let machine = ModbusMachine::start(loopback().await?, settings.seed + nth, stop.clone())?;
+        for (code, _) in MODBUS_MACHINES {
+            let machine = ModbusMachine::start(loopback().await?, lives[code].clone(), stop.clone())?;
             modbus.push((code, machine.address()));
         }
         // A window on a port of the caller's choice is for people, who find the scanners' ports at their usual place too.
@@ -142,12 +158,10 @@ impl Plant {
 
         let shift = CancellationToken::new();
         let zone = Zone(config::TIME_ZONE.parse().expect("the demo's time zone is one"));
-        let machines = (1..).zip(MQTT_MACHINES).map(|(nth, (code, _))| {
-            MqttMachine::start(code, broker.address(), settings.seed + nth, zone, shift.clone())
-        });
-        let machines = machines.collect();
+        let machines = MQTT_MACHINES
+            .map(|(code, _)| MqttMachine::start(code, broker.address(), lives[code].clone(), zone, shift.clone()));
         let mut operators = JoinSet::new();
-        for (nth, (station, ..)) in STATIONS.into_iter().enumerate() {
+        for (nth, (station, _, equipment)) in STATIONS.into_iter().enumerate() {
             let scanner = *scanners.get(station).context("the gateway has no such station")?;
             let crew = Crew {
                 // Nobody works at two stations at once.
@@ -160,6 +174,8 @@ impl Plant {
                 reasons: REASONS.map(|(code, ..)| code.to_owned()).to_vec(),
                 pace: settings.pace,
                 seed: settings.seed + 100 + nth as u64,
+                machine: lives[equipment].clone(),
+                faults: faults(station),
             };
             operators.spawn(Station::new(scanner, office.clone(), crew, shift.clone()).work(nth));
         }
@@ -172,7 +188,7 @@ impl Plant {
             office,
             broker,
             client,
-            machines,
+            machines: machines.into(),
             operators,
             gateway,
             serving,

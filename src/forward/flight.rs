@@ -9,8 +9,8 @@ use chrono::DateTime;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::Settings;
 use super::http::Compression;
+use super::{Body, Settings};
 use crate::buffer::DeadLetter;
 use crate::record::{Lane, Record, Seq, Timestamp};
 use crate::wire::{self, Answer, Entry, OutcomeStatus};
@@ -144,7 +144,10 @@ impl Flight {
 impl Part {
     fn new(settings: &Settings, epoch: u64, lane: Lane, entries: Vec<Entry>, retry_answers: u32) -> Self {
         let batch_id = batch_id(settings, epoch, lane, &entries);
-        let body = wire::encode_batch(&settings.gateway_id, batch_id, lane, epoch, &entries);
+        let body = match (settings.body, entries.as_slice()) {
+            (Body::Webhook, [entry]) => wire::encode_notice(&settings.gateway_id, lane, epoch, entry),
+            _ => wire::encode_batch(&settings.gateway_id, batch_id, lane, epoch, &entries),
+        };
         let body = compress(body, settings.http.compression);
         Self {
             batch_id,

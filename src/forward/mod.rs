@@ -37,11 +37,21 @@ pub struct Settings {
     pub gateway_id: String,
     pub zone: Zone,
     pub http: http::Settings,
+    pub body: Body,
     /// Kinds that this upstream wants.
     pub kinds: Vec<Kind>,
     pub limit: BatchLimit,
     /// How long telemetry waits for a batch to fill.
     pub max_wait: Duration,
+}
+
+/// What an upstream is sent, and what it has to answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Body {
+    /// A batch; the answer says what became of each message.
+    Batch,
+    /// One message alone, for programs that know nothing of batches: any success means that it was taken.
+    Webhook,
 }
 
 /// One lane of one upstream.
@@ -88,7 +98,7 @@ pub async fn run(
     status: Status,
     stop: CancellationToken,
 ) -> Result<(), SegmentError> {
-    let upstream = HttpUpstream::new(settings.http.clone());
+    let upstream = HttpUpstream::new(settings.http.clone(), settings.body);
     let places = buffer.places(&settings.name);
     let name = settings.name.clone();
     status.update_upstream(&name, |view| view.url.clone_from(&settings.http.url));
@@ -180,13 +190,19 @@ impl Forwarder {
             let place = self.places.lane(work.lane);
             let count = tails.lane(work.lane).saturating_sub(place.next);
             let is_filled = count >= self.settings.limit.records as u64 || place.in_flight_end > 0;
-            let waits_for_company = work.lane == Lane::Telemetry && work.flight.is_none() && !is_filled && !is_draining;
+            let is_wanted = self.wants_of(work.lane);
+            let is_enough = is_filled && is_wanted;
+            let waits_for_company = work.lane == Lane::Telemetry && work.flight.is_none() && !is_enough && !is_draining;
             let ready_at = if waits_for_company {
                 since + self.settings.max_wait
             } else {
                 since
             };
-            let at = ready_at.max(work.not_before).max(self.not_before);
+            let at = if is_wanted {
+                ready_at.max(work.not_before).max(self.not_before)
+            } else {
+                ready_at
+            };
             if at <= now {
                 return Due::Now(nth);
             }
@@ -199,6 +215,9 @@ impl Forwarder {
     async fn work_on(&mut self, nth: usize, stop: &CancellationToken) -> Result<(), SegmentError> {
         if self.lanes[nth].flight.is_none() {
             let lane = self.lanes[nth].lane;
+            if !self.wants_of(lane) {
+                return self.pass_over(nth).await;
+            }
             let flight = self.compose(lane).await?;
             self.lanes[nth].flight = Some(flight);
         }
@@ -248,6 +267,20 @@ impl Forwarder {
             self.land(nth).await?;
         }
         Ok(())
+    }
+
+    fn wants_of(&self, lane: Lane) -> bool {
+        self.settings.kinds.iter().any(|kind| kind.lane() == lane)
+    }
+
+    /// A lane that holds nothing for this upstream is not to wait for it, also while it is away.
+    async fn pass_over(&mut self, nth: usize) -> Result<(), SegmentError> {
+        let work = &mut self.lanes[nth];
+        work.waiting_since = None;
+        let tails = *self.buffer.tails().borrow();
+        let place = self.places.lane_mut(work.lane);
+        (place.next, place.in_flight_end) = (tails.lane(work.lane), 0);
+        self.save(Vec::new()).await
     }
 
     /// The upstream works, whatever it says of a single batch.
@@ -387,20 +420,11 @@ impl Forwarder {
         }
         self.settings_fault = Some(status.to_owned());
         let id = Uuid::now_v7();
-        let alert = Alert {
-            alert_id: id.to_string(),
-            alert_type: "UPSTREAM_REFUSES".to_owned(),
-            severity: Severity::High,
-            message: format!(
-                "Upstream {} refuses everything: {cause}. Data is kept and waits.",
-                self.settings.name
-            ),
-            order_no: None,
-            equipment: None,
-            point: None,
-            value: None,
-            limits: None,
-        };
+        let message = format!(
+            "Upstream {} refuses everything: {cause}. Data is kept and waits.",
+            self.settings.name
+        );
+        let alert = Alert::new(id.to_string(), "UPSTREAM_REFUSES", Severity::High, message);
         let source = format!("upstream/{}", self.settings.name);
         let record = Record::encode(Kind::Alert, id, chrono::Utc::now(), self.settings.zone, &source, &alert);
         let commit = Commit {

@@ -8,17 +8,15 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::barcode;
-use super::station::{self, Bench, Context, Dialogue, MachineWord, ReportNumbers, Signal, Step};
+use super::station::{self, Bench, Context, Dialogue, ReportNumbers, Signal, Step};
 use super::tallies::Tallies;
 use super::{Accepted, Settings, to_state};
 use crate::buffer::States;
-use crate::record::{Alert, EquipmentFailure, Feedback, FeedbackKind, Frame, Kind, Record, Timestamp, WorkReport};
+use crate::record::{Feedback, FeedbackKind, Frame, Kind, Record, Timestamp, WorkReport};
 use crate::reference::Reference;
 use crate::status::{StampedFeedback, StationView, Status};
 
 const NUMBERS: &str = "report_numbers";
-/// A machine that a person has said to be down.
-const DOWN: &str = "down";
 
 #[derive(Debug)]
 struct Place {
@@ -43,8 +41,8 @@ pub struct Desk {
 #[derive(Debug, Default)]
 pub struct Outcome {
     pub accepted: Accepted,
-    /// A word on a machine, which is for others to keep.
-    pub machine: Option<MachineWord>,
+    /// A call, or a word on a machine, which is for others to keep.
+    pub signal: Option<Signal>,
 }
 
 impl Desk {
@@ -123,12 +121,10 @@ impl Desk {
         let accepted = Accepted {
             feedback: Some(feedback),
             station: Some((station.to_owned(), view)),
+            someone_waits: true,
             ..Accepted::default()
         };
-        Some(Outcome {
-            accepted,
-            machine: None,
-        })
+        Some(Outcome { accepted, signal: None })
     }
 
     /// Lets time pass at all stations; gives what has to be on disk.
@@ -168,6 +164,7 @@ impl Desk {
         } = step;
         let mut accepted = Accepted {
             feedback: Some(feedback.clone()),
+            someone_waits: true,
             ..Accepted::default()
         };
         let has_reports = !reports.is_empty();
@@ -177,18 +174,6 @@ impl Desk {
             let record = self.record(Kind::WorkReport, station, Uuid::now_v7(), at, &report);
             accepted.records.push(record);
         }
-        let machine = signal.and_then(|signal| match *signal {
-            Signal::Call(alert) => {
-                accepted.records.push(self.call(station, alert, at));
-                None
-            }
-            Signal::Machine(word) => {
-                if word.is_down {
-                    accepted.records.push(self.failure(station, &word, at));
-                }
-                Some(word)
-            }
-        });
         if has_reports {
             accepted.states.insert(NUMBERS.to_owned(), to_state(&self.numbers));
         }
@@ -197,31 +182,31 @@ impl Desk {
         }
         let view = self.view(station, Some((feedback, at)));
         accepted.station = Some((station.to_owned(), view));
-        Outcome { accepted, machine }
-    }
-
-    fn call(&self, station: &str, alert: Alert, at: Timestamp) -> Record {
-        let id = Uuid::now_v7();
-        let alert = Alert {
-            alert_id: id.to_string(),
-            ..alert
-        };
-        self.record(Kind::Alert, station, id, at, &alert)
-    }
-
-    /// A machine that is down is told where nothing is dropped, too: telemetry alone may give way.
-    fn failure(&self, station: &str, word: &MachineWord, at: Timestamp) -> Record {
-        let failure = EquipmentFailure {
-            equipment: word.equipment.clone(),
-            state: DOWN.to_owned(),
-            since: self.settings.zone.rfc3339(at),
-            detail: word.detail.clone(),
-        };
-        self.record(Kind::EquipmentFailure, station, Uuid::now_v7(), at, &failure)
+        let signal = signal.map(|signal| *signal);
+        Outcome { accepted, signal }
     }
 
     fn record(&self, kind: Kind, station: &str, id: Uuid, at: Timestamp, payload: &impl serde::Serialize) -> Record {
         Record::encode(kind, id, at, self.settings.zone, &format!("station/{station}"), payload)
+    }
+
+    pub fn reference(&self) -> Arc<Reference> {
+        Arc::clone(&self.reference.borrow())
+    }
+
+    /// A number that no report has yet.
+    pub fn next_number(&mut self, at: Timestamp, states: &mut States) -> String {
+        let number = self.numbers.next(&self.settings.gateway_id, at, self.settings.zone);
+        states.insert(NUMBERS.to_owned(), to_state(&self.numbers));
+        number
+    }
+
+    /// A report that did not come from a station of ours counts like one that did.
+    pub fn take_handed_in(&mut self, report: &mut WorkReport, at: Timestamp, states: &mut States) {
+        if report.report_no.is_empty() {
+            report.report_no = self.next_number(at, states);
+        }
+        self.tallies.book(report, states);
     }
 
     fn number(&mut self, station: &str, report: &mut WorkReport, at: Timestamp) {
@@ -299,6 +284,7 @@ mod tests {
                 topics: HashMap::new(),
                 equipment: HashMap::new(),
                 stations: HashMap::from([("S".to_owned(), Bench::plain("S"))]),
+                alerts: crate::intake::alerts::Settings::default(),
             };
             let status = Status::default();
             let (_, reference) = watch::channel(Arc::default());
@@ -362,21 +348,5 @@ mod tests {
         let void = report(&shop.keep("LSN-OK"));
         assert_eq!(void["voids"], first["report_no"]);
         assert_ne!(void["report_no"], first["report_no"]);
-    }
-
-    #[test]
-    fn a_machine_that_is_down_is_told_where_nothing_is_dropped() {
-        let mut shop = Shop::new();
-        let at = Timestamp::UNIX_EPOCH;
-        let frame = Frame::Whole(b"LSN-DOWN-D01".to_vec());
-        let outcome = shop.desk.scan("S", &frame, at).expect("a station");
-        assert_eq!(outcome.accepted.records[0].kind, Kind::EquipmentFailure);
-        let failure = report(&outcome.accepted);
-        assert_eq!(
-            (&failure["equipment"], &failure["detail"]),
-            (&"PRESS-7".into(), &"D01".into())
-        );
-        assert!(outcome.machine.is_some_and(|word| word.is_down));
-        assert!(shop.desk.scan("elsewhere", &frame, at).is_none());
     }
 }

@@ -18,7 +18,7 @@ use std::time::Duration;
 use crate::clock::Zone;
 use crate::record::{EquipmentStatus, Fault, Sample, Timestamp};
 use crate::status::Status;
-pub use tracked::Counters;
+pub use tracked::{Counters, Observed};
 use tracked::{Moment, Outcome, Tracked};
 
 /// Names come from strangers' topics, so there is an end to them.
@@ -73,12 +73,14 @@ impl Tracker {
         self.equipment.get_mut(equipment)
     }
 
-    /// Takes a sample in and gives what of it is to be recorded to `record`.
+    /// Takes a sample in: shows it to `observe` as it now is, and gives what of it is to be recorded to `record`. What is of
+    /// the past is not observed.
     pub fn heard<T>(
         &mut self,
         sample: Sample,
         source: &Arc<str>,
         now: Timestamp,
+        observe: impl FnOnce(Observed),
         record: impl FnOnce(&EquipmentStatus) -> T,
     ) -> Option<T> {
         let (zone, status) = (self.zone, self.status.clone());
@@ -91,6 +93,12 @@ impl Tracker {
         }
         let taken = points.into_iter().map(|point| tracked.take(point, &moment));
         let taken: Vec<_> = taken.collect();
+        observe(Observed {
+            equipment: &equipment,
+            tracked,
+            taken: &taken,
+            at: moment.newest,
+        });
         let current = taken
             .iter()
             .filter(|(_, outcome)| !matches!(outcome, Outcome::Past(_)))
@@ -98,6 +106,11 @@ impl Tracker {
         tracked.show(&status, &equipment, Some(source), current);
         let told = tracked.status_of(&equipment, &taken, zone, moment.at);
         (!told.points.0.is_empty()).then(|| record(&told))
+    }
+
+    /// The state that an equipment is known to be in, and since when.
+    pub fn state(&self, equipment: &str) -> Option<(&str, Timestamp)> {
+        self.equipment.get(equipment)?.known_state()
     }
 
     /// Takes in what the broker had kept: shown where nothing newer is known.

@@ -4,6 +4,7 @@
 //! State runs ahead of the disk. When the disk refuses a commit, everything judged after it is refused too (see
 //! `Commit::generation`), and the state is taken back to what is on disk before the next reading is judged.
 
+pub mod alerts;
 pub mod barcode;
 pub mod charset;
 pub mod decode;
@@ -12,6 +13,7 @@ pub mod equipment;
 pub mod gs1;
 pub mod repeats;
 pub mod station;
+mod submitted;
 pub mod tallies;
 mod telemetry;
 pub mod validate;
@@ -27,17 +29,19 @@ use uuid::Uuid;
 
 use crate::buffer::{Buffer, Closed, Commit, States};
 use crate::clock::Zone;
+use crate::judge::inspection;
 use crate::record::{
     EquipmentStatus, Feedback, Frame, Kind, Lane, Payload, PointDef, PointReading, Receipt, Record, Role, Sample,
     Timestamp, Value,
 };
 use crate::reference::Reference;
 use crate::status::{SourceStatus, StationView, Status};
+use alerts::Alerts;
 use decode::TopicRule;
 use desk::{Desk, Outcome};
 use equipment::{EquipmentSettings, Tracker};
 use repeats::Repeats;
-use station::{Bench, MachineWord};
+use station::{Bench, MachineWord, Signal};
 use telemetry::Routes;
 
 pub use crate::record::Reading;
@@ -59,6 +63,7 @@ pub struct Settings {
     pub topics: HashMap<String, Vec<TopicRule>>,
     pub equipment: HashMap<String, EquipmentSettings>,
     pub stations: HashMap<String, Bench>,
+    pub alerts: alerts::Settings,
 }
 
 /// What became of a reading.
@@ -76,8 +81,12 @@ pub enum Verdict {
 pub struct Accepted {
     pub records: Vec<Record>,
     pub states: States,
+    /// What follows from telemetry.
+    pub telemetry_states: States,
     pub feedback: Option<Feedback>,
     pub station: Option<(String, StationView)>,
+    /// A person or a program stands and waits for the answer.
+    pub someone_waits: bool,
 }
 
 /// The judge of readings.
@@ -87,6 +96,9 @@ pub struct Intake {
     status: Status,
     tracker: Tracker,
     desk: Desk,
+    alerts: Alerts,
+    inspections: inspection::Memory,
+    handed_in: submitted::Known,
     repeats: Repeats,
     routes: HashMap<Arc<str>, Routes>,
     sources: HashMap<Arc<str>, Arc<SourceStatus>>,
@@ -109,11 +121,20 @@ impl Intake {
         let tracker = Tracker::new(settings.zone, status.clone(), &settings.equipment);
         let mut desk = Desk::new(&settings, status.clone(), reference);
         desk.is_clock_synced = is_clock_synced();
+        let alerts = Alerts::new(
+            &settings.gateway_id,
+            settings.alerts.clone(),
+            settings.zone,
+            status.clone(),
+        );
         let mut intake = Self {
             settings,
             status,
             tracker,
             desk,
+            alerts,
+            inspections: inspection::Memory::default(),
+            handed_in: submitted::Known::default(),
             repeats: Repeats::default(),
             routes: HashMap::new(),
             sources: HashMap::new(),
@@ -134,7 +155,13 @@ impl Intake {
             Some((equipment, serde_json::from_slice(value).ok()?))
         });
         self.tracker.restore_counters(counters.collect());
-        self.desk.restore(states, chrono::Utc::now());
+        let now = chrono::Utc::now();
+        self.desk.restore(states, now);
+        self.alerts.restore(states, now);
+        self.handed_in = submitted::Known::restored(states);
+        let inspections = states.get(submitted::INSPECTIONS);
+        self.inspections =
+            inspections.map_or_else(inspection::Memory::default, |kept| inspection::Memory::restored(kept));
     }
 
     /// Judges one reading. Synchronous and without a clock of its own.
@@ -168,6 +195,7 @@ impl Intake {
                 };
                 self.poll(&source, sample, at)
             }
+            Payload::Submission { what, slip } => self.submission(what, &slip, at),
             Payload::Told(all) => self.node(&source, &source_status, all, at),
             Payload::Scan { station, frame } => {
                 let verdict = self.scan(&source, &station, &frame, at);
@@ -184,7 +212,7 @@ impl Intake {
         let Some(outcome) = self.desk.scan(station, frame, at) else {
             return Verdict::Rejected(format!("{station} is no station of this gateway"));
         };
-        let Outcome { mut accepted, machine } = outcome;
+        let Outcome { mut accepted, signal } = outcome;
         if accepted
             .feedback
             .as_ref()
@@ -192,17 +220,16 @@ impl Intake {
         {
             self.status.source(source).count_duplicate();
         }
-        if let Some(word) = machine
-            && let Verdict::Accepted(of_machine) = self.machine_word(source, word, at)
-        {
-            accepted.records.extend(of_machine.records);
-            accepted.states.extend(of_machine.states);
+        match signal {
+            Some(Signal::Call(finding)) => self.alerts.take([finding], at, &mut accepted),
+            Some(Signal::Machine(word)) => self.machine_word(source, word, at, &mut accepted),
+            None => {}
         }
         Verdict::Accepted(Box::new(accepted))
     }
 
     /// What a person says of a machine is a reading of it like any other.
-    fn machine_word(&mut self, source: &Arc<str>, word: MachineWord, at: Timestamp) -> Verdict {
+    fn machine_word(&mut self, source: &Arc<str>, word: MachineWord, at: Timestamp, accepted: &mut Accepted) {
         let point = |name: &str, role, value: String| PointReading {
             def: Arc::new(PointDef {
                 name: name.to_owned(),
@@ -215,6 +242,8 @@ impl Intake {
             value: Ok(Value::Text(value)),
         };
         let state = if word.is_down { "down" } else { "running" };
+        let detail = Some(word.detail.as_str());
+        self.alerts.machine(&word.equipment, (state, at), detail, at, accepted);
         let points = vec![
             point("state", Some(Role::State), state.to_owned()),
             point("reason", None, word.reason.unwrap_or_default()),
@@ -225,20 +254,27 @@ impl Intake {
             is_past: false,
             points,
         };
-        self.poll(source, sample, at)
+        self.record(source, sample, at, None, accepted);
     }
 
     /// Lets time pass for everyone.
     fn tick(&mut self, now: Timestamp, urgent: &mut Commit, patient: &mut Commit) {
         self.desk.is_clock_synced = is_clock_synced();
         for accepted in self.desk.tick(now) {
-            self.place(accepted, true, urgent, patient);
+            self.place(accepted, urgent, patient);
         }
+        let mut accepted = Accepted::default();
         let zone = self.settings.zone;
-        let silent = self
-            .tracker
-            .silent(now, |status| encode_status(status, None, now, zone, "gateway"));
-        patient.records.extend(silent.into_iter().flatten());
+        let silent = self.tracker.silent(now, |status| {
+            let records = encode_status(status, None, now, zone, "gateway");
+            (Arc::from(status.equipment), records)
+        });
+        for (equipment, records) in silent {
+            accepted.records.extend(records);
+            self.judge_state(&equipment, now, &mut accepted);
+        }
+        self.alerts.tick(now, &mut accepted);
+        self.place(accepted, urgent, patient);
     }
 
     /// Judges what comes until every source has ended.
@@ -317,22 +353,21 @@ impl Intake {
         Ok(())
     }
 
-    fn place(&self, accepted: Accepted, is_urgent: bool, urgent: &mut Commit, patient: &mut Commit) {
+    /// Reports, alerts and their states go ahead of telemetry, whatever they follow from: while there is no room for
+    /// telemetry, nobody is to miss an alert; and a refusal of telemetry must not undo a report.
+    fn place(&self, accepted: Accepted, urgent: &mut Commit, patient: &mut Commit) {
         for record in accepted.records {
-            // What a person says of a machine goes with telemetry: a refusal there must not undo a report.
-            let is_report = record.kind.lane() == Lane::Report;
-            let commit = if is_urgent && is_report {
-                &mut *urgent
-            } else {
-                &mut *patient
+            let commit = match record.kind.lane() {
+                Lane::Report => &mut *urgent,
+                Lane::Telemetry => &mut *patient,
             };
             commit.records.push(record);
         }
-        let commit = if is_urgent { urgent } else { patient };
-        commit.states.extend(accepted.states);
+        urgent.states.extend(accepted.states);
+        patient.telemetry_states.extend(accepted.telemetry_states);
         if let Some((name, view)) = accepted.station {
             let status = self.status.clone();
-            commit
+            urgent
                 .afterwards
                 .push(Box::new(move || status.set_station(&name, view)));
         }
@@ -344,9 +379,9 @@ impl Intake {
             // An answer that changes nothing waits too: it may speak of what is still on its way to the disk.
             Verdict::Accepted(mut accepted) => {
                 let feedback = accepted.feedback.take();
-                let is_of_station = accepted.station.is_some();
-                self.place(*accepted, is_of_station, urgent, patient);
-                let commit = if is_of_station { urgent } else { patient };
+                let someone_waits = accepted.someone_waits;
+                self.place(*accepted, urgent, patient);
+                let commit = if someone_waits { urgent } else { patient };
                 commit.receipts.push((receipt, feedback));
             }
             // In line behind what it may be a repeat of.

@@ -143,6 +143,7 @@ impl Intake {
                     let encode = |status: &EquipmentStatus| encode_status(status, None, at, zone, source);
                     let gone = self.tracker.gone(&equipment, reason, at, encode);
                     accepted.records.extend(gone.into_iter().flatten());
+                    self.judge_state(&equipment, at, &mut accepted);
                 }
             }
         }
@@ -150,21 +151,35 @@ impl Intake {
     }
 
     /// What of a sample is to be kept: its record, and the counters that follow from it.
-    fn record(&mut self, source: &Arc<str>, sample: Sample, at: Timestamp, id: Option<Uuid>, accepted: &mut Accepted) {
+    pub(super) fn record(
+        &mut self,
+        source: &Arc<str>,
+        sample: Sample,
+        at: Timestamp,
+        id: Option<Uuid>,
+        accepted: &mut Accepted,
+    ) {
         let (zone, equipment) = (self.settings.zone, Arc::clone(&sample.equipment));
         let encode = |status: &EquipmentStatus| encode_status(status, id, at, zone, source);
-        let Some(records) = self.tracker.heard(sample, source, at, encode) else {
-            return;
-        };
+        let records = self.tracker.heard(sample, source, at, |_| (), encode);
+        self.judge_state(&equipment, at, accepted);
+        let Some(records) = records else { return };
         accepted.records.extend(records);
         let counters = self.tracker.counted(&equipment);
         let states = counters.map(|counters| (format!("{COUNTERS}{equipment}"), to_state(counters)));
-        accepted.states.extend(states);
+        accepted.telemetry_states.extend(states);
+    }
+
+    /// Whether the state that a machine is in now is a failure, or the end of one.
+    pub(super) fn judge_state(&mut self, equipment: &Arc<str>, now: Timestamp, accepted: &mut Accepted) {
+        if let Some(state) = self.tracker.state(equipment) {
+            self.alerts.machine(equipment, state, None, now, accepted);
+        }
     }
 }
 
 fn told(accepted: Accepted) -> Verdict {
-    if accepted.records.is_empty() {
+    if accepted.records.is_empty() && accepted.states.is_empty() {
         Verdict::Nothing
     } else {
         Verdict::Accepted(Box::new(accepted))

@@ -2,6 +2,7 @@
 //! of the buffer; it acknowledges what its receipts say is kept. A source that loses its machine backs off and says so in
 //! the status; it never ends by itself and never stops another.
 
+pub mod http;
 pub mod modbus;
 pub mod mqtt;
 pub mod scanner;

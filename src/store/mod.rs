@@ -9,7 +9,6 @@ mod api;
 mod book;
 mod counters;
 mod database;
-mod fields;
 mod ingest;
 mod order;
 mod payload;

@@ -15,7 +15,8 @@ use std::collections::HashMap;
 use chrono::NaiveDateTime;
 use rust_decimal::Decimal;
 
-use super::payload::{Rejection, fits_quantity};
+use super::payload::Rejection;
+use crate::fields::fits_quantity;
 use crate::record::WorkReport;
 
 /// `production_order.status`.

@@ -8,6 +8,7 @@ use rust_decimal::Decimal;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::fields::fits_quantity;
 use crate::record::{Alert, Defect, Kind, WorkReport};
 use crate::wire::Message;
 
@@ -325,11 +326,6 @@ fn most(name: &str, value: &str, chars_max: usize) -> Result<(), Rejection> {
         )));
     }
     Ok(())
-}
-
-/// Whether DECIMAL(18,4) holds `value` exactly.
-pub fn fits_quantity(value: Decimal) -> bool {
-    value.abs() < Decimal::from(10_i64.pow(14)) && value.normalize().scale() <= 4
 }
 
 fn quantity(name: &str, value: Decimal) -> Result<(), Rejection> {

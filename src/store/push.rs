@@ -12,10 +12,10 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::Store;
-use super::fields::{Fields, Finding};
 use super::ingest::now;
 use super::reference;
 use super::statement::{Arg, DbError, Row, Transaction, args};
+use crate::fields::{Fields, Finding};
 use order::PushedOrder;
 
 /// Of 1 to 10, where 10 is most urgent.

@@ -10,10 +10,11 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::{Window, metrics};
+use super::{Window, metrics, submit};
 use crate::buffer::{BatchLimit, ResubmitError};
 use crate::http::Problem;
 use crate::record::{self, Lane, Seq};
+use crate::status::AlertState;
 use crate::wire;
 use crate::writes::NotWritten;
 
@@ -32,6 +33,8 @@ pub fn routes(window: Window) -> Router {
         .route("/api/v1/equipment", get(equipment))
         .route("/api/v1/equipment/{equipment}/points/{point}", post(write_point))
         .route("/api/v1/orders", get(orders))
+        .route("/api/v1/alerts", get(alerts))
+        .merge(submit::routes())
         .route("/api/v1/buffer/records", get(records))
         .route("/api/v1/buffer/dead-letters", get(dead_letters))
         .route("/api/v1/buffer/dead-letters/{id}/resubmit", post(resubmit))
@@ -127,6 +130,12 @@ async fn orders(State(window): State<Window>) -> Json<Value> {
     }))
 }
 
+async fn alerts(State(window): State<Window>) -> Json<Value> {
+    let alerts = window.status.alerts();
+    let active = alerts.iter().filter(|view| view.state == AlertState::Active).count();
+    Json(json!({"active": active, "alerts": *alerts}))
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RecordsQuery {
@@ -177,7 +186,7 @@ async fn dead_letters(State(window): State<Window>) -> Result<Json<Value>, Probl
 }
 
 /// Writes are for who can read the control token in the gateway's data folder.
-fn may_write(window: &Window, headers: &HeaderMap) -> Result<(), Problem> {
+pub(super) fn may_write(window: &Window, headers: &HeaderMap) -> Result<(), Problem> {
     let shown = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     match shown.and_then(|value| value.strip_prefix("Bearer ")) {
         Some(token) if window.control.matches(token) => Ok(()),

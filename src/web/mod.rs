@@ -1,10 +1,11 @@
 //! The gateway's own window: health, metrics, the live status as JSON, and one page that shows it.
 //!
-//! Without accounts it only listens on loopback, and only reads. The exceptions are dead letters and points of machines:
-//! who changes those shows the control token, which the gateway writes for its own user at each start.
+//! Without accounts it only listens on loopback, and only reads. The exceptions are dead letters, points of machines, and
+//! what is handed in: who changes something shows the control token, which the gateway writes for its own user at each start.
 
 mod api;
 mod metrics;
+mod submit;
 
 use std::fs;
 use std::io::{self, Write};
@@ -30,6 +31,7 @@ use crate::http::{self, Limits, Problem};
 use crate::reference::Reference;
 use crate::secret::Secret;
 use crate::status::Status;
+use crate::submissions::Submissions;
 use crate::writes::Writes;
 
 /// The page takes scripts and styles from us alone.
@@ -65,6 +67,7 @@ pub struct Window {
     pub buffer: Buffer,
     pub reference: watch::Receiver<Arc<Reference>>,
     pub writes: Writes,
+    pub submissions: Submissions,
     pub control: Secret,
     pub zone: Zone,
     pub identity: Identity,

@@ -130,9 +130,18 @@ impl Model {
             .collect();
         let mut commit = bench.commit(self.numbers, records.clone());
         if let Some((name, value)) = state {
-            commit.states.insert(format!("station/{name}"), vec![value; 50].into());
+            let (states, of) = match kind.lane() {
+                Lane::Report => (&mut commit.states, "station"),
+                Lane::Telemetry => (&mut commit.telemetry_states, "counters"),
+            };
+            states.insert(format!("{of}/{name}"), vec![value; 50].into());
         }
-        let states = commit.states.clone();
+        let states: Vec<_> = commit
+            .states
+            .clone()
+            .into_iter()
+            .chain(commit.telemetry_states.clone())
+            .collect();
         bench.submit(commit);
         let (token, is_kept) = bench.answer();
         assert_eq!(token, self.numbers);

@@ -60,7 +60,7 @@ struct Last {
 pub struct Moment {
     pub at: Timestamp,
     /// Never ahead of our own clock: a source whose clock was once wrong does not outrank itself for years.
-    newest: Timestamp,
+    pub newest: Timestamp,
     has_own_time: bool,
     is_past: bool,
 }
@@ -74,6 +74,40 @@ impl Moment {
             has_own_time: sample.time.is_some(),
             is_past: sample.is_past,
         }
+    }
+}
+
+/// A sample as judges see it: after scaling, counting and the check that it is news.
+#[derive(Debug, Clone, Copy)]
+pub struct Observed<'a> {
+    pub equipment: &'a Arc<str>,
+    pub(super) tracked: &'a Tracked,
+    pub(super) taken: &'a [(Arc<PointDef>, Outcome)],
+    /// By the source's clock where it tells one, but never ahead of ours.
+    pub at: Timestamp,
+}
+
+impl<'a> Observed<'a> {
+    /// The state that the equipment is in, where it is known.
+    pub fn state(&self) -> Option<&'a str> {
+        self.tracked
+            .state
+            .as_deref()
+            .filter(|_| !self.tracked.is_state_retained)
+    }
+
+    /// The points of the sample that are news: the value, or nothing where there is no good one.
+    pub fn points(&self) -> impl Iterator<Item = (&'a PointDef, Option<&'a Value>)> {
+        let tracked = self.tracked;
+        let news = self
+            .taken
+            .iter()
+            .filter(|(_, outcome)| !matches!(outcome, Outcome::Past(_)));
+        news.filter_map(|(def, _)| {
+            let last = tracked.points.get(&def.name)?;
+            let value = last.value.as_ref().filter(|_| last.quality == Quality::Good);
+            Some((&**def, value))
+        })
     }
 }
 
@@ -260,6 +294,12 @@ impl Tracked {
             self.set_state(state, time.unwrap_or(now));
             self.is_state_retained = true;
         }
+    }
+
+    /// Not from what a broker had kept.
+    pub fn known_state(&self) -> Option<(&str, Timestamp)> {
+        let state = self.state.as_deref().filter(|_| !self.is_state_retained)?;
+        Some((state, self.state_since?))
     }
 
     fn told_state(&self) -> Option<Cow<'_, str>> {

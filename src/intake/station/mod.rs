@@ -35,13 +35,15 @@ use serde::{Deserialize, Serialize};
 use super::barcode::{Meaning, Scanned};
 use super::tallies::Tallies;
 use crate::clock::Zone;
+use crate::judge::Finding;
 use crate::language::Language;
-use crate::record::{Alert, DefectKind, Feedback, FeedbackKind, ScanTrace, Timestamp, WorkReport};
+use crate::record::{DefectKind, Feedback, FeedbackKind, ScanTrace, Timestamp, WorkReport};
 use crate::reference::Reference;
 
 pub use bench::{Approval, Bench, Mode, ShiftEnd, UnknownOrder, WhilePaused};
 pub use job::Job;
 pub use report::ReportNumbers;
+pub use signals::CALL;
 
 /// An order waits this long for its operation, a pending input for its completion.
 const PENDING_FOR: chrono::Duration = chrono::Duration::seconds(20);
@@ -205,8 +207,8 @@ pub struct MachineWord {
 /// What a station tells of besides work.
 #[derive(Debug)]
 pub enum Signal {
-    /// Without id: it is given when the call is accepted.
-    Call(Alert),
+    /// Lasts until somebody answers it.
+    Call(Finding),
     Machine(MachineWord),
 }
 

@@ -2,7 +2,12 @@
 
 use super::{Context, Dialogue, MachineWord, Operator, Signal, Step};
 use crate::intake::barcode::{Meaning, Verb};
-use crate::record::{Alert, Severity};
+use crate::judge::{Change, Finding, Subject};
+use crate::language::Words;
+use crate::record::Severity;
+
+/// The type of the alert that a call is.
+pub const CALL: &str = "ANDON";
 
 pub fn show_status(dialogue: &mut Dialogue, _: &Meaning, context: &Context) -> Step {
     match &dialogue.job {
@@ -27,19 +32,26 @@ pub fn call(dialogue: &mut Dialogue, meaning: &Meaning, context: &Context) -> St
     };
     let whom = whom.as_deref().unwrap_or("HELP");
     let caller = dialogue.crew.first().map_or("", Operator::called);
-    let alert = Alert {
-        alert_id: String::new(),
-        alert_type: "ANDON".to_owned(),
+    let station = &context.bench.station;
+    let finding = Finding {
+        key: format!("call/{station}/{whom}"),
+        alert_type: CALL.to_owned(),
         severity: Severity::High,
-        message: format!("{whom} is called to station {} by {caller}", context.bench.station),
-        order_no: dialogue.job().map(|job| job.order_no.clone()),
-        equipment: context.bench.equipment.clone(),
-        point: None,
-        value: None,
-        limits: None,
+        change: Change::Begins,
+        at: context.now,
+        subject: Subject {
+            order_no: dialogue.job().map(|job| job.order_no.clone()),
+            equipment: context.bench.equipment.clone(),
+            worker_no: dialogue.crew.first().map(|operator| operator.worker_no.clone()),
+            ..Subject::default()
+        },
+        words: Words::new(
+            format!("{whom} is called to station {station} by {caller}."),
+            format!("{caller} 在工位 {station} 呼叫 {whom}。"),
+        ),
     };
     Step {
-        signal: Some(Box::new(Signal::Call(alert))),
+        signal: Some(Box::new(Signal::Call(finding))),
         ..Step::ok("CALLED", &[whom], context)
     }
 }

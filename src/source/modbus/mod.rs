@@ -54,11 +54,11 @@ pub async fn run(
     stop: CancellationToken,
 ) {
     if !settings.url.is_serial() {
-        return serve(&name, &settings, out, writes, status, stop).await;
+        return serve(&name, settings, out, writes, status, stop).await;
     }
     let (thread_name, thread_status) = (Arc::clone(&name), Arc::clone(&status));
     let polling = on_own_thread(&name, async move || {
-        serve(&thread_name, &settings, out, writes, thread_status, stop).await;
+        serve(&thread_name, settings, out, writes, thread_status, stop).await;
     });
     if let Err(error) = polling.await {
         status.down(chrono::Utc::now(), error);
@@ -67,13 +67,14 @@ pub async fn run(
 
 async fn serve(
     name: &str,
-    settings: &Settings,
+    settings: Settings,
     out: mpsc::Sender<Reading>,
     writes: mpsc::Receiver<Write>,
     status: Arc<SourceStatus>,
     stop: CancellationToken,
 ) {
-    let mut bus = bus::Bus::new(name, settings, out, status);
+    let mut bus = bus::Bus::new(name, &settings, out, status);
+    drop(settings);
     stop.run_until_cancelled(bus.serve(writes)).await;
 }
 

@@ -7,8 +7,8 @@ use rust_decimal::Decimal;
 use serde_json::Value;
 
 use super::{PRIORITY_DEFAULT, PushError, complete, keyed};
+use crate::fields::Fields;
 use crate::store::book::load_orders;
-use crate::store::fields::Fields;
 use crate::store::ingest::now;
 use crate::store::order::{Order, status};
 use crate::store::statement::{Arg, DbError, Transaction, args};

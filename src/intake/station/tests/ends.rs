@@ -270,10 +270,11 @@ fn row_54_calls_are_raised_and_the_status_is_shown() {
     };
     assert_eq!((alert.alert_type.as_str(), alert.severity), ("ANDON", Severity::High));
     assert_eq!(
-        (alert.order_no.as_deref(), alert.equipment.as_deref()),
+        (alert.subject.order_no.as_deref(), alert.subject.equipment.as_deref()),
         (Some("WO-1"), Some("PRESS-7"))
     );
-    assert_eq!(alert.message, "QA is called to station ST-01 by 李7");
+    assert_eq!(alert.words.en, "QA is called to station ST-01 by 李7.");
+    assert_eq!(alert.words.zh, "李7 在工位 ST-01 呼叫 QA。");
     bed.scan("QTY-3");
     assert_eq!(bed.scan("LSN-STATUS"), "STATUS");
     assert!(bed.step().feedback.message.contains("3 good"));

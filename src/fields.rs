@@ -1,18 +1,21 @@
-//! Reads the body of a PUT field by field and gathers every finding, so that whoever pushes sees all of them at once.
-//! Members nobody asked for are no fault, for an ERP sends what it has; they are named, so that a misspelt one is seen.
+//! Reads a JSON body field by field and gathers every finding, so that whoever sent it sees all of them at once. Members
+//! nobody asked for are no fault, for programs send what they have; they are named, so that a misspelt one is seen.
 
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::payload::fits_quantity;
-
 /// One thing that is wrong, and where.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
     pub field: String,
     pub message: String,
+}
+
+/// Whether DECIMAL(18,4) holds `value` exactly: what the central store's columns hold.
+pub fn fits_quantity(value: Decimal) -> bool {
+    value.abs() < Decimal::from(10_i64.pow(14)) && value.normalize().scale() <= 4
 }
 
 /// The members of one JSON object.
@@ -132,6 +135,21 @@ impl Fields {
             self.find(field, "must be a quantity above 0 with up to 14 digits and 4 decimals");
         }
         quantity
+    }
+
+    /// Any amount that a column holds, also none or less, as text or number.
+    pub fn amount(&mut self, field: &str) -> Option<Decimal> {
+        let value = self.take(field)?;
+        let amount = serde_json::from_value::<Decimal>(value)
+            .ok()
+            .filter(|a| fits_quantity(*a));
+        if amount.is_none() {
+            self.find(
+                field,
+                "must be a number with up to 14 digits and 4 decimals, such as \"12.5\"",
+            );
+        }
+        amount
     }
 
     pub fn date(&mut self, field: &str) -> Option<NaiveDate> {

@@ -1,0 +1,418 @@
+//! Findings become alerts here: what the book of alerts wants told is encoded as records and put into the commit of what
+//! it follows from, with the episodes as states.
+//!
+//! Producers that need no judge of their own stand here too: machines in a failed state, connections that stay away.
+
+use std::collections::HashMap;
+
+use chrono::TimeDelta;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::station::CALL;
+use super::{Accepted, to_state};
+use crate::buffer::States;
+use crate::clock::Zone;
+use crate::judge::alerts::{self, AcknowledgeError, Acknowledgement, Book, Episode, News, Telling};
+use crate::judge::{Change, Finding, Subject};
+use crate::language::{Language, Words};
+use crate::record::{Alert, AlertNews, EquipmentFailure, Kind, Record, Severity, Timestamp};
+use crate::status::{AlertState, AlertView, Reach, Status};
+
+/// Name of the states that hold the episodes.
+const ALERT: &str = "alert/";
+/// Who speaks, in the records of alerts.
+const SOURCE: &str = "alerts";
+const EQUIPMENT_FAILURE: &str = "EQUIPMENT_FAILURE";
+const SOURCE_LOST: &str = "SOURCE_LOST";
+
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub book: alerts::Settings,
+    /// Of the message; the words come in every language.
+    pub language: Language,
+    /// States of a machine that are failures.
+    pub failure_states: Vec<String>,
+    /// States that end a failure: one that is merely stopped may still be broken.
+    pub recovered_states: Vec<String>,
+    /// A connection or a device that stays away for longer is told of.
+    pub source_lost_after: TimeDelta,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            book: alerts::Settings::default(),
+            language: Language::default(),
+            failure_states: ["fault", "down"].map(str::to_owned).into(),
+            recovered_states: vec!["running".to_owned()],
+            source_lost_after: TimeDelta::minutes(1),
+        }
+    }
+}
+
+#[derive(Debug)]
+pub struct Alerts {
+    settings: Settings,
+    zone: Zone,
+    status: Status,
+    book: Book,
+    /// Since when connections and devices have been away.
+    away: HashMap<String, Timestamp>,
+}
+
+impl Alerts {
+    pub fn new(gateway_id: &str, settings: Settings, zone: Zone, status: Status) -> Self {
+        Self {
+            book: Book::new(gateway_id, settings.book.clone()),
+            settings,
+            zone,
+            status,
+            away: HashMap::new(),
+        }
+    }
+
+    /// Takes the alerts back to what is on disk.
+    pub fn restore(&mut self, states: &States, now: Timestamp) {
+        let kept = states.iter().filter(|(name, _)| name.starts_with(ALERT));
+        let episodes = kept.filter_map(|(name, value)| {
+            let read = serde_json::from_slice::<Episode>(value);
+            read.inspect_err(|error| tracing::error!(state = name, %error, "an alert cannot be read and is forgotten"))
+                .ok()
+        });
+        self.book.restore(episodes, now);
+        self.show();
+    }
+
+    /// Takes findings in; what follows from them goes into `accepted`. `now` is by our own clock.
+    pub fn take(&mut self, findings: impl IntoIterator<Item = Finding>, now: Timestamp, accepted: &mut Accepted) {
+        let mut news = News::default();
+        for finding in findings {
+            self.book.take(finding, now, &mut news);
+        }
+        self.put(news, now, accepted);
+    }
+
+    /// Lets time pass: reminders, ends, connections that stay away.
+    pub fn tick(&mut self, now: Timestamp, accepted: &mut Accepted) {
+        let mut news = News::default();
+        for finding in self.lost_sources(now) {
+            self.book.take(finding, now, &mut news);
+        }
+        self.book.tick(now, &mut news);
+        self.put(news, now, accepted);
+    }
+
+    /// A person has taken notice. Who answers a call ends it.
+    pub fn acknowledge(
+        &mut self,
+        alert_id: Uuid,
+        acknowledgement: Acknowledgement,
+        accepted: &mut Accepted,
+    ) -> Result<(), AcknowledgeError> {
+        let now = acknowledgement.at;
+        let mut news = News::default();
+        let episode = self.book.acknowledge(alert_id, acknowledgement, &mut news)?;
+        let call = (episode.alert_type == CALL && episode.is_live()).then(|| episode.key.clone());
+        if let Some(key) = call {
+            self.book.close(&key, now, &mut news);
+        }
+        self.put(news, now, accepted);
+        Ok(())
+    }
+
+    /// A machine is in this state. `detail` is what a person said of it.
+    pub fn machine(
+        &mut self,
+        equipment: &str,
+        (state, since): (&str, Timestamp),
+        detail: Option<&str>,
+        now: Timestamp,
+        accepted: &mut Accepted,
+    ) {
+        let is_one_of = |states: &[String]| states.iter().any(|known| known == state);
+        let is_failed = is_one_of(&self.settings.failure_states);
+        if !is_failed && !is_one_of(&self.settings.recovered_states) {
+            return;
+        }
+        let key = format!("failure/{equipment}");
+        if !is_failed && !self.book.is_live(&key) {
+            return;
+        }
+        let (change, words) = if is_failed {
+            let detail = detail.filter(|detail| !detail.is_empty());
+            let detail = detail.map(|detail| format!(" ({detail})")).unwrap_or_default();
+            let words = Words::new(
+                format!("{equipment} has failed: state {state}{detail}."),
+                format!("{equipment} 发生故障：状态 {state}{detail}。"),
+            );
+            (Change::Begins, words)
+        } else {
+            let words = Words::new(
+                format!("{equipment} is back: state {state}."),
+                format!("{equipment} 已恢复：状态 {state}。"),
+            );
+            (Change::Ends, words)
+        };
+        let finding = Finding {
+            key,
+            alert_type: EQUIPMENT_FAILURE.to_owned(),
+            severity: Severity::High,
+            change,
+            at: since,
+            subject: Subject {
+                equipment: Some(equipment.to_owned()),
+                rule: Some(state.to_owned()),
+                ..Subject::default()
+            },
+            words,
+        };
+        self.take([finding], now, accepted);
+    }
+
+    /// What stays away, and what is back. A connection that is down speaks for its devices.
+    fn lost_sources(&mut self, now: Timestamp) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        // A station without its scanner is one where nobody works.
+        let machines = |reach: &Reach| !reach.name.starts_with("station/");
+        for reach in self.status.reach().into_iter().filter(machines) {
+            let key = format!("source/{}", reach.name);
+            if reach.is_up {
+                self.away.remove(&reach.name);
+                if self.book.is_live(&key) {
+                    let words = Words::new(
+                        format!("{} is in reach again.", reach.name),
+                        format!("{} 已恢复连接。", reach.name),
+                    );
+                    findings.push(source_finding(key, Change::Ends, now, words));
+                }
+                continue;
+            }
+            let since = *self.away.entry(reach.name.clone()).or_insert(now);
+            if now - since >= self.settings.source_lost_after {
+                let (name, clock) = (&reach.name, self.zone.rfc3339(since));
+                let cause = reach.error.unwrap_or_default();
+                let words = Words::new(
+                    format!("{name} has been out of reach since {clock}: {cause}"),
+                    format!("{name} 自 {clock} 起无法连接：{cause}"),
+                );
+                findings.push(source_finding(key, Change::Begins, since, words));
+            }
+        }
+        findings
+    }
+
+    fn put(&mut self, news: News, now: Timestamp, accepted: &mut Accepted) {
+        if news.is_empty() {
+            return;
+        }
+        let records = news.tellings.iter().map(|telling| self.record(telling, now));
+        accepted.records.extend(records);
+        for episode in news.kept {
+            accepted.states.insert(state_name(episode.alert_id), to_state(&episode));
+        }
+        for alert_id in news.forgotten {
+            accepted.states.insert(state_name(alert_id), bytes::Bytes::new());
+        }
+        self.show();
+    }
+
+    fn record(&self, telling: &Telling, now: Timestamp) -> Record {
+        let Telling {
+            message_id,
+            news,
+            episode,
+        } = telling;
+        if episode.alert_type == EQUIPMENT_FAILURE && *news == AlertNews::Begun {
+            let failure = self.failure(episode);
+            return Record::encode(Kind::EquipmentFailure, *message_id, now, self.zone, SOURCE, &failure);
+        }
+        let alert = Alert {
+            news: Some(*news),
+            ..self.alert(episode)
+        };
+        Record::encode(Kind::Alert, *message_id, now, self.zone, SOURCE, &alert)
+    }
+
+    fn failure(&self, episode: &Episode) -> EquipmentFailure {
+        EquipmentFailure {
+            equipment: episode.subject.equipment.clone().unwrap_or_default(),
+            state: episode.subject.rule.clone().unwrap_or_default(),
+            since: self.zone.rfc3339(episode.began_at),
+            detail: episode.words.in_language(self.settings.language).to_owned(),
+            alert_id: episode.alert_id.to_string(),
+            severity: episode.severity(),
+            words: episode.words.clone(),
+        }
+    }
+
+    fn alert(&self, episode: &Episode) -> Alert {
+        let Subject {
+            order_no,
+            equipment,
+            point,
+            worker_no,
+            rule,
+            value,
+            limits,
+        } = episode.subject.clone();
+        let rfc3339 = |at| self.zone.rfc3339(at);
+        let acknowledged = episode.acknowledged.as_ref();
+        Alert {
+            order_no,
+            equipment,
+            point,
+            worker_no,
+            rule,
+            value: value.map(|value| json!(value)),
+            peak: episode.peak,
+            limits,
+            words: Some(episode.words.clone()),
+            times: (episode.times > 1).then_some(episode.times),
+            began_at: Some(rfc3339(episode.began_at)),
+            ended_at: episode.ended_at.map(rfc3339),
+            acknowledged_by: acknowledged.map(|a| a.by.clone()),
+            acknowledged_at: acknowledged.map(|a| rfc3339(a.at)),
+            comment: acknowledged.and_then(|a| a.comment.clone()),
+            ..Alert::new(
+                episode.alert_id.to_string(),
+                &episode.alert_type,
+                episode.severity(),
+                episode.words.in_language(self.settings.language).to_owned(),
+            )
+        }
+    }
+
+    fn show(&self) {
+        let view = |episode: &Episode| AlertView {
+            state: match &episode.acknowledged {
+                _ if !episode.is_live() => AlertState::Ended,
+                Some(_) => AlertState::Acknowledged,
+                None => AlertState::Active,
+            },
+            key: episode.key.clone(),
+            alert: self.alert(episode),
+        };
+        self.status.set_alerts(self.book.episodes().map(view).collect());
+    }
+}
+
+fn state_name(alert_id: Uuid) -> String {
+    format!("{ALERT}{alert_id}")
+}
+
+fn source_finding(key: String, change: Change, at: Timestamp, words: Words) -> Finding {
+    Finding {
+        key,
+        alert_type: SOURCE_LOST.to_owned(),
+        severity: Severity::High,
+        change,
+        at,
+        subject: Subject::default(),
+        words,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn alerts(status: &Status) -> Alerts {
+        Alerts::new("shop-1", Settings::default(), Zone::UTC, status.clone())
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::UNIX_EPOCH + TimeDelta::seconds(second)
+    }
+
+    fn payloads(accepted: &mut Accepted) -> Vec<(Kind, serde_json::Value)> {
+        let read = |record: Record| {
+            let json = format!("{{{}", String::from_utf8_lossy(&record.json));
+            let mut message: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+            (record.kind, message["payload"].take())
+        };
+        accepted.records.drain(..).map(read).collect()
+    }
+
+    #[test]
+    fn a_machine_fails_once_and_is_back_when_it_runs() {
+        let status = Status::default();
+        let (mut alerts, mut accepted) = (alerts(&status), Accepted::default());
+        alerts.machine("PRESS-7", ("down", at(5)), Some("D01, 换模"), at(6), &mut accepted);
+        alerts.machine("PRESS-7", ("fault", at(7)), None, at(7), &mut accepted);
+        alerts.machine("PRESS-7", ("stopped", at(8)), None, at(8), &mut accepted);
+        let told = payloads(&mut accepted);
+        let [(Kind::EquipmentFailure, failure)] = told.as_slice() else {
+            panic!("{told:?}")
+        };
+        assert_eq!(failure["state"], "down");
+        assert_eq!(failure["detail"], "PRESS-7 has failed: state down (D01, 换模).");
+        assert_eq!(failure["since"], "1970-01-01T00:00:05.000+00:00");
+        alerts.machine("PRESS-7", ("running", at(9)), None, at(9), &mut accepted);
+        alerts.tick(at(30), &mut accepted);
+        let told = payloads(&mut accepted);
+        let [(Kind::Alert, ended)] = told.as_slice() else {
+            panic!("{told:?}")
+        };
+        assert_eq!(
+            (&ended["alert_id"], &ended["news"]),
+            (&failure["alert_id"], &json!("ended"))
+        );
+        assert_eq!(ended["ended_at"], "1970-01-01T00:00:09.000+00:00");
+        assert_eq!(status.alerts()[0].state, AlertState::Ended);
+    }
+
+    #[test]
+    fn a_connection_that_stays_away_speaks_for_its_devices() {
+        let status = Status::default();
+        let (mut alerts, mut accepted) = (alerts(&status), Accepted::default());
+        let line = status.source("modbus/line-1");
+        line.down(at(0), "refused");
+        line.update_device("press-7", |device| device.answers = false);
+        for second in 0..=60 {
+            alerts.tick(at(second), &mut accepted);
+        }
+        let told = payloads(&mut accepted);
+        assert_eq!(told.len(), 1, "{told:?}");
+        let message = told[0].1["message"].as_str().expect("text");
+        assert!(message.starts_with("modbus/line-1 has been out of reach") && message.ends_with("refused"));
+        line.up(at(61));
+        for second in 61..=121 {
+            alerts.tick(at(second), &mut accepted);
+        }
+        let news: Vec<_> = payloads(&mut accepted)
+            .into_iter()
+            .map(|(_, alert)| alert["news"].clone())
+            .collect();
+        assert_eq!(news, ["ended", "begun"], "the device is still away");
+        assert_eq!(status.alerts()[0].key, "source/modbus/line-1/press-7");
+    }
+
+    #[test]
+    fn an_answered_call_is_over() {
+        let status = Status::default();
+        let (mut alerts, mut accepted) = (alerts(&status), Accepted::default());
+        let call = |second| Finding {
+            alert_type: CALL.to_owned(),
+            ..source_finding("call/ST-01/QA".to_owned(), Change::Begins, at(second), Words::default())
+        };
+        alerts.take([call(0), call(1)], at(1), &mut accepted);
+        let alert_id = alerts.book.episodes().next().expect("an alert").alert_id;
+        let acknowledgement = Acknowledgement {
+            by: "W1".to_owned(),
+            at: at(2),
+            comment: Some("on my way".to_owned()),
+        };
+        alerts
+            .acknowledge(alert_id, acknowledgement, &mut accepted)
+            .expect("it is there");
+        let states = std::mem::take(&mut accepted.states);
+        alerts.restore(&states, at(3));
+        alerts.take([call(4)], at(4), &mut accepted);
+        let told = payloads(&mut accepted);
+        let news: Vec<_> = told.iter().map(|(_, alert)| &alert["news"]).collect();
+        assert_eq!(news, ["begun", "acknowledged", "ended", "begun"]);
+        assert_eq!(told[2].1["comment"], "on my way");
+        assert_ne!(told[3].1["alert_id"], told[0].1["alert_id"]);
+    }
+}

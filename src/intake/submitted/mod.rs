@@ -1,0 +1,226 @@
+//! What is handed in over HTTP becomes records here, by the same rules as what stations say. Who hands in the same again,
+//! under the same number or key, is told what became of it, and nothing is done twice.
+
+mod known;
+mod paper;
+
+use serde_json::json;
+use uuid::Uuid;
+
+pub(super) use known::Known;
+use paper::Read;
+
+use super::{Accepted, Intake, Verdict, to_state, validate};
+use crate::judge::alerts::{AcknowledgeError, Acknowledgement};
+use crate::judge::inspection::{self, OrderFacts};
+use crate::record::{
+    Answered, CheckResult, Inspection, Kind, Objection, Paper, Record, Slip, Submitted, Timestamp, WorkReport,
+};
+use crate::reference::OrderStatus;
+
+/// Name of the state that holds the latest inspections.
+pub(super) const INSPECTIONS: &str = "inspections";
+/// Who speaks, in the records of what was handed in.
+const SOURCE: &str = "http";
+/// Something could not be looked up when it was handed in.
+const UNVERIFIED: &str = "unverified";
+
+impl Intake {
+    pub(super) fn submission(&mut self, what: Submitted, slip: &Slip, at: Timestamp) -> Verdict {
+        let mut accepted = Accepted {
+            someone_waits: true,
+            ..Accepted::default()
+        };
+        let answer = match what {
+            Submitted::WorkReport(paper) => self.report_handed_in(&paper, at, &mut accepted),
+            Submitted::Inspection(paper) => self.inspection_handed_in(&paper, at, &mut accepted),
+            Submitted::Acknowledgement { alert_id, by, comment } => {
+                let acknowledgement = Acknowledgement { by, at, comment };
+                match self.alerts.acknowledge(alert_id, acknowledgement, &mut accepted) {
+                    Ok(()) => Answered::Taken(json!({"acknowledged": alert_id})),
+                    Err(AcknowledgeError::Already) => Answered::Known(json!({"acknowledged": alert_id})),
+                    Err(AcknowledgeError::Unknown) => Answered::NotThere(format!("there is no alert {alert_id}")),
+                }
+            }
+        };
+        slip.write(answer);
+        // An answer that changes nothing waits in line too: it may speak of what is still on its way to the disk.
+        Verdict::Accepted(Box::new(accepted))
+    }
+
+    fn report_handed_in(&mut self, paper: &Paper, at: Timestamp, accepted: &mut Accepted) -> Answered {
+        let (kind, day) = (Kind::WorkReport, self.production_day(at));
+        let Read {
+            value: mut report,
+            mut objections,
+            ignored,
+        } = paper::work_report(paper.body.clone(), day);
+        if let Some(answer) = self.handed_in.answer(kind, &report.report_no, paper) {
+            return answer;
+        }
+        self.complete_report(&mut report, at, &mut objections);
+        for finding in validate::work_report(&report, &self.desk.reference(), at) {
+            objections.push(Objection {
+                field: finding.field.to_owned(),
+                code: finding.code,
+                message: finding.message,
+            });
+        }
+        if !objections.is_empty() {
+            return Answered::Refused(told_once(objections));
+        }
+        self.desk.take_handed_in(&mut report, at, &mut accepted.states);
+        let id = self.keep(kind, &report.report_no, paper, at, &report, accepted);
+        Answered::Taken(json!({
+            "report_no": report.report_no, "message_id": id, "flags": report.flags, "ignored": ignored,
+        }))
+    }
+
+    /// What the sender need not know.
+    fn complete_report(&self, report: &mut WorkReport, at: Timestamp, objections: &mut Vec<Objection>) {
+        let reference = self.desk.reference();
+        report.clock_synced = self.desk.is_clock_synced;
+        if let Some(order) = reference.order(&report.order_no) {
+            report.order_no.clone_from(&order.order_no);
+            let process = order.processes.iter().find(|p| p.process_code == report.process_code);
+            if let Some(process) = process {
+                report.process_id = report.process_id.or(process.process_id);
+                report.process_name.get_or_insert_with(|| process.process_name.clone());
+            }
+        } else if reference.is_fresh(at) && !report.order_no.is_empty() {
+            objections.push(unknown_order(&report.order_no));
+        } else {
+            report.flags.push(UNVERIFIED.to_owned());
+        }
+        if let Some(worker) = reference.worker(&report.worker_no) {
+            report.worker_no.clone_from(&worker.worker_no);
+            report.worker_id = report.worker_id.or(worker.worker_id);
+            report.worker_name.get_or_insert_with(|| worker.name.clone());
+        }
+        if let Some(known) = report.equipment.as_deref().and_then(|code| reference.equipment(code)) {
+            report.equipment_id = report.equipment_id.or(known.equipment_id);
+        }
+    }
+
+    fn inspection_handed_in(&mut self, paper: &Paper, at: Timestamp, accepted: &mut Accepted) -> Answered {
+        let (kind, day) = (Kind::Inspection, self.production_day(at));
+        let Read {
+            value: mut inspection,
+            mut objections,
+            ignored,
+        } = paper::inspection(paper.body.clone(), day);
+        if let Some(answer) = self.handed_in.answer(kind, &inspection.check_no, paper) {
+            return answer;
+        }
+        let order = self.complete_inspection(&mut inspection, at, &mut objections);
+        objections.extend(inspection::check(&inspection, order));
+        if !objections.is_empty() {
+            return Answered::Refused(told_once(objections));
+        }
+        if inspection.check_no.is_empty() {
+            inspection.check_no = self.desk.next_number(at, &mut accepted.states);
+        }
+        let id = self.keep(kind, &inspection.check_no, paper, at, &inspection, accepted);
+        let analysis = self.inspected(&inspection, at, accepted);
+        Answered::Taken(json!({
+            "check_no": inspection.check_no, "message_id": id, "check_result": inspection.check_result,
+            "flags": inspection.flags, "analysis": analysis, "ignored": ignored,
+        }))
+    }
+
+    /// What the inspector need not know: the product, and under what circumstances the station at the machine works.
+    fn complete_inspection(
+        &self,
+        inspection: &mut Inspection,
+        at: Timestamp,
+        objections: &mut Vec<Objection>,
+    ) -> Option<OrderFacts> {
+        let reference = self.desk.reference();
+        let circumstances = &mut inspection.circumstances;
+        if let Some(equipment) = circumstances.equipment.as_deref() {
+            let state = self.tracker.state(equipment).map(|(state, _)| state.to_owned());
+            circumstances.equipment_state = circumstances.equipment_state.take().or(state);
+        }
+        let shift = self.settings.zone.shift_start(at, &self.settings.shift_starts);
+        let shift = shift.with_timezone(&self.settings.zone.0).format("%H:%M").to_string();
+        circumstances.shift.get_or_insert(shift);
+        let order = reference.order(&inspection.order_no);
+        if let Some(order) = order {
+            inspection.order_no.clone_from(&order.order_no);
+            let known = |text: &String| (!text.is_empty()).then(|| text.clone());
+            inspection.product_code = inspection.product_code.take().or_else(|| known(&order.product_code));
+            inspection.product_name = inspection.product_name.take().or_else(|| known(&order.product_name));
+        } else if reference.is_fresh(at) && !inspection.order_no.is_empty() {
+            objections.push(unknown_order(&inspection.order_no));
+        } else {
+            inspection.flags.push(UNVERIFIED.to_owned());
+        }
+        if !inspection::out_of_specification(inspection, at).is_empty() {
+            inspection.flags.push("out_of_specification".to_owned());
+        }
+        let is_passed = inspection.check_result == CheckResult::Qualified;
+        if is_passed && !inspection.unqualified_quantity.is_zero() {
+            inspection.flags.push("passed_with_defects".to_owned());
+        }
+        order.map(|order| OrderFacts {
+            quantity: order.order_quantity,
+            is_released: order.status >= OrderStatus::Released,
+        })
+    }
+
+    /// What follows from an inspection that was taken: alerts, and what the latest ones say together.
+    fn inspected(
+        &mut self,
+        inspection: &Inspection,
+        at: Timestamp,
+        accepted: &mut Accepted,
+    ) -> Option<inspection::Analysis> {
+        let findings = inspection::out_of_specification(inspection, at);
+        self.alerts.take(findings, at, accepted);
+        self.inspections.take(inspection);
+        accepted
+            .states
+            .insert(INSPECTIONS.to_owned(), to_state(&self.inspections));
+        self.inspections.analyse(inspection)
+    }
+
+    /// Encodes what was taken and remembers that it was. The message's id follows from its number, so that the store knows
+    /// it again even when we do not any more.
+    fn keep(
+        &mut self,
+        kind: Kind,
+        number: &str,
+        paper: &Paper,
+        at: Timestamp,
+        payload: &impl serde::Serialize,
+        accepted: &mut Accepted,
+    ) -> Uuid {
+        let cause = format!("{}/{}/{number}", self.settings.gateway_id, kind.topic());
+        let id = Uuid::new_v5(&Uuid::NAMESPACE_URL, cause.as_bytes());
+        let record = Record::encode(kind, id, at, self.settings.zone, SOURCE, payload);
+        accepted.records.push(record);
+        self.handed_in
+            .remember(kind, number, id, paper, at, &mut accepted.states);
+        id
+    }
+
+    fn production_day(&self, at: Timestamp) -> chrono::NaiveDate {
+        let first_shift = self.settings.shift_starts.first().copied().unwrap_or_default();
+        self.settings.zone.production_day(at, first_shift)
+    }
+}
+
+fn unknown_order(order_no: &str) -> Objection {
+    Objection {
+        field: "order_no".to_owned(),
+        code: "UNKNOWN_ORDER",
+        message: format!("there is no order {order_no}; write one that is released"),
+    }
+}
+
+/// What could not be read was put to nothing, and nothing is not to be objected to again.
+fn told_once(mut objections: Vec<Objection>) -> Vec<Objection> {
+    let mut told = std::collections::BTreeSet::new();
+    objections.retain(|objection| told.insert(objection.field.clone()));
+    objections
+}

@@ -1,0 +1,255 @@
+//! Whether an inspection can be so: required fields, quantities that add up, no more than the order has. Everything that is
+//! wrong is told at once.
+
+use rust_decimal::Decimal;
+
+use crate::judge::{Change, Finding, Subject};
+use crate::language::Words;
+use crate::record::{CheckResult, Inspection, Measurement, Objection, Severity, Timestamp};
+
+/// Of lists that people and gauges fill.
+const DEFECTS_MAX: usize = 100;
+const MEASUREMENTS_MAX: usize = 100;
+const VALUES_MAX: usize = 500;
+
+/// Texts of the columns and how many characters they hold.
+const CODE_CHARS_MAX: usize = 50;
+const TEXT_CHARS_MAX: usize = 500;
+const NAME_CHARS_MAX: usize = 200;
+
+/// What is known of the order that was inspected.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct OrderFacts {
+    pub quantity: Decimal,
+    /// Something can have been made of it.
+    pub is_released: bool,
+}
+
+/// All that is wrong with an inspection. Without facts the order could not be looked up, and is believed.
+pub fn check(inspection: &Inspection, order: Option<OrderFacts>) -> Vec<Objection> {
+    let mut objections = Objections::default();
+    texts(inspection, &mut objections);
+    quantities(inspection, order, &mut objections);
+    defects(inspection, &mut objections);
+    measurements(inspection, &mut objections);
+    objections.0
+}
+
+#[derive(Default)]
+struct Objections(Vec<Objection>);
+
+impl Objections {
+    fn add(&mut self, field: impl Into<String>, code: &'static str, message: impl Into<String>) {
+        self.0.push(Objection {
+            field: field.into(),
+            code,
+            message: message.into(),
+        });
+    }
+}
+
+fn texts(inspection: &Inspection, objections: &mut Objections) {
+    let Inspection { circumstances, .. } = inspection;
+    let texts = [
+        ("check_no", Some(&inspection.check_no), CODE_CHARS_MAX),
+        ("order_no", Some(&inspection.order_no), CODE_CHARS_MAX),
+        ("product_code", inspection.product_code.as_ref(), CODE_CHARS_MAX),
+        ("product_name", inspection.product_name.as_ref(), NAME_CHARS_MAX),
+        (
+            "defect_description",
+            inspection.defect_description.as_ref(),
+            TEXT_CHARS_MAX,
+        ),
+        ("checker_no", inspection.checker_no.as_ref(), CODE_CHARS_MAX),
+        ("checker_name", inspection.checker_name.as_ref(), CODE_CHARS_MAX),
+        ("remark", inspection.remark.as_ref(), TEXT_CHARS_MAX),
+        ("process_code", circumstances.process_code.as_ref(), CODE_CHARS_MAX),
+        ("equipment", circumstances.equipment.as_ref(), CODE_CHARS_MAX),
+        ("tool", circumstances.tool.as_ref(), CODE_CHARS_MAX),
+        ("worker_no", circumstances.worker_no.as_ref(), CODE_CHARS_MAX),
+        ("material_lot", circumstances.material_lot.as_ref(), CODE_CHARS_MAX),
+    ];
+    for (field, text, chars_max) in texts {
+        if text.is_some_and(|text| text.chars().count() > chars_max) {
+            objections.add(field, "TOO_LONG", format!("is longer than {chars_max} characters"));
+        }
+    }
+    if inspection.checker_id.is_none() && inspection.checker_no.is_none() && inspection.checker_name.is_none() {
+        let message = "nobody is named; write checker_no, checker_name or checker_id";
+        objections.add("checker_no", "MISSING", message);
+    }
+}
+
+fn quantities(inspection: &Inspection, order: Option<OrderFacts>, objections: &mut Objections) {
+    let Inspection {
+        check_quantity,
+        qualified_quantity,
+        unqualified_quantity,
+        ..
+    } = *inspection;
+    let all = [
+        ("check_quantity", check_quantity),
+        ("qualified_quantity", qualified_quantity),
+        ("unqualified_quantity", unqualified_quantity),
+    ];
+    for (field, quantity) in all {
+        if quantity < Decimal::ZERO {
+            objections.add(field, "QTY_INVALID", format!("{quantity} is below 0"));
+        }
+    }
+    if check_quantity.is_zero() {
+        objections.add(
+            "check_quantity",
+            "QTY_INVALID",
+            "nothing was inspected; write a quantity above 0",
+        );
+    }
+    let sum = qualified_quantity + unqualified_quantity;
+    if sum != check_quantity {
+        let message = format!(
+            "is {check_quantity}, but qualified_quantity {qualified_quantity} and unqualified_quantity \
+             {unqualified_quantity} make {sum}"
+        );
+        objections.add("check_quantity", "QTY_MISMATCH", message);
+    }
+    if let Some(order) = order {
+        if check_quantity > order.quantity {
+            let message = format!(
+                "{check_quantity} cannot be inspected of an order over {}",
+                order.quantity
+            );
+            objections.add("check_quantity", "OVER_QUANTITY", message);
+        }
+        if !order.is_released {
+            let message = format!(
+                "{} is not released: nothing of it can have been made",
+                inspection.order_no
+            );
+            objections.add("order_no", "ORDER_NOT_RELEASED", message);
+        }
+    }
+    if inspection.check_result == CheckResult::Qualified && qualified_quantity.is_zero() {
+        let message = "nothing is qualified, so the result is 2 (unqualified)";
+        objections.add("check_result", "RESULT_MISMATCH", message);
+    }
+    if inspection.check_result == CheckResult::Unqualified && unqualified_quantity.is_zero() {
+        let message = "nothing is unqualified, so the result is 1 (qualified)";
+        objections.add("check_result", "RESULT_MISMATCH", message);
+    }
+}
+
+fn defects(inspection: &Inspection, objections: &mut Objections) {
+    if inspection.defects.len() > DEFECTS_MAX {
+        objections.add("defects", "TOO_MANY", format!("has more than {DEFECTS_MAX} entries"));
+    }
+    for (nth, defect) in inspection.defects.iter().enumerate() {
+        let place = |member| format!("defects[{nth}].{member}");
+        if defect.reason.chars().count() > CODE_CHARS_MAX {
+            let message = format!("is longer than {CODE_CHARS_MAX} characters");
+            objections.add(place("reason"), "TOO_LONG", message);
+        }
+        if defect.quantity <= Decimal::ZERO {
+            let message = format!("{} is not above 0", defect.quantity);
+            objections.add(place("quantity"), "QTY_INVALID", message);
+        }
+    }
+    let sum: Decimal = inspection.defects.iter().map(|defect| defect.quantity).sum();
+    if !inspection.defects.is_empty() && sum != inspection.unqualified_quantity {
+        let message = format!(
+            "the defects make {sum}, but unqualified_quantity is {}",
+            inspection.unqualified_quantity
+        );
+        objections.add("defects", "QTY_MISMATCH", message);
+    }
+    let has_description = inspection.defect_description.is_some();
+    if inspection.defects.is_empty() && inspection.unqualified_quantity > Decimal::ZERO && !has_description {
+        let message = "say what is wrong with them: defects with reasons, or defect_description";
+        objections.add("defects", "MISSING", message);
+    }
+    if inspection.disposition.is_some() && inspection.unqualified_quantity.is_zero() {
+        let message = "there is nothing to decide on: unqualified_quantity is 0";
+        objections.add("disposition", "NOT_NEEDED", message);
+    }
+}
+
+fn measurements(inspection: &Inspection, objections: &mut Objections) {
+    if inspection.measurements.len() > MEASUREMENTS_MAX {
+        let message = format!("has more than {MEASUREMENTS_MAX} characteristics");
+        objections.add("measurements", "TOO_MANY", message);
+    }
+    for (nth, measurement) in inspection.measurements.iter().enumerate() {
+        let place = |member| format!("measurements[{nth}].{member}");
+        if measurement.characteristic.chars().count() > CODE_CHARS_MAX {
+            let message = format!("is longer than {CODE_CHARS_MAX} characters");
+            objections.add(place("characteristic"), "TOO_LONG", message);
+        }
+        if measurement.values.is_empty() || measurement.values.len() > VALUES_MAX {
+            let message = format!("write 1 to {VALUES_MAX} measured numbers");
+            objections.add(place("values"), "VALUES_INVALID", message);
+        }
+        if let (Some(lower), Some(upper)) = (measurement.lower, measurement.upper)
+            && lower > upper
+        {
+            let message = format!("the lower limit {lower} is above the upper one, {upper}");
+            objections.add(place("lower"), "LIMITS_INVALID", message);
+        }
+    }
+}
+
+impl Measurement {
+    /// The value that lies furthest beyond its limits, if one does.
+    fn worst(&self) -> Option<f64> {
+        let beyond = |value: f64| {
+            let below = self.lower.map_or(f64::NEG_INFINITY, |lower| lower - value);
+            let above = self.upper.map_or(f64::NEG_INFINITY, |upper| value - upper);
+            below.max(above)
+        };
+        let worst = self
+            .values
+            .iter()
+            .copied()
+            .max_by(|a, b| beyond(*a).total_cmp(&beyond(*b)));
+        worst.filter(|value| beyond(*value) > 0.0)
+    }
+}
+
+/// What was measured beyond the specification: not a fault of the inspection, which tells what is, but worth an alert.
+pub fn out_of_specification(inspection: &Inspection, at: Timestamp) -> Vec<Finding> {
+    let found = |measurement: &Measurement| {
+        let value = measurement.worst()?;
+        let Measurement {
+            characteristic,
+            lower,
+            upper,
+            unit,
+            ..
+        } = measurement;
+        let unit = unit.as_deref().unwrap_or_default();
+        let limit = |limit: &Option<f64>| limit.map_or_else(|| "…".to_owned(), |limit| limit.to_string());
+        let (order, span) = (
+            &inspection.order_no,
+            format!("{} – {} {unit}", limit(lower), limit(upper)),
+        );
+        Some(Finding {
+            key: format!("specification/{order}/{characteristic}"),
+            alert_type: "OUT_OF_SPECIFICATION".to_owned(),
+            severity: Severity::Medium,
+            change: Change::Once,
+            at,
+            subject: Subject {
+                order_no: Some(order.clone()),
+                equipment: inspection.circumstances.equipment.clone(),
+                point: Some(characteristic.clone()),
+                worker_no: None,
+                rule: Some("specification".to_owned()),
+                value: Some(value),
+                limits: Some(serde_json::json!({"low": lower, "high": upper})),
+            },
+            words: Words::new(
+                format!("{characteristic} of order {order} was measured as {value} {unit}, outside of {span}."),
+                format!("工单 {order} 的 {characteristic} 实测 {value} {unit}，超出规格 {span}。"),
+            ),
+        })
+    };
+    inspection.measurements.iter().filter_map(found).collect()
+}

@@ -1,0 +1,201 @@
+//! A series of subgroups looked at as a whole: limits from phase I, every point judged, what the process can do.
+//!
+//! Points are counted from 0 here and told from 1. Points that were excluded keep their place on the chart; they are not learnt
+//! from, and the rules pass over them.
+
+use super::capability::{Capability, Measured, SUBGROUPS_MIN, Spec};
+use super::design::{Chart, Design, Spread};
+use super::notes;
+use super::process::{EstimateError, Process, Sample};
+use super::rules::{Hits, Rule};
+use super::walk::{Plotted, Walk};
+use crate::language::Words;
+
+#[derive(Debug, Clone, Default, PartialEq)]
+pub enum Limits {
+    /// From phase I.
+    #[default]
+    Estimate,
+    Given {
+        center: f64,
+        sigma: f64,
+    },
+}
+
+#[derive(Debug, Clone)]
+pub struct Options {
+    pub design: Design,
+    pub limits: Limits,
+    /// How many points belong to phase I; all, unless it is said.
+    pub phase1: Option<usize>,
+    pub excluded: Vec<usize>,
+    pub spec: Option<Spec>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// The point that completes the pattern.
+    pub index: usize,
+    pub rule: Rule,
+    /// All points of the pattern.
+    pub points: Vec<usize>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Analysis {
+    pub options: Options,
+    pub process: Process,
+    pub samples: Vec<Sample>,
+    pub points: Vec<Plotted>,
+    pub violations: Vec<Violation>,
+    /// How many points the limits were learnt from or tried on, with those that were excluded.
+    pub phase1: usize,
+    pub capability: Option<Capability>,
+    pub notes: Vec<Words>,
+}
+
+impl Analysis {
+    pub fn of(samples: Vec<Sample>, options: Options) -> Result<Self, EstimateError> {
+        let Options { design, excluded, .. } = &options;
+        let phase1 = options.phase1.unwrap_or(samples.len()).min(samples.len());
+        let learnt = included(design, samples.get(..phase1).unwrap_or_default(), excluded);
+        let process = match options.limits {
+            Limits::Estimate => Process::estimate(design, &learnt)?,
+            Limits::Given { center, sigma } => Process::given(design.chart, center, sigma),
+        };
+        let (points, violations) = judge(design, &process, &samples, excluded);
+        let is_out = |v: &&Violation| v.index < phase1;
+        let mut notes = notes::of_phase1(design, &process, &learnt);
+        let mut out: Vec<usize> = violations.iter().filter(is_out).map(|v| v.index + 1).collect();
+        out.dedup();
+        if !out.is_empty() && options.limits == Limits::Estimate {
+            notes.push(notes::out_of_control(&out));
+        }
+        let capability = options
+            .spec
+            .filter(|_| !design.chart.counts() && !design.chart.is_short_run())
+            .and_then(|spec| capability(&spec, &process, &learnt, !out.is_empty()));
+        Ok(Self {
+            options,
+            process,
+            samples,
+            points,
+            violations,
+            phase1,
+            capability,
+            notes,
+        })
+    }
+
+    /// Of the location, or of ranges and standard deviations.
+    pub fn violations_of(&self, is_spread: bool) -> impl Iterator<Item = &Violation> {
+        let of_kind = move |violation: &&Violation| (violation.rule == Rule::Spread) == is_spread;
+        self.violations.iter().filter(of_kind)
+    }
+}
+
+/// What is learnt from: points that are not excluded. The moving range of single values is taken to the value before that
+/// remains, so that an excluded value widens nothing.
+pub fn included(design: &Design, samples: &[Sample], excluded: &[usize]) -> Vec<Sample> {
+    let mut before: Option<f64> = None;
+    let mut kept = Vec::with_capacity(samples.len());
+    let mut is_broken = false;
+    for (index, sample) in samples.iter().enumerate() {
+        is_broken |= sample.range.is_none();
+        if excluded.contains(&index) {
+            continue;
+        }
+        let mut sample = *sample;
+        if design.spread == Some(Spread::MovingRange) && !excluded.is_empty() {
+            let before = before.filter(|_| !is_broken);
+            sample.range = before.map(|before| (sample.value - before).abs());
+        }
+        is_broken = false;
+        before = Some(sample.value);
+        kept.push(sample);
+    }
+    kept
+}
+
+fn judge(design: &Design, process: &Process, samples: &[Sample], excluded: &[usize]) -> (Vec<Plotted>, Vec<Violation>) {
+    let mut walk = Walk::new(design);
+    let mut points = Vec::with_capacity(samples.len());
+    let mut violations = Vec::new();
+    // The places of what the rules saw.
+    let mut seen = Vec::with_capacity(samples.len());
+    for (index, sample) in samples.iter().enumerate() {
+        if excluded.contains(&index) {
+            let mut plotted = walk.clone().step(design, process, sample);
+            plotted.hits = Hits::default();
+            points.push(plotted);
+            continue;
+        }
+        let plotted = walk.step(design, process, sample);
+        seen.push(index);
+        for rule in plotted.hits.rules() {
+            let back = walk.pattern(design, rule);
+            let points = back.iter().filter_map(|back| seen.iter().rev().nth(*back).copied());
+            violations.push(Violation {
+                index,
+                rule,
+                points: points.collect(),
+            });
+        }
+        points.push(plotted);
+    }
+    (points, violations)
+}
+
+/// From what was learnt, which is why it is only as good as that.
+pub fn capability(spec: &Spec, process: &Process, learnt: &[Sample], is_out_of_control: bool) -> Option<Capability> {
+    let (n, sigma_overall) = overall(learnt)?;
+    let measured = Measured {
+        n,
+        center: process.center,
+        sigma_within: process.sigma,
+        sigma_overall,
+    };
+    let mut capability = Capability::of(spec, &measured);
+    if is_out_of_control {
+        capability
+            .flags
+            .push("phase I is out of control: these indices describe no stable process".to_owned());
+    }
+    if learnt.len() < SUBGROUPS_MIN {
+        let few = format!(
+            "{} subgroups are fewer than {SUBGROUPS_MIN}: mind the intervals",
+            learnt.len()
+        );
+        capability.flags.push(few);
+    }
+    Some(capability)
+}
+
+/// The number of values and their standard deviation, put together from those of the subgroups.
+fn overall(samples: &[Sample]) -> Option<(f64, f64)> {
+    let n: f64 = samples.iter().map(|sample| sample.size).sum();
+    let mean = samples.iter().map(|sample| sample.value * sample.size).sum::<f64>() / n;
+    let squares = samples.iter().map(|sample| {
+        let within = sample.deviation.unwrap_or(0.0).powi(2) * (sample.size - 1.0);
+        within + sample.size * (sample.value - mean).powi(2)
+    });
+    let sigma = (squares.sum::<f64>() / (n - 1.0)).sqrt();
+    (n > 1.0 && sigma > 0.0).then_some((n, sigma))
+}
+
+/// Single values one after another, `None` where one is missing.
+pub fn singles(values: impl IntoIterator<Item = Option<f64>>) -> Vec<Sample> {
+    let mut before = None;
+    let mut samples = Vec::new();
+    for value in values {
+        samples.extend(value.map(|value| Sample::single(value, before)));
+        before = value;
+    }
+    samples
+}
+
+/// Counts of defects with the number of units that were looked at.
+pub fn counts(chart: Chart, rows: impl IntoIterator<Item = (f64, f64)>) -> Vec<Sample> {
+    let sample = |(defects, size)| Sample::counted(chart, defects, size);
+    rows.into_iter().map(sample).collect()
+}

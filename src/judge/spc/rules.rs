@@ -1,0 +1,381 @@
+//! The rules of Western Electric and of Nelson, each with its own switch and its own K, one point at a time.
+//!
+//! What they share is decided once per point and kept as bits, the newest lowest: above or below the centre, beyond one or
+//! two sigma, up or down from the point before. A rule is then a pattern of bits. A value on a line is not beyond it, and
+//! every point is judged by its own limits, where they differ. Of "two of three" and "four of five" the newest point
+//! must itself be beyond: otherwise the point that tells is not the one that is told.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::line::Line;
+
+/// What can be noticed at one point. The discriminant is its bit in [`Hits`], which stands in saved states: never renumber.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Rule {
+    We1,
+    We2,
+    We3,
+    We4,
+    N1,
+    N2,
+    N3,
+    N4,
+    N5,
+    N6,
+    N7,
+    N8,
+    /// The smoothed value is beyond its limits.
+    Ewma,
+    CusumUp,
+    CusumDown,
+    /// The range or standard deviation is beyond its limits: what varies within a subgroup, not where it lies.
+    Spread,
+}
+
+impl Rule {
+    pub const ALL: [Self; 16] = [
+        Self::We1,
+        Self::We2,
+        Self::We3,
+        Self::We4,
+        Self::N1,
+        Self::N2,
+        Self::N3,
+        Self::N4,
+        Self::N5,
+        Self::N6,
+        Self::N7,
+        Self::N8,
+        Self::Ewma,
+        Self::CusumUp,
+        Self::CusumDown,
+        Self::Spread,
+    ];
+    pub const WESTERN_ELECTRIC: [Self; 4] = [Self::We1, Self::We2, Self::We3, Self::We4];
+    pub const NELSON: [Self; 8] = [
+        Self::N1,
+        Self::N2,
+        Self::N3,
+        Self::N4,
+        Self::N5,
+        Self::N6,
+        Self::N7,
+        Self::N8,
+    ];
+
+    pub fn name(self) -> &'static str {
+        const NAMES: [&str; 16] = [
+            "WE1",
+            "WE2",
+            "WE3",
+            "WE4",
+            "N1",
+            "N2",
+            "N3",
+            "N4",
+            "N5",
+            "N6",
+            "N7",
+            "N8",
+            "EWMA",
+            "CUSUM_UP",
+            "CUSUM_DOWN",
+            "SPREAD",
+        ];
+        NAMES[self as usize]
+    }
+
+    /// Those that can be switched on and off; the others belong to their charts.
+    fn from_name(name: &str) -> Option<Self> {
+        let switched = Self::WESTERN_ELECTRIC.iter().chain(&Self::NELSON);
+        switched.copied().find(|rule| rule.name().eq_ignore_ascii_case(name))
+    }
+
+    /// K unless another is given: standard deviations for the first rule, points for the others.
+    fn usual_k(self) -> f64 {
+        match self {
+            Self::We1 | Self::N1 => 3.0,
+            Self::We2 | Self::N5 => 2.0,
+            Self::We3 | Self::N6 => 4.0,
+            Self::We4 | Self::N8 => 8.0,
+            Self::N2 => 9.0,
+            Self::N3 => 6.0,
+            Self::N4 => 14.0,
+            Self::N7 => 15.0,
+            Self::Ewma | Self::CusumUp | Self::CusumDown | Self::Spread => 0.0,
+        }
+    }
+
+    /// Beyond these limits a K means nothing, or more points than are remembered.
+    fn takes(self, k: f64) -> bool {
+        match self {
+            Self::We1 | Self::N1 => (0.5..=10.0).contains(&k),
+            _ => k.fract() == 0.0 && (2.0..=f64::from(POINTS_MAX - 1)).contains(&k),
+        }
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl Serialize for Rule {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+/// As many points as the bits of one word.
+const POINTS_MAX: u8 = 32;
+
+/// The rules that a point has completed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Hits(u16);
+
+impl Hits {
+    pub fn insert(&mut self, rule: Rule) {
+        self.0 |= 1 << rule as u8;
+    }
+
+    pub fn has(self, rule: Rule) -> bool {
+        self.0 >> rule as u8 & 1 == 1
+    }
+
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// What is in this and not in the other.
+    #[must_use]
+    pub fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
+    #[must_use]
+    pub fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    pub fn rules(self) -> impl Iterator<Item = Rule> {
+        Rule::ALL.into_iter().filter(move |rule| self.has(*rule))
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Switch {
+    rule: Rule,
+    k: f64,
+}
+
+/// The rules that are switched on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RuleSet(Vec<Switch>);
+
+impl Default for RuleSet {
+    /// The point beyond the limits and the run on one side: what finds most, at a false alarm in 217 points.
+    fn default() -> Self {
+        Self::of(&[Rule::N1, Rule::N2])
+    }
+}
+
+impl RuleSet {
+    pub fn none() -> Self {
+        Self(Vec::new())
+    }
+
+    /// With the usual K.
+    pub fn of(rules: &[Rule]) -> Self {
+        let mut set = Self::none();
+        for rule in rules {
+            set.switch(*rule, rule.usual_k());
+        }
+        set
+    }
+
+    fn switch(&mut self, rule: Rule, k: f64) {
+        self.0.retain(|switch| switch.rule != rule);
+        self.0.push(Switch { rule, k });
+        self.0.sort_by_key(|switch| switch.rule);
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The rules, where all have their usual K.
+    pub fn usual(&self) -> Option<Vec<Rule>> {
+        let is_usual = |switch: &Switch| switch.k.to_bits() == switch.rule.usual_k().to_bits();
+        self.0
+            .iter()
+            .map(|switch| is_usual(switch).then_some(switch.rule))
+            .collect()
+    }
+
+    /// How many standard errors the control limits lie from the centre.
+    pub fn width(&self) -> f64 {
+        let beyond = self.0.iter().find(|s| matches!(s.rule, Rule::We1 | Rule::N1));
+        beyond.map_or(Rule::N1.usual_k(), |switch| switch.k)
+    }
+
+    fn k(&self, rule: Rule) -> f64 {
+        let switch = self.0.iter().find(|switch| switch.rule == rule);
+        switch.map_or(rule.usual_k(), |switch| switch.k)
+    }
+}
+
+impl std::str::FromStr for RuleSet {
+    type Err = String;
+
+    /// `nelson`, `western-electric`, `none`, or `N1,N2=8,WE3`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.trim() {
+            "nelson" => return Ok(Self::of(&Rule::NELSON)),
+            "western-electric" => return Ok(Self::of(&Rule::WESTERN_ELECTRIC)),
+            "all" => return Ok(Self::of(&[Rule::WESTERN_ELECTRIC.as_slice(), &Rule::NELSON].concat())),
+            "default" => return Ok(Self::default()),
+            "none" | "" => return Ok(Self::none()),
+            _ => {}
+        }
+        let mut set = Self::none();
+        for item in text.split(',').map(str::trim) {
+            let (name, k) = item.split_once('=').map_or((item, None), |(name, k)| (name, Some(k)));
+            let rule = Rule::from_name(name.trim()).ok_or_else(|| {
+                format!(
+                    "`{name}` is not a rule; write N1 to N8, WE1 to WE4, \"nelson\", \"western-electric\" or \"none\""
+                )
+            })?;
+            let k = k.map_or(Some(rule.usual_k()), |k| {
+                k.trim().parse().ok().filter(|k| rule.takes(*k))
+            });
+            let k = k.ok_or_else(|| format!("`{item}`: {rule} takes another K, such as {rule}={}", rule.usual_k()))?;
+            set.switch(rule, k);
+        }
+        Ok(set)
+    }
+}
+
+impl fmt::Display for RuleSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return f.write_str("none");
+        }
+        for (nth, Switch { rule, k }) in self.0.iter().enumerate() {
+            let comma = if nth > 0 { "," } else { "" };
+            write!(f, "{comma}{rule}")?;
+            if k.to_bits() != rule.usual_k().to_bits() {
+                write!(f, "={k}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What is remembered of the points so far: one bit each, the newest lowest.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Runs {
+    points: u8,
+    last: f64,
+    above: u32,
+    below: u32,
+    above_1: u32,
+    below_1: u32,
+    above_2: u32,
+    below_2: u32,
+    up: u32,
+    down: u32,
+}
+
+fn push(bits: &mut u32, bit: bool) {
+    *bits = *bits << 1 | u32::from(bit);
+}
+
+/// The lowest `k` bits.
+fn newest(k: f64) -> u32 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "K is at most 31 where points are meant"
+    )]
+    let k = k as u32;
+    (1 << k.min(31)) - 1
+}
+
+impl Runs {
+    /// Takes the next point and tells which rules it completes.
+    pub fn step(&mut self, rules: &RuleSet, value: f64, line: Line) -> Hits {
+        let is_first = self.points == 0;
+        self.points = self.points.saturating_add(1).min(POINTS_MAX);
+        push(&mut self.above, value > line.center);
+        push(&mut self.below, value < line.center);
+        push(&mut self.above_1, value > line.upper(1.0));
+        push(&mut self.below_1, value < line.lower(1.0));
+        push(&mut self.above_2, value > line.upper(2.0));
+        push(&mut self.below_2, value < line.lower(2.0));
+        push(&mut self.up, !is_first && value > self.last);
+        push(&mut self.down, !is_first && value < self.last);
+        self.last = value;
+        let mut hits = Hits::default();
+        for Switch { rule, k } in &rules.0 {
+            let is_hit = match rule {
+                Rule::We1 | Rule::N1 => value > line.upper(*k) || value < line.lower(*k),
+                _ => self.window(*rule, *k).is_some(),
+            };
+            if is_hit {
+                hits.insert(*rule);
+            }
+        }
+        hits
+    }
+
+    /// The points that make the pattern of a rule at the newest one, as bits.
+    fn window(&self, rule: Rule, k: f64) -> Option<u32> {
+        let all = newest(k);
+        let holds = |bits: u32| (bits & all == all).then_some(all);
+        let has = |points: f64| f64::from(self.points) >= points;
+        match rule {
+            Rule::We4 | Rule::N2 => holds(self.above).or_else(|| holds(self.below)),
+            Rule::N3 => {
+                let steps = newest(k - 1.0);
+                (self.up & steps == steps || self.down & steps == steps).then_some(all)
+            }
+            Rule::N4 => {
+                let turns = (self.up & self.down >> 1) | (self.down & self.up >> 1);
+                let wanted = newest(k - 2.0);
+                (has(k) && turns & wanted == wanted).then_some(all)
+            }
+            Rule::We2 | Rule::N5 => self.most_of(k, self.above_2).or_else(|| self.most_of(k, self.below_2)),
+            Rule::We3 | Rule::N6 => self.most_of(k, self.above_1).or_else(|| self.most_of(k, self.below_1)),
+            Rule::N7 => {
+                let is_inside = (self.above_1 | self.below_1) & all == 0;
+                (has(k) && is_inside).then_some(all)
+            }
+            Rule::N8 => {
+                let is_on_both = self.above_1 & all != 0 && self.below_1 & all != 0;
+                holds(self.above_1 | self.below_1).filter(|_| is_on_both)
+            }
+            _ => Some(1),
+        }
+    }
+
+    /// K of the last K + 1, the newest among them.
+    fn most_of(&self, k: f64, bits: u32) -> Option<u32> {
+        let among = bits & newest(k + 1.0);
+        let is_enough = f64::from(among.count_ones()) >= k;
+        (bits & 1 == 1 && is_enough && f64::from(self.points) > k).then_some(among)
+    }
+
+    /// How far back the points lie that make the pattern, the newest being 0; in the order of time.
+    pub fn pattern(&self, rules: &RuleSet, rule: Rule) -> Vec<usize> {
+        let bits = self.window(rule, rules.k(rule)).unwrap_or(1);
+        (0..usize::from(POINTS_MAX))
+            .rev()
+            .filter(|back| bits >> back & 1 == 1)
+            .collect()
+    }
+}

@@ -1,0 +1,118 @@
+//! What can be handed in: work reports, inspections, acknowledgements of alerts. Answered 201 once the disk has it, 200 when
+//! it was handed in before, 422 with every objection at once.
+
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use axum::{Json, Router};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::Window;
+use super::api::may_write;
+use crate::http::Problem;
+use crate::record::{Answered, Paper, Submitted};
+use crate::submissions::NotTaken;
+
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+const KEY_CHARS_MAX: usize = 200;
+/// Of people and what they say.
+const NAME_CHARS_MAX: usize = 50;
+const COMMENT_CHARS_MAX: usize = 500;
+/// When to come again with what was not taken.
+const RETRY_AFTER_S: u64 = 2;
+
+pub fn routes() -> Router<Window> {
+    Router::new()
+        .route("/api/v1/work-reports", post(work_report))
+        .route("/api/v1/inspections", post(inspection))
+        .route("/api/v1/alerts/{id}/acknowledge", post(acknowledge))
+}
+
+async fn work_report(State(window): State<Window>, headers: HeaderMap, body: Bytes) -> Result<Response, Problem> {
+    may_write(&window, &headers)?;
+    let paper = paper(&headers, &body)?;
+    hand_in(&window, Submitted::WorkReport(paper)).await
+}
+
+async fn inspection(State(window): State<Window>, headers: HeaderMap, body: Bytes) -> Result<Response, Problem> {
+    may_write(&window, &headers)?;
+    let paper = paper(&headers, &body)?;
+    hand_in(&window, Submitted::Inspection(paper)).await
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Acknowledge {
+    who: String,
+    comment: Option<String>,
+}
+
+async fn acknowledge(
+    State(window): State<Window>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    may_write(&window, &headers)?;
+    let wrong = |detail: String| Problem::new(StatusCode::BAD_REQUEST, detail);
+    let said: Acknowledge = serde_json::from_slice(&body)
+        .map_err(|e| wrong(format!("write {{\"who\": \"1001\", \"comment\": \"on my way\"}}: {e}")))?;
+    let is_name = |name: &str| !name.trim().is_empty() && name.chars().count() <= NAME_CHARS_MAX;
+    if !is_name(&said.who) {
+        return Err(wrong(format!("`who` has 1 to {NAME_CHARS_MAX} characters")));
+    }
+    if said
+        .comment
+        .as_ref()
+        .is_some_and(|c| c.chars().count() > COMMENT_CHARS_MAX)
+    {
+        return Err(wrong(format!("`comment` has at most {COMMENT_CHARS_MAX} characters")));
+    }
+    let unknown = |_| Problem::new(StatusCode::NOT_FOUND, format!("there is no alert {id}"));
+    let alert_id = Uuid::parse_str(&id).map_err(unknown)?;
+    let acknowledgement = Submitted::Acknowledgement {
+        alert_id,
+        by: said.who,
+        comment: said.comment,
+    };
+    hand_in(&window, acknowledgement).await
+}
+
+fn paper(headers: &HeaderMap, body: &[u8]) -> Result<Paper, Problem> {
+    let wrong = |detail: String| Problem::new(StatusCode::BAD_REQUEST, detail);
+    let body = serde_json::from_slice(body).map_err(|e| wrong(format!("the body is not JSON: {e}")))?;
+    let key = headers.get(IDEMPOTENCY_KEY).map(|key| {
+        // The standard puts it into quotes; many senders do not.
+        let key = key.to_str().unwrap_or_default().trim().trim_matches('"');
+        let is_key = (1..=KEY_CHARS_MAX).contains(&key.chars().count());
+        is_key
+            .then(|| key.to_owned())
+            .ok_or_else(|| wrong(format!("Idempotency-Key has 1 to {KEY_CHARS_MAX} characters of ASCII")))
+    });
+    let key = key.transpose()?;
+    Ok(Paper { body, key })
+}
+
+async fn hand_in(window: &Window, what: Submitted) -> Result<Response, Problem> {
+    match window.submissions.hand_in(what).await {
+        Ok(Answered::Taken(answer)) => Ok((StatusCode::CREATED, Json(answer)).into_response()),
+        Ok(Answered::Known(answer)) => Ok(Json(answer).into_response()),
+        Ok(Answered::Refused(objections)) => {
+            let detail = format!("nothing was taken: {} of its fields are not right", objections.len());
+            let objections: Vec<Value> = objections.iter().map(|objection| json!(objection)).collect();
+            Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail).with("findings", objections))
+        }
+        Ok(Answered::NotThere(what)) => Err(Problem::new(StatusCode::NOT_FOUND, what)),
+        Err(not_taken) => {
+            let status = match not_taken {
+                NotTaken::Busy => StatusCode::TOO_MANY_REQUESTS,
+                NotTaken::DiskRefused | NotTaken::Ending | NotTaken::Unconfirmed => StatusCode::SERVICE_UNAVAILABLE,
+            };
+            Err(Problem::new(status, not_taken.to_string()).retry_after(RETRY_AFTER_S))
+        }
+    }
+}
