@@ -11,8 +11,8 @@ use lineside::judge::anomaly::learning::Limit;
 use lineside::judge::anomaly::range::{self, Range, Span};
 use lineside::judge::anomaly::rate::Rate;
 use lineside::judge::anomaly::spike::Spike;
-use lineside::judge::anomaly::stuck::{self, Moment, Stuck};
-use lineside::judge::anomaly::{Flag, Sign};
+use lineside::judge::anomaly::stuck::{self, Stuck};
+use lineside::judge::anomaly::{Flag, Moment, Sign};
 use lineside::record::{CounterDef, Timestamp};
 use serde::Deserialize;
 
@@ -28,8 +28,13 @@ struct Case {
     test: Test,
     #[serde(default)]
     x: Vec<Option<f64>>,
-    dt_s: Option<i64>,
+    #[serde(default = "one")]
+    dt_s: i32,
     flags: Vec<u8>,
+}
+
+fn one() -> i32 {
+    1
 }
 
 #[derive(Deserialize)]
@@ -87,7 +92,7 @@ fn at(second: i64) -> Timestamp {
 /// The flags of a series; of a check that says nothing of a value there is none.
 fn flags(case: &Case, mut judge: impl FnMut(Timestamp, Option<f64>) -> Option<Sign>) -> Vec<u8> {
     let each = case.x.iter().zip(0..).map(|(value, nth)| {
-        let at = at(nth * case.dt_s.unwrap_or(1));
+        let at = at(nth * i64::from(case.dt_s));
         let sign = judge(at, *value);
         if value.is_none() {
             MISSING
@@ -107,15 +112,7 @@ fn flat_line(case: &Case, suspect_s: f64, fail_s: f64, tolerance: f64) -> Vec<u8
         band: tolerance,
     };
     let mut stuck = Stuck::default();
-    flags(case, |at, value| {
-        let moment = Moment {
-            at,
-            is_after_gap: false,
-            is_running: true,
-            usual_s: None,
-        };
-        stuck.take(&settings, moment, value?)
-    })
+    flags(case, |at, value| stuck.take(&settings, &Moment::of(at), value?))
 }
 
 fn rate_of_change(case: &Case, suspect: f64, fail: Option<f64>) -> Vec<u8> {
@@ -126,7 +123,7 @@ fn rate_of_change(case: &Case, suspect: f64, fail: Option<f64>) -> Vec<u8> {
             rate.interrupt();
             return None;
         };
-        rate.take(&limit, at, value, case.dt_s.map(|step_s| step_s as f64))
+        rate.take(&limit, at, value, Some(f64::from(case.dt_s)))
     })
 }
 
@@ -152,12 +149,12 @@ fn spike(case: &Case, suspect: f64, fail: Option<f64>) -> Vec<u8> {
         .iter()
         .map(|x| if x.is_some() { UNKNOWN } else { MISSING })
         .collect();
-    let step_s = case.dt_s.unwrap_or(1);
+    let step_s = i64::from(case.dt_s);
     for (value, nth) in case.x.iter().zip(0..) {
         match value {
             Some(value) => {
                 if let Some(sign) = spike.take(&limit, at(nth * step_s), *value) {
-                    let of = (sign.at.timestamp() / step_s) as usize;
+                    let of = usize::try_from(sign.at.timestamp() / step_s).unwrap();
                     told[of] = number(&sign);
                 }
             }

@@ -12,20 +12,18 @@ mod sections;
 mod spc;
 mod station;
 mod upstream;
+mod watch;
 
 use std::path::Path;
 
 pub use plan::Plan;
+pub use watch::Watches;
 
 use document::{Document, NotYet};
 use explain::Findings;
 
 /// Settings that the format has and this version has not: told as such, rather than as unknown.
 const NOT_YET: &[NotYet] = &[
-    NotYet {
-        path: &["watch"],
-        instead: "leave the section out",
-    },
     NotYet {
         path: &["web", "tls"],
         instead: "put a proxy with TLS in front, or keep to loopback",

@@ -16,6 +16,7 @@ use super::sections::{Config, Equipment};
 use super::spc::lower_spc;
 use super::station::lower_stations;
 use super::upstream::{lower_reference, lower_upstreams};
+use super::watch::{Watches, lower_watches};
 use crate::buffer;
 use crate::clock::Zone;
 use crate::forward;
@@ -39,6 +40,7 @@ pub struct Plan {
     pub modbus: Vec<(String, modbus::Settings)>,
     pub stations: Vec<scanner::Settings>,
     pub spc: Vec<Watched>,
+    pub watches: Watches,
     pub upstreams: Vec<forward::Settings>,
     pub reference: Option<reference::Settings>,
     pub reference_fresh_for: Duration,
@@ -150,6 +152,7 @@ pub fn lower(mut config: Config, file: &Path, tree: &Tree, findings: &mut Findin
     check_equipment(&config, &mut check);
     let (stations, benches) = lower_stations(&config, &mut check);
     let spc = lower_spc(&config, &mut check);
+    let watches = lower_watches(&config, &mut check);
     // A plant has many points: they are moved, never copied.
     let modbus = lower_modbus(std::mem::take(&mut config.modbus), &mut check);
     let mut upstreams = lower_upstreams(&config.upstream, &gateway_id, zone, &mut check);
@@ -201,6 +204,7 @@ pub fn lower(mut config: Config, file: &Path, tree: &Tree, findings: &mut Findin
         modbus,
         stations,
         spc,
+        watches,
         upstreams,
         reference,
         reference_fresh_for: reference::fresh_for(every),

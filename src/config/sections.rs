@@ -13,6 +13,7 @@ use super::mqtt::Mqtt;
 use super::spc::Spc;
 use super::station::Station;
 use super::upstream::{Reference, Upstream};
+use super::watch::Watch;
 use crate::language::Language;
 use crate::source::modbus;
 use crate::units::{Period, Size};
@@ -33,6 +34,8 @@ pub struct Config {
     pub modbus: BTreeMap<String, modbus::Settings>,
     #[serde(default)]
     pub station: BTreeMap<String, Station>,
+    #[serde(default)]
+    pub watch: BTreeMap<String, Watch>,
     #[serde(default)]
     pub alerts: Alerts,
     #[serde(default)]

@@ -7,6 +7,7 @@
 
 mod single;
 mod time;
+mod together;
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, IsTerminal, Write};
@@ -17,6 +18,7 @@ use anyhow::Context;
 
 use super::EXIT_USAGE;
 use super::table::{Table, TableError};
+use crate::judge::anomaly::drift::CHANNELS_MAX;
 use crate::record::Timestamp;
 
 const TIME_COLUMNS: [&str; 3] = ["timestamp", "datetime", "time"];
@@ -33,6 +35,9 @@ pub struct Args {
     /// The column that is judged
     #[arg(long, value_name = "COLUMN", default_value = "value")]
     pub value: String,
+    /// Several columns that are judged together
+    #[arg(long, value_name = "A,B,…", value_delimiter = ',', conflicts_with = "value")]
+    pub columns: Vec<String>,
     /// Rows to learn from before anything is an anomaly
     #[arg(long, value_name = "ROWS")]
     pub learn: Option<u32>,
@@ -57,6 +62,8 @@ fn delimiter(text: &str) -> Result<u8, String> {
 enum DetectError {
     #[error(transparent)]
     Table(#[from] TableError),
+    #[error("{0} columns are more than can be judged together; the most is {CHANNELS_MAX}")]
+    TooManyChannels(usize),
     #[error("the scores can't be written: {0}")]
     Output(std::io::Error),
 }
@@ -92,7 +99,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Ok(()) => Ok(ExitCode::SUCCESS),
         // Whoever read the scores has enough of them.
         Err(DetectError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
-        Err(DetectError::Table(error @ TableError::Wrong { .. })) => {
+        Err(error @ (DetectError::Table(TableError::Wrong { .. }) | DetectError::TooManyChannels(_))) => {
             eprintln!("{name}: {error}");
             Ok(ExitCode::from(EXIT_USAGE))
         }
@@ -107,7 +114,11 @@ fn judge(
     unjudged: &mut Unjudged,
 ) -> Result<(), DetectError> {
     let mut table = Table::open(source, args.delimiter)?;
-    single::judge(args, &mut table, scores, unjudged)
+    if args.columns.is_empty() {
+        single::judge(&args.value, args.learn, &mut table, scores, unjudged)
+    } else {
+        together::judge(&args.columns, args.learn, &mut table, scores, unjudged)
+    }
 }
 
 /// The rows that go out.

@@ -2,19 +2,20 @@
 
 use std::io::BufRead;
 
-use super::{Args, DetectError, Scores, TIME_COLUMNS, Unjudged, read_time, read_value};
+use super::{DetectError, Scores, TIME_COLUMNS, Unjudged, read_time, read_value};
 use crate::command::table::{Table, field};
 use crate::judge::anomaly::outlier::Outlier;
 
 pub fn judge<R: BufRead>(
-    args: &Args,
+    column: &str,
+    learn: Option<u32>,
     table: &mut Table<R>,
     scores: &mut Scores,
     unjudged: &mut Unjudged,
 ) -> Result<(), DetectError> {
     let time_column = table.column(&TIME_COLUMNS)?;
-    let value_column = table.column(&[&args.value])?;
-    let mut outlier = args.learn.map_or_else(Outlier::new, Outlier::learning);
+    let value_column = table.column(&[column])?;
+    let mut outlier = learn.map_or_else(Outlier::new, Outlier::learning);
     scores.row(format_args!("timestamp,value,anomaly_score"))?;
     while let Some(row) = table.next_row()? {
         let at = read_time(table, &row, time_column)?;

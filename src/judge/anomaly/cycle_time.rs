@@ -8,8 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::counter_reset::Steps;
-use super::sign::Said;
-use super::{Flag, Sign, What, elapsed_s};
+use super::{Flag, Moment, Said, Sign, What, elapsed_s};
 use crate::record::{CounterDef, Timestamp};
 
 /// Cycles of a part and program before anything is said of them.
@@ -69,21 +68,11 @@ struct Kind {
     ewma: f64,
 }
 
-/// Where and when a cycle was seen.
-#[derive(Debug, Clone, Copy)]
-pub struct Moment<'a> {
-    pub at: Timestamp,
-    pub is_after_gap: bool,
-    pub is_running: bool,
-    pub part: &'a str,
-    pub program: &'a str,
-}
-
 impl CycleTime {
-    pub fn take(&mut self, settings: &Settings, moment: Moment, value: f64) -> Option<Said> {
+    pub fn take(&mut self, settings: &Settings, moment: &Moment, value: f64) -> Option<Said> {
         let kind = format!("{}/{}", moment.part, moment.program);
         let is_other = kind != self.kind;
-        if is_other || moment.is_after_gap || !moment.is_running {
+        if is_other || moment.is_after_gap || moment.is_standing() {
             self.since = None;
         }
         self.kind = kind;
@@ -102,13 +91,13 @@ impl CycleTime {
     }
 
     /// Pieces since the last count share its time.
-    fn counted(&mut self, counter: &CounterDef, moment: Moment, value: f64) -> Option<(f64, f64)> {
+    fn counted(&mut self, counter: &CounterDef, moment: &Moment, value: f64) -> Option<(f64, f64)> {
         let step = self.steps.take(counter, moment.at, value)?;
         if step.pieces == 0 {
             return None;
         }
         let since = self.since.take();
-        self.since = moment.is_running.then_some(moment.at);
+        self.since = (!moment.is_standing()).then_some(moment.at);
         #[expect(clippy::cast_precision_loss, reason = "pieces of one reading")]
         let pieces = step.pieces as f64;
         let cycle_s = elapsed_s(since?, moment.at) / pieces;

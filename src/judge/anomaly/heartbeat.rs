@@ -7,7 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::pace::Pace;
+use super::rhythm::Rhythm;
 use super::{Flag, Sign, What, elapsed_s};
 use crate::record::Timestamp;
 
@@ -35,13 +35,13 @@ impl Settings {
 pub struct Heartbeat {
     last: Option<Timestamp>,
     started: Option<Timestamp>,
-    pace: Pace,
+    rhythm: Rhythm,
 }
 
 impl Heartbeat {
     pub fn heard(&mut self, settings: &Settings, at: Timestamp) -> Option<Sign> {
         let last = self.last.map_or(at, |last| last.max(at));
-        self.pace.spoke(last, None);
+        self.rhythm.spoke(last, None);
         self.last = Some(last);
         self.silence(settings, last)
     }
@@ -53,7 +53,7 @@ impl Heartbeat {
 
     /// Nothing where it is not known how silent it may be.
     fn silence(&self, settings: &Settings, now: Timestamp) -> Option<Sign> {
-        let every_s = settings.every_s.or_else(|| self.pace.usual_s())?;
+        let every_s = settings.every_s.or_else(|| self.rhythm.usual_s())?;
         let limit_s = every_s * settings.factor + settings.grace_s;
         let for_s = elapsed_s(self.last?, now);
         let listened_s = self.started.map_or(for_s, |started| elapsed_s(started, now));
@@ -72,7 +72,7 @@ impl Heartbeat {
     }
 
     pub fn is_learning(&self, settings: &Settings) -> bool {
-        settings.every_s.is_none() && self.pace.usual_s().is_none()
+        settings.every_s.is_none() && self.rhythm.usual_s().is_none()
     }
 }
 

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::counter_reset::Steps;
 use super::planned::{Planned, hour_of_week};
-use super::{Flag, Sign, What};
+use super::{Flag, Moment, Sign, What};
 use crate::clock::Zone;
 use crate::record::{CounterDef, Timestamp};
 
@@ -65,17 +65,8 @@ struct Window {
     part: String,
 }
 
-/// Where and when a count was read.
-#[derive(Debug, Clone, Copy)]
-pub struct Moment<'a> {
-    pub at: Timestamp,
-    pub is_after_gap: bool,
-    pub is_running: Option<bool>,
-    pub part: &'a str,
-}
-
 impl LowOutput {
-    pub fn take(&mut self, settings: &Settings, moment: Moment, value: f64) -> Option<Sign> {
+    pub fn take(&mut self, settings: &Settings, moment: &Moment, value: f64) -> Option<Sign> {
         let is_unknown = moment.is_after_gap && !settings.is_silent_at_rest;
         if is_unknown && let Some(window) = &mut self.window {
             window.is_whole = false;
@@ -90,7 +81,7 @@ impl LowOutput {
             part: moment.part.to_owned(),
         });
         window.pieces += step.map_or(0, |step| step.pieces);
-        window.has_stood |= moment.is_running == Some(false);
+        window.has_stood |= moment.is_standing();
         if window.part != moment.part {
             moment.part.clone_into(&mut window.part);
             window.is_whole = false;

@@ -8,20 +8,24 @@
 
 pub mod counter_reset;
 pub mod cycle_time;
+pub mod drift;
 pub mod episode;
 pub mod heartbeat;
 pub mod learning;
 pub mod low_output;
 pub mod outlier;
-pub mod pace;
+mod pace;
 pub mod planned;
 pub mod range;
 pub mod rate;
+pub mod rhythm;
 pub mod sign;
 pub mod spike;
 pub mod stuck;
+pub mod together;
+pub mod watch;
 
-pub use sign::{Flag, Sign, What};
+pub use sign::{Flag, Moment, Said, Sign, What};
 
 use crate::record::Timestamp;
 

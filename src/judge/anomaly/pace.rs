@@ -1,75 +1,72 @@
-//! How often a point speaks, so that a gap can be told from a pause between two values.
+//! How often values come, so that a recent mean fades by time and not by rows, and a gap is known for one.
 
 use serde::{Deserialize, Serialize};
 
-use super::elapsed_s;
 use crate::record::Timestamp;
 
-/// Longer than so many usual pauses is a gap.
-const GAP_PAUSES: f64 = 10.0;
-/// Pauses that make "usual" mean something.
-const SEEN_MIN: u32 = 5;
-/// Weight of a new pause, and how much one long pause can count.
-const WEIGHT_MIN: f64 = 0.05;
-const PAUSE_FACTOR_MAX: f64 = 4.0;
+/// The typical interval follows the median: up or down by this with each value.
+const FOLLOW: f64 = 1.01;
+/// An interval within this of the typical one counts as one step.
+const JITTER: f64 = 0.05;
+/// After so many steps everything recent has faded.
+const STEPS_MAX: f64 = 100.0;
+/// What comes later than so many typical intervals does not continue what was before.
+const GAP_STEPS: f64 = 5.0;
 
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Pace {
     last: Option<Timestamp>,
-    usual_s: f64,
-    seen: u32,
+    typical_s: f64,
+}
+
+/// The time since the value before, in typical intervals.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Steps(f64);
+
+impl Steps {
+    pub fn is_gap(self) -> bool {
+        self.0 > GAP_STEPS
+    }
+
+    /// What the new value's share of a recent mean is, when it is `share` after one typical interval.
+    pub fn share(self, share: f64) -> f64 {
+        if (self.0 - 1.0).abs() < JITTER {
+            share
+        } else {
+            1.0 - (1.0 - share).powf(self.0)
+        }
+    }
 }
 
 impl Pace {
-    /// Takes in that the point spoke. Says how long it had been silent, and whether that was a gap.
-    pub fn spoke(&mut self, at: Timestamp, gap_after_s: Option<f64>) -> Option<(f64, bool)> {
-        let pause_s = elapsed_s(self.last.replace(at)?, at);
-        let gap_s = gap_after_s.or_else(|| self.usual_s().map(|usual| GAP_PAUSES * usual));
-        let is_gap = gap_s.is_some_and(|gap| pause_s > gap);
-        let counted = if self.seen == 0 {
-            pause_s
-        } else {
-            pause_s.min(PAUSE_FACTOR_MAX * self.usual_s)
+    /// None for what is not after the value before. The first value comes after a gap.
+    pub fn take(&mut self, at: Timestamp) -> Option<Steps> {
+        let Some(last) = self.last else {
+            self.last = Some(at);
+            return Some(Steps(STEPS_MAX));
         };
-        self.seen = self.seen.saturating_add(1);
-        let weight = (1.0 / f64::from(self.seen)).max(WEIGHT_MIN);
-        self.usual_s += weight * (counted - self.usual_s);
-        Some((pause_s, is_gap))
+        let interval_s = (at - last).as_seconds_f64();
+        if interval_s <= 0.0 {
+            return None;
+        }
+        self.last = Some(at);
+        let steps = if self.typical_s > 0.0 {
+            (interval_s / self.typical_s).min(STEPS_MAX)
+        } else {
+            1.0
+        };
+        self.follow(interval_s);
+        Some(Steps(steps))
     }
 
-    pub fn usual_s(&self) -> Option<f64> {
-        (self.seen >= SEEN_MIN).then_some(self.usual_s)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use chrono::TimeDelta;
-
-    fn gaps(pauses_s: &[i64], gap_after_s: Option<f64>) -> Vec<bool> {
-        let mut pace = Pace::default();
-        let mut at = Timestamp::UNIX_EPOCH;
-        pace.spoke(at, gap_after_s);
-        let each = pauses_s.iter().map(|pause| {
-            at += TimeDelta::seconds(*pause);
-            pace.spoke(at, gap_after_s).is_some_and(|(_, is_gap)| is_gap)
-        });
-        each.collect()
-    }
-
-    #[test]
-    fn a_gap_is_long_beside_the_usual_pause() {
-        let pauses = [2, 2, 2, 2, 2, 19, 2, 2, 2, 60, 2];
-        assert_eq!(gaps(&pauses, None), pauses.map(|pause| pause == 60));
-        assert_eq!(gaps(&pauses, Some(10.0)), pauses.map(|pause| pause > 10));
-        assert_eq!(gaps(&[1, 600, 1, 1, 1], None), [false; 5], "nothing is usual yet");
-    }
-
-    #[test]
-    fn a_point_that_becomes_slower_is_followed() {
-        let pauses: Vec<i64> = [vec![1; 50], vec![30; 200]].concat();
-        let gaps = gaps(&pauses, None);
-        assert!(gaps[50] && !gaps[249]);
+    fn follow(&mut self, interval_s: f64) {
+        let off = interval_s / self.typical_s;
+        self.typical_s = if self.typical_s == 0.0 || (1.0 / FOLLOW..=FOLLOW).contains(&off) {
+            interval_s
+        } else if off > 1.0 {
+            self.typical_s * FOLLOW
+        } else {
+            self.typical_s / FOLLOW
+        };
     }
 }

@@ -139,12 +139,13 @@ mod tests {
     fn how_bad_it_is_grows_with_the_distance() {
         let both = Span { low: 0.0, high: 10.0 };
         let values = [5.0, 10.0, 12.0, -5.0];
-        assert_eq!(values.map(|value| badness(both, value)), [0.5, 1.0, 1.2, 1.5]);
+        let tenths = |span, value| (badness(span, value) * 10.0).round().to_string();
+        assert_eq!(values.map(|value| tenths(both, value)), ["5", "10", "12", "15"]);
         let above = Span {
             low: f64::NEG_INFINITY,
             high: 80.0,
         };
-        assert_eq!([60.0, 80.0, 120.0].map(|value| badness(above, value)), [0.75, 1.0, 1.5]);
+        assert_eq!([40.0, 80.0, 120.0].map(|value| tenths(above, value)), ["5", "10", "15"]);
     }
 
     #[test]

@@ -1,11 +1,44 @@
-//! What a check says of one moment.
+//! What a check is told of one moment, and what it says of it.
 
 use serde::{Deserialize, Serialize};
 
+use super::outlier::Term;
 use crate::record::Timestamp;
+
+/// When a value was observed, and what is known of the machine then.
+#[derive(Debug, Clone, Copy)]
+pub struct Moment<'a> {
+    pub at: Timestamp,
+    /// The point had been silent for so long that nobody knows what happened meanwhile.
+    pub is_after_gap: bool,
+    pub is_running: Option<bool>,
+    /// The usual pause between two values.
+    pub usual_s: Option<f64>,
+    pub part: &'a str,
+    pub program: &'a str,
+}
+
+impl Moment<'_> {
+    pub fn of(at: Timestamp) -> Self {
+        Self {
+            at,
+            is_after_gap: false,
+            is_running: None,
+            usual_s: None,
+            part: "",
+            program: "",
+        }
+    }
+
+    /// Known to stand: of a machine whose state is unknown everything is judged.
+    pub fn is_standing(&self) -> bool {
+        self.is_running == Some(false)
+    }
+}
 
 /// As in QARTOD; its "unknown" and "missing" are moments of which nothing is said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Flag {
     Good,
     Suspect,
@@ -37,6 +70,13 @@ pub struct Sign {
 /// The figures behind a sign.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub enum What {
+    Outlier {
+        value: f64,
+        score: f64,
+        term: Term,
+        low: f64,
+        high: f64,
+    },
     /// The same value for as long.
     Stuck {
         value: f64,
@@ -83,12 +123,19 @@ pub enum What {
         factor: f64,
         usual_s: f64,
     },
+    /// Several channels together; the one that contributes most, and its share.
+    Drift {
+        score: f64,
+        channel: usize,
+        share: f64,
+    },
 }
 
 impl What {
     /// The name in the configuration and in `rule`.
     pub fn check(&self) -> &'static str {
         match self {
+            Self::Outlier { .. } => "outlier",
             Self::Stuck { .. } => "stuck",
             Self::Rate { .. } => "rate",
             Self::Range { .. } => "range",
@@ -98,6 +145,7 @@ impl What {
             Self::LowOutput { .. } => "low_output",
             Self::SlowCycle { .. } => "slow_cycle",
             Self::CycleDrift { .. } => "cycle_time",
+            Self::Drift { .. } => "drift",
         }
     }
 }

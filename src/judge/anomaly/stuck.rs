@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 use super::learning::{Limit, Natural};
-use super::{Flag, Sign, What, elapsed_s};
+use super::{Flag, Moment, Sign, What, elapsed_s};
 use crate::record::Timestamp;
 
 /// Below any difference of two values: only what is exactly the same is flat.
@@ -42,20 +42,11 @@ pub struct Stuck {
     pub natural: Natural,
 }
 
-/// Where and when an observation was made.
-#[derive(Debug, Clone, Copy)]
-pub struct Moment {
-    pub at: Timestamp,
-    pub is_after_gap: bool,
-    pub is_running: bool,
-    pub usual_s: Option<f64>,
-}
-
 impl Stuck {
-    pub fn take(&mut self, settings: &Settings, moment: Moment, value: f64) -> Option<Sign> {
-        let Moment { at, .. } = moment;
+    pub fn take(&mut self, settings: &Settings, moment: &Moment, value: f64) -> Option<Sign> {
+        let at = moment.at;
         let before = self.last.replace((at, value));
-        if !moment.is_running {
+        if moment.is_standing() {
             self.begin_anew(None);
             let has_moved = before.is_some_and(|(_, before)| (value - before).abs() >= settings.band);
             return has_moved.then(|| alive(at, value));
@@ -183,19 +174,14 @@ mod tests {
         Timestamp::UNIX_EPOCH + TimeDelta::seconds(second)
     }
 
-    fn moment(second: i64) -> Moment {
-        Moment {
-            at: at(second),
-            is_after_gap: false,
-            is_running: true,
-            usual_s: None,
-        }
+    fn moment(second: i64) -> Moment<'static> {
+        Moment::of(at(second))
     }
 
     fn flags(band: f64, values: &[f64]) -> Vec<Flag> {
         let mut stuck = Stuck::default();
         let each = values.iter().zip(0..).map(|(value, second)| {
-            let sign = stuck.take(&settings(band), moment(second), *value);
+            let sign = stuck.take(&settings(band), &moment(second), *value);
             sign.expect("a limit is given").flag
         });
         each.collect()
@@ -235,11 +221,11 @@ mod tests {
         for second in 0..100 {
             let (is_running, is_after_gap) = (second >= 50, second == 53);
             let moment = Moment {
-                is_running,
                 is_after_gap,
+                is_running: Some(is_running),
                 ..moment(second)
             };
-            let flag = stuck.take(&settings, moment, 7.0).map(|sign| sign.flag);
+            let flag = stuck.take(&settings, &moment, 7.0).map(|sign| sign.flag);
             match second {
                 0..50 => assert_eq!(flag, None, "{second}"),
                 50..56 => assert_eq!(flag, Some(Flag::Good), "{second}"),
@@ -247,11 +233,11 @@ mod tests {
             }
         }
         let standing = Moment {
-            is_running: false,
+            is_running: Some(false),
             ..moment(100)
         };
-        assert_eq!(stuck.take(&settings, standing, 7.0), None, "it may still be stuck");
-        let moved = stuck.take(&settings, standing, 8.0).map(|sign| sign.flag);
+        assert_eq!(stuck.take(&settings, &standing, 7.0), None, "it may still be stuck");
+        let moved = stuck.take(&settings, &standing, 8.0).map(|sign| sign.flag);
         assert_eq!(moved, Some(Flag::Good));
     }
 
@@ -267,7 +253,7 @@ mod tests {
                 usual_s: Some(1.0),
                 ..moment(second)
             };
-            stuck.take(&settings, moment, value).map(|sign| sign.flag)
+            stuck.take(&settings, &moment, value).map(|sign| sign.flag)
         };
         // Every 30 s another value: nothing lasts longer than 31 s between two that differ.
         for second in 0..=600 {
@@ -303,7 +289,7 @@ mod tests {
             let settings = Settings { after: Limit::Given { suspect: 100.0, fail: None }, band };
             for (nth, value) in values.iter().enumerate() {
                 let second = i64::try_from(nth).expect("few");
-                let sign = stuck.take(&settings, moment(second), *value).expect("a limit is given");
+                let sign = stuck.take(&settings, &moment(second), *value).expect("a limit is given");
                 prop_assert!(stuck.highs.0.len() <= EXTREMES_MAX && stuck.lows.0.len() <= EXTREMES_MAX);
                 if sign.flag > Flag::Good {
                     let within = &values[nth - 100..=nth];

@@ -22,7 +22,6 @@
 //! and nearly all of its signals are of servers and streets; on the pump of SKAB a clock that looks at no sensor at all
 //! beats every published method.
 
-mod pace;
 mod pattern;
 mod peak;
 mod range;
@@ -32,13 +31,13 @@ mod tail;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use self::pace::{Pace, Steps};
 use self::pattern::Pattern;
 use self::peak::Peak;
 use self::range::Range;
 use self::season::Season;
 use self::spread::{Lasting, Spread};
 use self::tail::surprise;
+use super::pace::{Pace, Steps};
 use crate::record::Timestamp;
 
 /// A state of another version is not understood; the detector begins anew.

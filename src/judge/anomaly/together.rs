@@ -1,0 +1,263 @@
+//! Several points watched together for drift, with one episode for all of them.
+//!
+//! Points speak one by one; a row is what all of them said, at the time of the last. It is whole when each has spoken, or
+//! when one speaks again before the others have: those have no value in it.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::drift::{self, Drift};
+use super::episode::{Delays, Episode, Turn};
+use super::watch::words::{self, Of};
+use super::watch::{CheckView, EpisodeView, View, fingerprint};
+use super::{Flag, Sign, What};
+use crate::judge::{Change, Finding};
+use crate::record::Timestamp;
+
+/// Rows that are learnt from unless told otherwise, and how long drift must be gone to be over.
+pub const LEARN_ROWS: u32 = 1000;
+pub const OFF_S: f64 = 60.0;
+/// Of the encoded state.
+const VERSION: u8 = 1;
+/// The limit of the score.
+const LIMIT: f64 = 0.5;
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    pub name: String,
+    /// Equipment and point of each channel.
+    pub points: Vec<(String, String)>,
+    pub learn_rows: u32,
+    pub off_s: f64,
+}
+
+impl Settings {
+    fn delays(&self) -> Delays {
+        Delays {
+            on_s: 0.0,
+            off_s: self.off_s,
+            dead_band: 0.0,
+        }
+    }
+
+    /// The watch by the channel that contributes most.
+    fn of(&self, what: &What) -> Of<'_> {
+        let leading = if let What::Drift { channel, .. } = what {
+            *channel
+        } else {
+            0
+        };
+        let (equipment, point) = self.points.get(leading).map_or(("", ""), |(e, p)| (e, p));
+        Of {
+            watch: &self.name,
+            equipment,
+            point,
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Together {
+    version: u8,
+    judged_by: Uuid,
+    row_at: Option<Timestamp>,
+    /// What each channel has said in this row: a good value, none, or nothing yet.
+    row: Vec<Option<Option<f64>>>,
+    late: u64,
+    bad: u64,
+    drift: Drift,
+    episode: Episode,
+    badness: f64,
+}
+
+impl Together {
+    pub fn new(settings: &Settings) -> Self {
+        let learn = drift::Settings {
+            learn: settings.learn_rows,
+        };
+        Self {
+            version: VERSION,
+            judged_by: fingerprint(settings),
+            row_at: None,
+            row: vec![None; settings.points.len()],
+            late: 0,
+            bad: 0,
+            drift: Drift::new(settings.points.len(), learn),
+            episode: Episode::default(),
+            badness: 0.0,
+        }
+    }
+
+    pub fn encode(&self) -> Vec<u8> {
+        postcard::to_allocvec(self).expect("numbers always encode")
+    }
+
+    /// Goes on from what was kept. Where that cannot be, it begins anew and ends what was open.
+    pub fn restore(settings: &Settings, encoded: &[u8], now: Timestamp) -> (Self, Vec<Finding>) {
+        let kept = postcard::from_bytes::<Self>(encoded).ok();
+        match kept.filter(|kept| kept.version == VERSION) {
+            Some(kept) if kept.judged_by == fingerprint(settings) => (kept, Vec::new()),
+            Some(other) => {
+                let open = other.episode.open();
+                let ended = open.map(|open| words::given_up(settings.of(&open.what), open, now));
+                (Self::new(settings), ended.into_iter().collect())
+            }
+            None => (Self::new(settings), Vec::new()),
+        }
+    }
+
+    /// Takes what one channel says: a good value, or none.
+    pub fn take(&mut self, settings: &Settings, at: Timestamp, channel: usize, value: Option<f64>) -> Vec<Finding> {
+        if self.row_at.is_some_and(|row_at| at < row_at) {
+            self.late += 1;
+            return Vec::new();
+        }
+        let mut found = Vec::new();
+        if self.row.get(channel).is_some_and(Option::is_some) {
+            found.extend(self.close(settings));
+        }
+        let Some(said) = self.row.get_mut(channel) else {
+            return found;
+        };
+        let value = value.filter(|value| value.is_finite());
+        self.bad += u64::from(value.is_none());
+        *said = Some(value);
+        self.row_at = Some(at);
+        if self.row.iter().all(Option::is_some) {
+            found.extend(self.close(settings));
+        }
+        found
+    }
+
+    fn close(&mut self, settings: &Settings) -> Option<Finding> {
+        let at = self.row_at?;
+        let row: Vec<Option<f64>> = self.row.iter_mut().map(|said| said.take().flatten()).collect();
+        let drifted = self.drift.take(at, &row);
+        let shares = drifted.contributions.iter().copied().enumerate();
+        let (channel, share) = shares.max_by(|a, b| a.1.total_cmp(&b.1))?;
+        self.badness = drifted.score / LIMIT;
+        let sign = Sign {
+            at,
+            flag: if drifted.is_alarm { Flag::Suspect } else { Flag::Good },
+            badness: self.badness,
+            what: What::Drift {
+                score: drifted.score,
+                channel,
+                share,
+            },
+        };
+        let turn = self.episode.observe(&settings.delays(), &sign)?;
+        let finding = |change, what: &What, worst| words::finding(settings.of(what), change, at, what, worst);
+        Some(match turn {
+            Turn::Begins(open) => finding(Change::Begins, &open.what, open.worst),
+            Turn::Worsens(open) => finding(Change::Worsens, &open.what, open.worst),
+            Turn::Ends(open) => words::ended(settings.of(&open.what), &open, at),
+        })
+    }
+
+    pub fn view(&self, settings: &Settings) -> View {
+        let names: Vec<String> = settings
+            .points
+            .iter()
+            .map(|(equipment, point)| format!("{equipment}.{point}"))
+            .collect();
+        View {
+            name: settings.name.clone(),
+            equipment: settings
+                .points
+                .first()
+                .map(|(equipment, _)| equipment.clone())
+                .unwrap_or_default(),
+            point: names.join(", "),
+            value: None,
+            at: self.row_at,
+            late: self.late + self.drift.late(),
+            bad: self.bad,
+            checks: vec![CheckView {
+                check: "drift",
+                is_learning: self.drift.is_learning(),
+                score: self.badness,
+                episode: self.episode.open().map(EpisodeView::of),
+            }],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::TimeDelta;
+
+    fn settings() -> Settings {
+        Settings {
+            name: "press-drift".to_owned(),
+            points: ["force", "temperature", "power"]
+                .map(|point| ("PRESS-7".to_owned(), point.to_owned()))
+                .into(),
+            learn_rows: LEARN_ROWS,
+            off_s: OFF_S,
+        }
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::UNIX_EPOCH + TimeDelta::seconds(second)
+    }
+
+    /// Rows of three noisy channels, one a second; from a row on the force is higher.
+    fn rows(count: i64, drifts_from: i64) -> Vec<(Timestamp, usize, Option<f64>)> {
+        let mut random = fastrand::Rng::with_seed(5);
+        let mut said = Vec::new();
+        for nth in 0..count {
+            let off = if nth >= drifts_from { 4.0 } else { 0.0 };
+            for (channel, usual) in [12.0 + off, 60.0, 7.5].into_iter().enumerate() {
+                let noise = (0..12).map(|_| random.f64()).sum::<f64>() - 6.0;
+                // Now and then a value is bad, or a point does not speak.
+                match random.u8(..) {
+                    0 => said.push((at(nth), channel, None)),
+                    1 => {}
+                    _ => said.push((at(nth), channel, Some(usual + noise))),
+                }
+            }
+        }
+        said
+    }
+
+    fn run(settings: &Settings, watch: &mut Together, said: &[(Timestamp, usize, Option<f64>)]) -> Vec<Finding> {
+        said.iter()
+            .flat_map(|(at, channel, value)| watch.take(settings, *at, *channel, *value))
+            .collect()
+    }
+
+    #[test]
+    fn drift_is_told_once_by_the_channel_that_left() {
+        let settings = settings();
+        let mut watch = Together::new(&settings);
+        let said = rows(3000, 2000);
+        let found = run(&settings, &mut watch, &said);
+        let first = found.first().expect("a finding");
+        assert_eq!(
+            (first.key.as_str(), first.change),
+            ("watch/press-drift/drift", Change::Begins)
+        );
+        assert_eq!(first.subject.point.as_deref(), Some("force"), "{first:#?}");
+        assert!((at(2000)..at(2060)).contains(&first.at), "{first:#?}");
+        assert!(found.iter().all(|finding| finding.change != Change::Ends), "{found:#?}");
+        assert!(watch.encode().len() <= 8 << 10);
+    }
+
+    #[test]
+    fn a_kill_changes_nothing() {
+        let settings = settings();
+        let said = rows(2500, 2000);
+        let mut whole = Together::new(&settings);
+        let expected = run(&settings, &mut whole, &said);
+        for place in [100, 3000, 6001, 6050, 7000] {
+            let mut watch = Together::new(&settings);
+            let mut found = run(&settings, &mut watch, &said[..place]);
+            let (mut restored, none) = Together::restore(&settings, &watch.encode(), at(9999));
+            assert_eq!((&restored, none), (&watch, Vec::new()));
+            found.extend(run(&settings, &mut restored, &said[place..]));
+            assert_eq!(found, expected);
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! One watch: a point with its checks, their episodes, and what is remembered of them.
+//!
+//! * Observations are taken in the order of their own time. What is late is counted, not judged.
+//! * What is bad or no number is counted and interrupts; nothing is learnt from it.
+//! * The state is a few KiB, encoded exactly to the bit, so that a watch that was restored finds what it would have found. A
+//!   state of another version or of other settings begins anew: it ends what was open, and learns.
+
+mod check;
+mod view;
+pub(super) mod words;
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::episode::{Delays, Episode, Turn};
+use super::rhythm::Rhythm;
+use super::{Moment, Said, Sign};
+use crate::judge::{Change, Finding};
+use crate::record::Timestamp;
+pub use check::{How, State};
+pub use view::{CheckView, EpisodeView, View};
+use words::Of;
+
+/// Of the encoded state.
+const VERSION: u8 = 1;
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    pub name: String,
+    pub equipment: String,
+    pub point: String,
+    /// Longer silence is a gap; ten usual pauses if it is not given.
+    pub gap_after_s: Option<f64>,
+    /// Values of a standing machine say nothing.
+    pub only_running: bool,
+    pub checks: Vec<Check>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Check {
+    pub how: How,
+    pub delays: Delays,
+}
+
+/// What is known of the machine beside the value.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    /// By the gateway's clock; the machine's may be another.
+    pub heard_at: Timestamp,
+    pub is_running: Option<bool>,
+    pub part: Option<&'a str>,
+    pub program: Option<&'a str>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Watch {
+    version: u8,
+    judged_by: Uuid,
+    last: Option<Timestamp>,
+    value: Option<f64>,
+    late: u64,
+    bad: u64,
+    rhythm: Rhythm,
+    checks: Vec<Checked>,
+}
+
+/// The state of one check.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Checked {
+    state: State,
+    episode: Episode,
+    badness: f64,
+}
+
+impl Settings {
+    fn of(&self) -> Of<'_> {
+        Of {
+            watch: &self.name,
+            equipment: &self.equipment,
+            point: &self.point,
+        }
+    }
+}
+
+/// Settings that read alike judge alike.
+pub(super) fn fingerprint(settings: &impl fmt::Debug) -> Uuid {
+    Uuid::new_v5(&Uuid::nil(), format!("{settings:?}").as_bytes())
+}
+
+impl Watch {
+    pub fn new(settings: &Settings) -> Self {
+        let checks = settings.checks.iter().map(|check| Checked {
+            state: State::new(&check.how),
+            episode: Episode::default(),
+            badness: 0.0,
+        });
+        Self {
+            version: VERSION,
+            judged_by: fingerprint(settings),
+            last: None,
+            value: None,
+            late: 0,
+            bad: 0,
+            rhythm: Rhythm::default(),
+            checks: checks.collect(),
+        }
+    }
+
+    pub fn encode(&self) -> Vec<u8> {
+        postcard::to_allocvec(self).expect("numbers and texts always encode")
+    }
+
+    /// Goes on from what was kept. Where that cannot be, it begins anew and ends what was open.
+    pub fn restore(settings: &Settings, encoded: &[u8], now: Timestamp) -> (Self, Vec<Finding>) {
+        let kept = postcard::from_bytes::<Self>(encoded).ok();
+        let Some(mut watch) = kept.filter(|watch| watch.version == VERSION) else {
+            return (Self::new(settings), Vec::new());
+        };
+        if watch.judged_by != fingerprint(settings) {
+            let open = watch.checks.iter().filter_map(|checked| checked.episode.open());
+            let ended = open.map(|open| words::given_up(settings.of(), open, now)).collect();
+            return (Self::new(settings), ended);
+        }
+        for checked in &mut watch.checks {
+            checked.state.resume(now);
+        }
+        (watch, Vec::new())
+    }
+
+    /// Judges one observation: a good value, or none.
+    pub fn take(&mut self, settings: &Settings, at: Timestamp, value: Option<f64>, context: &Context) -> Vec<Finding> {
+        if self.last.is_some_and(|last| at <= last) {
+            self.late += 1;
+            return Vec::new();
+        }
+        self.last = Some(at);
+        let Some(value) = value.filter(|value| value.is_finite()) else {
+            self.bad += 1;
+            self.checks.iter_mut().for_each(|checked| checked.state.interrupt());
+            return Vec::new();
+        };
+        self.value = Some(value);
+        let is_after_gap = self
+            .rhythm
+            .spoke(at, settings.gap_after_s)
+            .is_some_and(|(_, is_gap)| is_gap);
+        let moment = Moment {
+            at,
+            is_after_gap,
+            is_running: context.is_running,
+            usual_s: self.rhythm.usual_s(),
+            part: context.part.unwrap_or_default(),
+            program: context.program.unwrap_or_default(),
+        };
+        let mut found = Vec::new();
+        for (checked, check) in self.checks.iter_mut().zip(&settings.checks) {
+            if is_after_gap {
+                checked.state.interrupt();
+                checked.episode.interrupt();
+            }
+            if settings.only_running && moment.is_standing() && check.how.is_of_values() {
+                checked.state.interrupt();
+                continue;
+            }
+            let said = checked.state.take(&check.how, &moment, value, context.heard_at);
+            found.extend(said.and_then(|said| checked.hear(settings, check, &said)));
+        }
+        found
+    }
+
+    /// Looks at what shows by time alone.
+    pub fn tick(&mut self, settings: &Settings, now: Timestamp) -> Vec<Finding> {
+        let mut found = Vec::new();
+        for (checked, check) in self.checks.iter_mut().zip(&settings.checks) {
+            let sign = checked.state.tick(&check.how, now);
+            found.extend(sign.and_then(|sign| checked.hear(settings, check, &Said::State(sign))));
+        }
+        found
+    }
+}
+
+impl Checked {
+    fn hear(&mut self, settings: &Settings, check: &Check, said: &Said) -> Option<Finding> {
+        match said {
+            Said::Moment(sign) => Some(words::finding(
+                settings.of(),
+                Change::Once,
+                sign.at,
+                &sign.what,
+                sign.flag,
+            )),
+            Said::State(sign) => {
+                self.badness = sign.badness;
+                let turn = self.episode.observe(&check.delays, sign)?;
+                Some(told(settings, &turn, sign))
+            }
+        }
+    }
+}
+
+fn told(settings: &Settings, turn: &Turn, sign: &Sign) -> Finding {
+    match turn {
+        Turn::Begins(open) => words::finding(settings.of(), Change::Begins, sign.at, &open.what, open.worst),
+        Turn::Worsens(open) => words::finding(settings.of(), Change::Worsens, sign.at, &open.what, open.worst),
+        Turn::Ends(open) => words::ended(settings.of(), open, sign.at),
+    }
+}
+
+#[cfg(test)]
+mod tests;
