@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use serde::Serialize;
+use serde_json::Value as Json;
 
 use crate::record::{Alert, Feedback, Lane, Quality, Seq, Timestamp, Value};
 pub use rejected::{Rejected, Rejections, Sample};
@@ -23,6 +24,7 @@ struct Inner {
     equipment: Mutex<BTreeMap<Arc<str>, EquipmentView>>,
     upstreams: Mutex<BTreeMap<String, UpstreamView>>,
     buffer: Mutex<BufferView>,
+    judges: Mutex<BTreeMap<String, Json>>,
     alerts: Mutex<Arc<Vec<AlertView>>>,
     sources_started: AtomicBool,
 }
@@ -101,6 +103,29 @@ impl Status {
     /// Active ones first, then those that were acknowledged, then those that have ended; of each the latest first.
     pub fn alerts(&self) -> Arc<Vec<AlertView>> {
         Arc::clone(&lock(&self.0.alerts))
+    }
+
+    /// What a chart or a watch shows, by its name (`spc/press-force`).
+    pub fn set_judge(&self, name: &str, view: Json) {
+        let mut judges = lock(&self.0.judges);
+        if let Some(shown) = judges.get_mut(name) {
+            *shown = view;
+        } else {
+            judges.insert(name.to_owned(), view);
+        }
+    }
+
+    pub fn judge(&self, name: &str) -> Option<Json> {
+        lock(&self.0.judges).get(name).cloned()
+    }
+
+    /// All judges whose name begins so.
+    pub fn judges(&self, prefix: &str) -> Vec<Json> {
+        let judges = lock(&self.0.judges);
+        let named = judges
+            .range(prefix.to_owned()..)
+            .take_while(|(name, _)| name.starts_with(prefix));
+        named.map(|(_, view)| view.clone()).collect()
     }
 
     pub fn update_buffer(&self, change: impl FnOnce(&mut BufferView)) {

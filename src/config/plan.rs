@@ -16,13 +16,13 @@ use super::sections::{Config, Equipment};
 use super::spc::lower_spc;
 use super::station::lower_stations;
 use super::upstream::{lower_reference, lower_upstreams};
-use super::watch::{Watches, lower_watches};
+use super::watch::lower_watches;
 use crate::buffer;
 use crate::clock::Zone;
 use crate::forward;
 use crate::intake;
 use crate::intake::equipment::EquipmentSettings;
-use crate::judge::spc::monitor::Watched;
+use crate::intake::judgement;
 use crate::reference;
 use crate::secret::Secret;
 use crate::source::{modbus, mqtt, scanner};
@@ -39,8 +39,6 @@ pub struct Plan {
     pub mqtt: Vec<(String, mqtt::Settings)>,
     pub modbus: Vec<(String, modbus::Settings)>,
     pub stations: Vec<scanner::Settings>,
-    pub spc: Vec<Watched>,
-    pub watches: Watches,
     pub upstreams: Vec<forward::Settings>,
     pub reference: Option<reference::Settings>,
     pub reference_fresh_for: Duration,
@@ -187,6 +185,12 @@ pub fn lower(mut config: Config, file: &Path, tree: &Tree, findings: &mut Findin
                 .collect(),
             stations: benches,
             alerts,
+            judgement: judgement::Settings::new(
+                spc,
+                watches.points,
+                watches.together,
+                data_dir.join("judgement.state"),
+            ),
         },
         web: web::Settings {
             listen: config.web.listen,
@@ -203,8 +207,6 @@ pub fn lower(mut config: Config, file: &Path, tree: &Tree, findings: &mut Findin
         mqtt,
         modbus,
         stations,
-        spc,
-        watches,
         upstreams,
         reference,
         reference_fresh_for: reference::fresh_for(every),

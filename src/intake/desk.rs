@@ -284,6 +284,7 @@ mod tests {
                 topics: HashMap::new(),
                 equipment: HashMap::new(),
                 stations: HashMap::from([("S".to_owned(), Bench::plain("S"))]),
+                judgement: crate::intake::judgement::Settings::default(),
                 alerts: crate::intake::alerts::Settings::default(),
             };
             let status = Status::default();

@@ -11,6 +11,7 @@ pub mod decode;
 mod desk;
 pub mod equipment;
 pub mod gs1;
+pub mod judgement;
 pub mod repeats;
 pub mod station;
 mod submitted;
@@ -40,6 +41,7 @@ use alerts::Alerts;
 use decode::TopicRule;
 use desk::{Desk, Outcome};
 use equipment::{EquipmentSettings, Tracker};
+use judgement::{Judgement, people};
 use repeats::Repeats;
 use station::{Bench, MachineWord, Signal};
 use telemetry::Routes;
@@ -64,6 +66,7 @@ pub struct Settings {
     pub equipment: HashMap<String, EquipmentSettings>,
     pub stations: HashMap<String, Bench>,
     pub alerts: alerts::Settings,
+    pub judgement: judgement::Settings,
 }
 
 /// What became of a reading.
@@ -97,6 +100,8 @@ pub struct Intake {
     tracker: Tracker,
     desk: Desk,
     alerts: Alerts,
+    judgement: Judgement,
+    charts: people::Charts,
     inspections: inspection::Memory,
     handed_in: submitted::Known,
     repeats: Repeats,
@@ -127,12 +132,20 @@ impl Intake {
             settings.zone,
             status.clone(),
         );
+        let judgement = Judgement::new(
+            settings.judgement.machines.clone(),
+            settings.judgement.file.clone(),
+            status.clone(),
+        );
+        let charts = people::Charts::new(settings.judgement.people.clone(), status.clone());
         let mut intake = Self {
             settings,
             status,
             tracker,
             desk,
             alerts,
+            judgement,
+            charts,
             inspections: inspection::Memory::default(),
             handed_in: submitted::Known::default(),
             repeats: Repeats::default(),
@@ -158,6 +171,8 @@ impl Intake {
         let now = chrono::Utc::now();
         self.desk.restore(states, now);
         self.alerts.restore(states, now);
+        self.judgement.restore(states, now);
+        self.charts.restore(states);
         self.handed_in = submitted::Known::restored(states);
         let inspections = states.get(submitted::INSPECTIONS);
         self.inspections =
@@ -273,6 +288,8 @@ impl Intake {
             accepted.records.extend(records);
             self.judge_state(&equipment, now, &mut accepted);
         }
+        let found = self.judgement.tick(now);
+        self.alerts.take(found, now, &mut accepted);
         self.alerts.tick(now, &mut accepted);
         self.place(accepted, urgent, patient);
     }
@@ -321,6 +338,7 @@ impl Intake {
                 let (verdict, receipt) = self.judge(reading);
                 self.sort(verdict, receipt, &mut urgent, &mut patient);
             }
+            self.judgement.commit(&mut patient, chrono::Utc::now());
             if !urgent.is_empty() {
                 buffer.submit(urgent).await?;
             }

@@ -34,6 +34,9 @@ pub fn routes(window: Window) -> Router {
         .route("/api/v1/equipment/{equipment}/points/{point}", post(write_point))
         .route("/api/v1/orders", get(orders))
         .route("/api/v1/alerts", get(alerts))
+        .route("/api/v1/spc", get(charts))
+        .route("/api/v1/spc/{name}", get(chart))
+        .route("/api/v1/watches", get(watches))
         .merge(submit::routes())
         .route("/api/v1/buffer/records", get(records))
         .route("/api/v1/buffer/dead-letters", get(dead_letters))
@@ -128,6 +131,21 @@ async fn orders(State(window): State<Window>) -> Json<Value> {
         "fresh": reference.is_fresh(chrono::Utc::now()),
         "orders": orders,
     }))
+}
+
+/// Every control chart, with its points.
+async fn charts(State(window): State<Window>) -> Json<Value> {
+    Json(json!(window.status.judges("spc/")))
+}
+
+async fn chart(State(window): State<Window>, Path(name): Path<String>) -> Result<Json<Value>, Problem> {
+    let view = window.status.judge(&format!("spc/{name}"));
+    let view = view.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, format!("there is no chart {name}")))?;
+    Ok(Json(view))
+}
+
+async fn watches(State(window): State<Window>) -> Json<Value> {
+    Json(json!(window.status.judges("watch/")))
 }
 
 async fn alerts(State(window): State<Window>) -> Json<Value> {
