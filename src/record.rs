@@ -594,6 +594,16 @@ pub enum DefectKind {
     Concession,
 }
 
+impl DefectKind {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Scrap => "scrap",
+            Self::Rework => "rework",
+            Self::Concession => "concession",
+        }
+    }
+}
+
 /// A scan that led to a report, as it came.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScanTrace {
@@ -739,9 +749,9 @@ pub struct Alert {
     pub point: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub worker_no: Option<String>,
-    /// The control rule, check or term that noticed it.
+    /// The control rule, check or term that noticed it; others number theirs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rule: Option<String>,
+    pub rule: Option<serde_json::Value>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<serde_json::Value>,
     /// The worst value of the episode.
@@ -825,6 +835,15 @@ pub enum Severity {
 }
 
 impl Severity {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Low => "LOW",
+            Self::Medium => "MEDIUM",
+            Self::High => "HIGH",
+            Self::Critical => "CRITICAL",
+        }
+    }
+
     const ALL: [Self; 4] = [Self::Low, Self::Medium, Self::High, Self::Critical];
 
     /// So many steps higher, up to the highest.

@@ -3,6 +3,7 @@
 
 mod park;
 
+mod alerts;
 mod architecture;
 mod buffer;
 mod cards;
@@ -16,6 +17,7 @@ mod modbus;
 mod modbus_devices;
 mod modbus_rtu;
 mod mqtt;
+mod quality;
 mod signal_quality;
 mod sparkplug;
 mod spc;

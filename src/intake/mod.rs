@@ -36,7 +36,7 @@ use crate::record::{
     Timestamp, Value,
 };
 use crate::reference::Reference;
-use crate::status::{SourceStatus, StationView, Status};
+use crate::status::{AlertView, SourceStatus, StationView, Status};
 use alerts::Alerts;
 use decode::TopicRule;
 use desk::{Desk, Outcome};
@@ -88,6 +88,8 @@ pub struct Accepted {
     pub telemetry_states: States,
     pub feedback: Option<Feedback>,
     pub station: Option<(String, StationView)>,
+    /// How alerts stand after this, where that has changed.
+    pub alerts: Option<Vec<AlertView>>,
     /// A person or a program stands and waits for the answer.
     pub someone_waits: bool,
 }
@@ -383,6 +385,10 @@ impl Intake {
         }
         urgent.states.extend(accepted.states);
         patient.telemetry_states.extend(accepted.telemetry_states);
+        if let Some(views) = accepted.alerts {
+            let status = self.status.clone();
+            urgent.afterwards.push(Box::new(move || status.set_alerts(views)));
+        }
         if let Some((name, view)) = accepted.station {
             let status = self.status.clone();
             urgent
