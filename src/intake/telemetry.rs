@@ -8,6 +8,7 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use super::decode::{self, RateLimit, TopicRule};
+use super::equipment::Observed;
 use super::{Accepted, COUNTERS, Intake, Verdict, encode_status, to_state};
 use crate::record::{Delivery, EquipmentStatus, Sample, Timestamp, Told};
 use crate::status::SourceStatus;
@@ -161,7 +162,9 @@ impl Intake {
     ) {
         let (zone, equipment) = (self.settings.zone, Arc::clone(&sample.equipment));
         let encode = |status: &EquipmentStatus| encode_status(status, id, at, zone, source);
-        let records = self.tracker.heard(sample, source, at, |_| (), encode);
+        let floor = &mut self.desk.floor;
+        let observe = |seen: Observed| floor.observe(&seen);
+        let records = self.tracker.heard(sample, source, at, observe, encode);
         self.judge_state(&equipment, at, accepted);
         let Some(records) = records else { return };
         accepted.records.extend(records);
