@@ -9,6 +9,7 @@ mod cards;
 mod check;
 mod config;
 mod demo;
+mod floor;
 mod forward;
 mod kill;
 mod line;

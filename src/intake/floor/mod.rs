@@ -127,7 +127,7 @@ impl Floor {
         }
         let product = order.map_or("", |order| order.product_code.as_str());
         let name = [product, report.process_code.as_str()].join(&PARTS.to_string());
-        let has_time = labor::seconds_per_piece(report).is_some() || report.voids.is_some();
+        let has_time = labor::work(report).is_some() || report.voids.is_some();
         if has_time && let Some(labor) = room(&mut self.labor, &name) {
             let standard_hours = process.and_then(|process| process.standard_hours);
             let finding = labor.report(report, at, standard_hours, self.settings.labor_time);
