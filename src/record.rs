@@ -506,6 +506,26 @@ pub struct PointStatus<'a> {
     pub source_time: Option<String>,
 }
 
+/// `PROGRESS_UPDATED`, and how an order is shown. Times are in the plant's offset.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ProgressUpdated {
+    pub order_no: String,
+    pub status: &'static str,
+    /// Of the plan, to a tenth; nothing while the plan is unknown.
+    pub progress_percent: Option<f64>,
+    pub completed_qty: Decimal,
+    pub plan_qty: Option<Decimal>,
+    pub estimated_completion: Option<String>,
+    pub last_report_time: Option<String>,
+    /// In nine of ten cases the end lies between these.
+    pub earliest_completion: Option<String>,
+    pub latest_completion: Option<String>,
+    /// Pieces per planned hour.
+    pub rate_per_hour: Option<f64>,
+    pub due: Option<String>,
+    pub late: bool,
+}
+
 /// `WORK_REPORT_SUBMITTED`. `output = qualified + unqualified`, `unqualified` is the sum of the defects; a voiding
 /// report carries negated quantities and hours.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -543,6 +563,9 @@ pub struct WorkReport {
     pub serials: Vec<String>,
     #[serde(default)]
     pub to_inspect: Decimal,
+    /// What the machine's own counter made in the same time, where it differs too much.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counted_quantity: Option<Decimal>,
     #[serde(default, rename = "final")]
     pub is_final: bool,
     /// The `report_no` of the report that this one takes back.

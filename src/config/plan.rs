@@ -7,9 +7,10 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::alerts::{DefectRate, LaborTime, lower_alerts, lower_notify};
+use super::alerts::{lower_alerts, lower_notify};
 use super::document::Tree;
 use super::explain::{Finding, Findings};
+use super::floor::lower_floor;
 use super::modbus::lower_modbus;
 use super::mqtt::{lower_brokers, lower_topics};
 use super::sections::{Config, Equipment};
@@ -42,8 +43,6 @@ pub struct Plan {
     pub upstreams: Vec<forward::Settings>,
     pub reference: Option<reference::Settings>,
     pub reference_fresh_for: Duration,
-    pub defect_rate: Option<DefectRate>,
-    pub labor_time: Option<LaborTime>,
     pub web: web::Settings,
 }
 
@@ -191,6 +190,7 @@ pub fn lower(mut config: Config, file: &Path, tree: &Tree, findings: &mut Findin
                 watches.together,
                 data_dir.join("judgement.state"),
             ),
+            floor: lower_floor(&config, &mut check),
         },
         web: web::Settings {
             listen: config.web.listen,
@@ -210,8 +210,6 @@ pub fn lower(mut config: Config, file: &Path, tree: &Tree, findings: &mut Findin
         upstreams,
         reference,
         reference_fresh_for: reference::fresh_for(every),
-        defect_rate: config.alerts.defect_rate,
-        labor_time: config.alerts.labor_time,
     }
 }
 

@@ -10,6 +10,7 @@ pub mod charset;
 pub mod decode;
 mod desk;
 pub mod equipment;
+pub mod floor;
 pub mod gs1;
 pub mod judgement;
 pub mod repeats;
@@ -30,7 +31,7 @@ use uuid::Uuid;
 
 use crate::buffer::{Buffer, Closed, Commit, States};
 use crate::clock::Zone;
-use crate::judge::inspection;
+use crate::judge::{Finding, inspection};
 use crate::record::{
     EquipmentStatus, Feedback, Frame, Kind, Lane, Payload, PointDef, PointReading, Receipt, Record, Role, Sample,
     Timestamp, Value,
@@ -67,6 +68,7 @@ pub struct Settings {
     pub stations: HashMap<String, Bench>,
     pub alerts: alerts::Settings,
     pub judgement: judgement::Settings,
+    pub floor: floor::Settings,
 }
 
 /// What became of a reading.
@@ -86,6 +88,8 @@ pub struct Accepted {
     pub states: States,
     /// What follows from telemetry.
     pub telemetry_states: States,
+    /// What judges noticed, to be told.
+    pub findings: Vec<Finding>,
     pub feedback: Option<Feedback>,
     pub station: Option<(String, StationView)>,
     /// How alerts stand after this, where that has changed.
@@ -242,7 +246,14 @@ impl Intake {
             Some(Signal::Machine(word)) => self.machine_word(source, word, at, &mut accepted),
             None => {}
         }
+        self.tell_found(at, &mut accepted);
         Verdict::Accepted(Box::new(accepted))
+    }
+
+    /// What judges noticed becomes alerts in the commit of what they noticed it in.
+    fn tell_found(&mut self, at: Timestamp, accepted: &mut Accepted) {
+        let findings = std::mem::take(&mut accepted.findings);
+        self.alerts.take(findings, at, accepted);
     }
 
     /// What a person says of a machine is a reading of it like any other.
@@ -277,10 +288,13 @@ impl Intake {
     /// Lets time pass for everyone.
     fn tick(&mut self, now: Timestamp, urgent: &mut Commit, patient: &mut Commit) {
         self.desk.is_clock_synced = is_clock_synced();
-        for accepted in self.desk.tick(now) {
+        for mut accepted in self.desk.tick(now) {
+            self.tell_found(now, &mut accepted);
             self.place(accepted, urgent, patient);
         }
         let mut accepted = Accepted::default();
+        let floor = &mut self.desk.floor;
+        floor.tick_machines(&self.tracker, now, &mut accepted.telemetry_states);
         let zone = self.settings.zone;
         let silent = self.tracker.silent(now, |status| {
             let records = encode_status(status, None, now, zone, "gateway");

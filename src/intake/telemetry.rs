@@ -163,7 +163,11 @@ impl Intake {
         let (zone, equipment) = (self.settings.zone, Arc::clone(&sample.equipment));
         let encode = |status: &EquipmentStatus| encode_status(status, id, at, zone, source);
         let mut found = Vec::new();
-        let observe = |observed: Observed| found = self.judgement.observe(observed, at);
+        let (judgement, floor) = (&mut self.judgement, &mut self.desk.floor);
+        let observe = |seen: Observed| {
+            floor.observe(&seen);
+            found = judgement.observe(seen, at);
+        };
         let records = self.tracker.heard(sample, source, at, observe, encode);
         if !found.is_empty() {
             self.alerts.take(found, at, accepted);

@@ -65,7 +65,8 @@ impl Intake {
         if !objections.is_empty() {
             return Answered::Refused(told_once(objections));
         }
-        self.desk.take_handed_in(&mut report, at, &mut accepted.states);
+        self.desk.take_handed_in(&mut report, at, accepted);
+        self.tell_found(at, accepted);
         let id = self.keep(kind, &report.report_no, paper, at, &report, accepted);
         Answered::Taken(json!({
             "report_no": report.report_no, "message_id": id, "flags": report.flags, "ignored": ignored,

@@ -80,6 +80,7 @@ pub fn work_report(body: Value, day: NaiveDate) -> Read<WorkReport> {
         defects,
         serials: Vec::new(),
         to_inspect: fields.amount("to_inspect").unwrap_or_default(),
+        counted_quantity: None,
         is_final: fields.bool("final").unwrap_or_default(),
         voids: code(&mut fields, "voids"),
         flags: Vec::new(),
