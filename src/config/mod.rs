@@ -7,6 +7,7 @@ mod explain;
 mod modbus;
 mod mqtt;
 mod plan;
+mod points;
 mod scanner;
 mod sections;
 mod station;

@@ -12,6 +12,7 @@ use super::document::Tree;
 use super::explain::{Finding, Findings};
 use super::modbus::lower_modbus;
 use super::mqtt::{lower_brokers, lower_topics};
+use super::points::Points;
 use super::sections::{Config, Equipment};
 use super::station::lower_stations;
 use super::upstream::{lower_reference, lower_upstreams};
@@ -148,9 +149,9 @@ pub fn lower(mut config: Config, file: &Path, tree: &Tree, findings: &mut Findin
     let mqtt = lower_brokers(&config.mqtt, &gateway_id, &mut check);
     check_equipment(&config, &mut check);
     let (stations, benches) = lower_stations(&config, &mut check);
-    let watches = lower_watches(&config, &mut check);
     // A plant has many points: they are moved, never copied.
     let modbus = lower_modbus(std::mem::take(&mut config.modbus), &mut check);
+    let watches = lower_watches(&config, &Points::told(&config, &modbus), &mut check);
     let mut upstreams = lower_upstreams(&config.upstream, &gateway_id, zone, &mut check);
     let alerts = lower_alerts(&config.alerts, config.gateway.language, &mut check);
     let every = config
