@@ -6,6 +6,7 @@ pub mod clock;
 pub mod command;
 pub mod config;
 pub mod demo;
+pub mod drawing;
 pub mod fields;
 pub mod files;
 pub mod forward;

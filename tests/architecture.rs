@@ -26,6 +26,7 @@ const RANKS: &[(&str, u8)] = &[
     ("reference", 2),
     ("writes", 2),
     ("buffer", 3),
+    ("drawing", 3),
     ("source", 4),
     ("store", 4),
     ("web", 4),

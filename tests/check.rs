@@ -150,9 +150,9 @@ points.name = { at = "input:0", type = "string:40" }
     },
     Mistake {
         good: "[reference]",
-        bad: "[spc.diameter]\nchart = \"xbar-r\"\n[reference]",
-        at: "spc",
-        said: &["`spc` is not in this version", "leave the section out"],
+        bad: "[spc.diameter]\nfrom = \"PRESS-7.force\"\nchart = \"pie\"\n[reference]",
+        at: "\"pie\"",
+        said: &["`pie`", "xbar-r"],
     },
     Mistake {
         good: "[reference]",
@@ -207,6 +207,30 @@ points.name = { at = "input:0", type = "string:40" }
         bad: "approval = [\"everything\"]\n[upstream.central]",
         at: "\"everything\"",
         said: &["`over_quantity`", "`undo`"],
+    },
+    Mistake {
+        good: "[reference]",
+        bad: "[spc.diameter]\nfrom = \"PRESS-7.force\"\nchart = \"i-mr\"\nrules = [1, \"N12\"]\n[reference]",
+        at: "[1, \"N12\"]",
+        said: &["`N12` is not a rule", "western-electric"],
+    },
+    Mistake {
+        good: "[reference]",
+        bad: "[spc.diameter]\nfrom = \"force\"\nchart = \"i-mr\"\n[reference]",
+        at: "\"force\"",
+        said: &["\"EQUIPMENT.point\"", "\"inspection:CHARACTERISTIC\""],
+    },
+    Mistake {
+        good: "[reference]",
+        bad: "[spc.diameter]\nfrom = \"PRESS-7.force\"\nchart = \"i-mr\"\nlimits = { center = 12.0 }\n[reference]",
+        at: "diameter",
+        said: &["a sigma above 0"],
+    },
+    Mistake {
+        good: "[reference]",
+        bad: "[spc.scrap]\nfrom = \"PRESS-7.force\"\nchart = \"p\"\n[reference]",
+        at: "\"PRESS-7.force\"",
+        said: &["p counts defects", "from = \"reports:*\""],
     },
 ];
 

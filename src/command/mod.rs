@@ -7,6 +7,7 @@ pub mod demo;
 pub mod detect;
 pub mod probe;
 pub mod run;
+pub mod spc;
 pub mod store;
 pub mod table;
 
@@ -47,6 +48,8 @@ pub enum Command {
     Cards(cards::Args),
     /// Scores a time series for anomalies, row by row, as the gateway would have
     Detect(detect::Args),
+    /// Draws and judges a control chart of a CSV file
+    Spc(Box<spc::Args>),
 }
 
 impl Cli {
@@ -80,6 +83,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Probe(command) => probe::run(command).await,
         Command::Cards(args) => cards::run(&args),
         Command::Detect(args) => detect::run(&args),
+        Command::Spc(args) => spc::run(&args),
     }
 }
 

@@ -10,6 +10,7 @@ mod plan;
 mod points;
 mod scanner;
 mod sections;
+mod spc;
 mod station;
 mod upstream;
 mod watch;
@@ -24,10 +25,6 @@ use explain::Findings;
 
 /// Settings that the format has and this version has not: told as such, rather than as unknown.
 const NOT_YET: &[NotYet] = &[
-    NotYet {
-        path: &["spc"],
-        instead: "leave the section out",
-    },
     NotYet {
         path: &["web", "tls"],
         instead: "put a proxy with TLS in front, or keep to loopback",

@@ -14,6 +14,7 @@ use super::modbus::lower_modbus;
 use super::mqtt::{lower_brokers, lower_topics};
 use super::points::Points;
 use super::sections::{Config, Equipment};
+use super::spc::lower_spc;
 use super::station::lower_stations;
 use super::upstream::{lower_reference, lower_upstreams};
 use super::watch::{Watches, lower_watches};
@@ -22,6 +23,7 @@ use crate::clock::Zone;
 use crate::forward;
 use crate::intake;
 use crate::intake::equipment::EquipmentSettings;
+use crate::judge::spc::monitor::Watched;
 use crate::reference;
 use crate::secret::Secret;
 use crate::source::{modbus, mqtt, scanner};
@@ -38,6 +40,7 @@ pub struct Plan {
     pub mqtt: Vec<(String, mqtt::Settings)>,
     pub modbus: Vec<(String, modbus::Settings)>,
     pub stations: Vec<scanner::Settings>,
+    pub spc: Vec<Watched>,
     pub watches: Watches,
     pub upstreams: Vec<forward::Settings>,
     pub reference: Option<reference::Settings>,
@@ -149,6 +152,7 @@ pub fn lower(mut config: Config, file: &Path, tree: &Tree, findings: &mut Findin
     let mqtt = lower_brokers(&config.mqtt, &gateway_id, &mut check);
     check_equipment(&config, &mut check);
     let (stations, benches) = lower_stations(&config, &mut check);
+    let spc = lower_spc(&config, &mut check);
     // A plant has many points: they are moved, never copied.
     let modbus = lower_modbus(std::mem::take(&mut config.modbus), &mut check);
     let watches = lower_watches(&config, &Points::told(&config, &modbus), &mut check);
@@ -200,6 +204,7 @@ pub fn lower(mut config: Config, file: &Path, tree: &Tree, findings: &mut Findin
         mqtt,
         modbus,
         stations,
+        spc,
         watches,
         upstreams,
         reference,
@@ -234,8 +239,8 @@ fn check_addresses(config: &Config, check: &mut Check) {
     }
 }
 
-/// A name that no source will ever speak of is a slip of the pen.
-fn check_equipment(config: &Config, check: &mut Check) {
+/// What sections and sources name, and whether names come from topics as well, so that any could be right.
+pub(super) fn known_equipment(config: &Config) -> (BTreeSet<&str>, bool) {
     let mut known: BTreeSet<&str> = config.equipment.keys().map(String::as_str).collect();
     known.extend(
         config
@@ -256,6 +261,12 @@ fn check_equipment(config: &Config, check: &mut Check) {
             EquipmentAt::Pointer(_) => is_open = true,
         }
     }
+    (known, is_open)
+}
+
+/// A name that no source will ever speak of is a slip of the pen.
+fn check_equipment(config: &Config, check: &mut Check) {
+    let (known, is_open) = known_equipment(config);
     for (name, station) in &config.station {
         let Some(equipment) = station.equipment.as_deref() else {
             continue;

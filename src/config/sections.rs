@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::alerts::Alerts;
 use super::mqtt::Mqtt;
+use super::spc::Spc;
 use super::station::Station;
 use super::upstream::{Reference, Upstream};
 use super::watch::Watch;
@@ -37,6 +38,8 @@ pub struct Config {
     pub watch: BTreeMap<String, Watch>,
     #[serde(default)]
     pub alerts: Alerts,
+    #[serde(default)]
+    pub spc: BTreeMap<String, Spc>,
     #[serde(default)]
     pub upstream: BTreeMap<String, Upstream>,
     pub reference: Option<Reference>,

@@ -144,6 +144,59 @@ impl Case {
         }
     }
 
+    /// The rows that belong to the case, as a file.
+    pub fn csv(&self) -> String {
+        let text = fs::read_to_string(&self.file).unwrap();
+        let mut csv = text.lines().next().unwrap().to_owned();
+        for row in &self.rows {
+            let cells: Vec<String> = row.iter().map(f64::to_string).collect();
+            csv.push('\n');
+            csv.push_str(&cells.join(","));
+        }
+        csv
+    }
+
+    /// The flags that make this chart of it.
+    pub fn arguments(&self) -> Vec<String> {
+        let text = fs::read_to_string(&self.file).unwrap();
+        let titles: Vec<&str> = text
+            .lines()
+            .next()
+            .unwrap()
+            .split(',')
+            .map(|title| title.trim_matches('"'))
+            .collect();
+        let (value, other) = self.columns();
+        let mut arguments = vec![
+            format!("--chart={}", self.design.chart.name()),
+            format!("--value={}", titles[value]),
+        ];
+        arguments.push(format!("--phase1={}", self.phase1()));
+        if self.design.chart.needs_sizes() {
+            arguments.push(format!("--size={}", titles[other]));
+        } else if self.is_grouped() {
+            arguments.push(format!("--group={}", titles[other]));
+            arguments.push(format!("--sigma={}", self.design.estimator.name()));
+        }
+        let (ewma, cusum) = (self.design.ewma, self.design.cusum);
+        match self.design.chart {
+            Chart::Ewma => arguments.extend([format!("--lambda={}", ewma.lambda), format!("--width={}", ewma.width)]),
+            Chart::Cusum => {
+                let flags = [("k", cusum.k), ("h", cusum.h), ("fir", cusum.fir)];
+                arguments.extend(flags.map(|(flag, number)| format!("--{flag}={number}")));
+            }
+            _ => {}
+        }
+        if let Some(spec) = self.spec() {
+            let limits = [("lower", spec.lower), ("upper", spec.upper), ("target", spec.target)];
+            let limits = limits
+                .iter()
+                .filter_map(|(name, limit)| limit.map(|limit| format!("{name}={limit}")));
+            arguments.push(format!("--spec={}", limits.collect::<Vec<_>>().join(",")));
+        }
+        arguments
+    }
+
     pub fn values(&self) -> Vec<f64> {
         let column = self.columns().0;
         self.rows.iter().map(|row| row[column]).collect()

@@ -2,7 +2,9 @@
 //! each rule completes. Once through the library, once through the command. The data lie outside of the project
 //! (`LINESIDE_REFERENCE_DATA`, else `../shared/data`); without them these tests say so and pass.
 
+mod arl;
 mod cases;
+mod command;
 
 use std::fs;
 use std::path::{Path, PathBuf};

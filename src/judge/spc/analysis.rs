@@ -199,3 +199,102 @@ pub fn counts(chart: Chart, rows: impl IntoIterator<Item = (f64, f64)>) -> Vec<S
     let sample = |(defects, size)| Sample::counted(chart, defects, size);
     rows.into_iter().map(sample).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::judge::spc::capability::Index;
+
+    fn near(a: f64, b: f64, tolerance: f64) -> bool {
+        (a - b).abs() < tolerance
+    }
+
+    /// The flow rates of NIST's handbook, 6.3.2.2. Its limits are 45.8159 and 55.8041, with d2 rounded to 1.128.
+    #[test]
+    fn single_values_have_the_limits_of_the_handbook() {
+        let values = [49.6, 47.6, 49.9, 51.3, 47.8, 51.2, 52.6, 52.4, 53.6, 52.1];
+        let options = Options {
+            design: Design::new(Chart::IMr, 1),
+            limits: Limits::Estimate,
+            phase1: None,
+            excluded: Vec::new(),
+            spec: None,
+        };
+        let analysis = Analysis::of(singles(values.map(Some)), options).expect("limits");
+        let point = analysis.points.last().expect("points");
+        assert!(
+            near(point.lcl, 45.8159, 0.002) && near(point.ucl, 55.8041, 0.002),
+            "{point:?}"
+        );
+        let spread = point.spread.expect("a moving range");
+        assert!(
+            near(spread.center, 1.8778, 5e-5) && near(spread.ucl, 6.1338, 5e-5),
+            "{spread:?}"
+        );
+        assert_eq!(analysis.violations, []);
+    }
+
+    /// Piston rings of Montgomery, as R's qcc has them with exact constants: 25 subgroups of 5.
+    #[test]
+    fn capability_has_the_indices_and_intervals_of_qcc() {
+        let spec = Spec {
+            lower: Some(73.95),
+            upper: Some(74.05),
+            target: Some(74.02),
+        };
+        let measured = Measured {
+            n: 125.0,
+            center: 74.001_176,
+            sigma_within: 0.009_785_337_607_413_18,
+            sigma_overall: 0.010_069_968_126_291_4,
+        };
+        let capability = Capability::of(&spec, &measured);
+        let check = |index: Option<Index>, value: f64, low: f64, high: f64| {
+            let index = index.expect("an index");
+            let is_met = near(index.value, value, 1e-9) && near(index.low, low, 1e-9) && near(index.high, high, 1e-9);
+            assert!(is_met, "{index:?} instead of {value}, {low} to {high}");
+        };
+        check(
+            capability.cp,
+            1.703_228_578_852_44,
+            1.491_365_331_537_73,
+            1.914_767_885_101_15,
+        );
+        check(
+            capability.cpk,
+            1.663_168_642_678_28,
+            1.448_084_239_799_66,
+            1.878_253_045_556_9,
+        );
+        check(
+            capability.cpm,
+            0.785_590_576_953_818,
+            0.655_588_204_013_531,
+            0.915_352_867_696_326,
+        );
+        check(
+            capability.ppk,
+            1.616_158_707_015_07,
+            1.406_698_961_475_19,
+            1.825_618_452_554_96,
+        );
+        check(
+            capability.cpm_overall,
+            0.780_704_582_982_378,
+            0.651_862_589_546_282,
+            0.909_308_982_383_425,
+        );
+        let upper_only = Capability::of(
+            &Spec {
+                upper: Some(74.05),
+                ..Spec::default()
+            },
+            &measured,
+        );
+        assert_eq!((upper_only.cp, upper_only.cpl, upper_only.cpm), (None, None, None));
+        assert_eq!(
+            upper_only.cpk.map(|index| index.value),
+            capability.cpu.map(|index| index.value)
+        );
+    }
+}

@@ -191,3 +191,38 @@ impl Normal {
         radius * cos
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::judge::spc::rules::RuleSet;
+
+    fn design(chart: Chart, rules: &str) -> Design {
+        Design {
+            rules: rules.parse().expect("rules"),
+            ..Design::new(chart, 1)
+        }
+    }
+
+    #[test]
+    fn the_same_rules_under_other_names_promise_the_same() {
+        let of = |rules: &str| false_alarms(&design(Chart::IMr, rules)).map(|alarms| (alarms.points, alarms.basis));
+        assert_eq!(of("nelson"), Some((73.51, Basis::Table)));
+        assert_eq!(of("western-electric"), Some((91.75, Basis::Table)));
+        assert_eq!(of("WE1,WE2,N1"), Some((225.44, Basis::Table)));
+        assert_eq!(of("N1,N2"), Some((216.70, Basis::Table)));
+        assert_eq!(of("none"), None);
+        assert_eq!(RuleSet::default().to_string(), "N1,N2");
+    }
+
+    #[test]
+    fn what_is_in_no_table_is_simulated_through_the_code_that_judges() {
+        // A fixed number of sigma has a closed form: 1 / (2 Q(2.5)) = 80.5.
+        let alarms = false_alarms(&design(Chart::XbarR, "N1=2.5")).expect("a promise");
+        assert_eq!(alarms.basis, Basis::Simulated);
+        assert!((alarms.points / 80.52 - 1.0).abs() < 0.02, "{alarms:?}");
+        // Twice as many points on one side never come by chance.
+        let alarms = false_alarms(&design(Chart::IMr, "N2=31")).expect("a promise");
+        assert_eq!(alarms.basis, Basis::AtLeast);
+    }
+}

@@ -8,18 +8,35 @@ use super::line::Line;
 
 /// One plotted subgroup, or one single value.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(from = "SavedSample", into = "SavedSample")]
 pub struct Sample {
     /// Values in it, or units that were looked at.
-    #[serde(rename = "n")]
     pub size: f64,
     /// What is plotted: the value, the mean, the fraction, the count, the rate.
-    #[serde(rename = "x")]
     pub value: f64,
     /// Of the subgroup; of a single value the distance from the one before, where nothing is missing between them.
-    #[serde(rename = "r", skip_serializing_if = "Option::is_none", default)]
     pub range: Option<f64>,
-    #[serde(rename = "s", skip_serializing_if = "Option::is_none", default)]
     pub deviation: Option<f64>,
+}
+
+/// A sample in a saved state, without its names: there are many of them.
+type SavedSample = (f64, f64, Option<f64>, Option<f64>);
+
+impl From<SavedSample> for Sample {
+    fn from((size, value, range, deviation): SavedSample) -> Self {
+        Self {
+            size,
+            value,
+            range,
+            deviation,
+        }
+    }
+}
+
+impl From<Sample> for SavedSample {
+    fn from(sample: Sample) -> Self {
+        (sample.size, sample.value, sample.range, sample.deviation)
+    }
 }
 
 impl Sample {

@@ -1,0 +1,64 @@
+//! `lineside spc`: a control chart of a CSV file, judged by the code that watches the line.
+
+mod arguments;
+mod table;
+mod text;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::Context;
+
+use super::EXIT_USAGE;
+use crate::drawing::Picture;
+use crate::judge::spc::{Analysis, arl, report};
+
+pub use arguments::Args;
+use arguments::{Format, Series};
+use table::Table;
+
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    match analysed(args) {
+        Ok((series, analysis)) => show(args, &series, &analysis),
+        Err(problem) => {
+            eprintln!("lineside spc: {problem}");
+            Ok(ExitCode::from(EXIT_USAGE))
+        }
+    }
+}
+
+fn analysed(args: &Args) -> Result<(Series, Analysis), String> {
+    let picture_is_known = |file: &Path| file.extension().is_some_and(|e| e == "svg" || e == "html");
+    if let Some(file) = args.out.as_deref().filter(|file| !picture_is_known(file)) {
+        return Err(format!("{}: --out writes FILE.svg or FILE.html", file.display()));
+    }
+    let table = Table::read(&args.file, args.delimiter)?;
+    let series = args.series(&table)?;
+    let options = args.options(&series)?;
+    let analysis =
+        Analysis::of(series.samples.clone(), options).map_err(|error| format!("{}: {error}", args.file.display()))?;
+    Ok((series, analysis))
+}
+
+fn show(args: &Args, series: &Series, analysis: &Analysis) -> anyhow::Result<ExitCode> {
+    let false_alarms = arl::false_alarms(&analysis.options.design);
+    let told = text::told(series, analysis, false_alarms);
+    if let Some(file) = &args.out {
+        let picture = Picture::of(analysis, &series.title);
+        let drawn = if file.extension().is_some_and(|e| e == "html") {
+            picture.html(&told)
+        } else {
+            picture.svg()
+        };
+        std::fs::write(file, drawn).with_context(|| format!("{} cannot be written", file.display()))?;
+    }
+    match args.format {
+        Format::Text => print!("{told}"),
+        Format::Json => {
+            let mut json = report::json(analysis, false_alarms);
+            json["missing"] = series.missing.clone().into();
+            println!("{json}");
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

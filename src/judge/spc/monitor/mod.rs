@@ -1,0 +1,442 @@
+//! One characteristic on its chart, value by value: learns its limits (phase I), freezes them, then watches (phase II).
+//!
+//! * What is judged is what a whole series would be judged by: the points that were learnt from are walked over when the
+//!   limits are frozen, so that a run that began in phase I is seen in phase II.
+//! * A value that is not later than the last one is counted and not judged. A bad one is never learnt from; a moving range is
+//!   not taken across it.
+//! * The state is at most [`STATE_BYTES_MAX`] as JSON, however long it runs. One of other settings begins anew, and says so by
+//!   learning.
+
+mod recent;
+mod settings;
+mod view;
+mod words;
+
+use std::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+
+use super::analysis::included;
+use super::design::Chart;
+use super::process::{EstimateError, Process, Sample};
+use super::rules::Hits;
+use super::walk::{Plotted, Walk};
+use crate::judge::finding::{Change, Finding};
+use crate::record::Timestamp;
+
+use recent::Recent;
+pub use settings::{Baseline, Characteristic, Nominal, Sampling, Settings, Watched};
+pub use view::View;
+pub use words::figure;
+
+/// So many points can be learnt from: they are kept, so that one can still be excluded.
+pub const LEARN_MAX: usize = 50;
+/// So many points are shown.
+pub const RECENT_MAX: usize = 100;
+const EXCLUSIONS_MAX: usize = 6;
+const REASON_BYTES_MAX: usize = 64;
+const USER_BYTES_MAX: usize = 32;
+pub const STATE_BYTES_MAX: usize = 8 << 10;
+
+/// Raised when saved states mean something else.
+const VERSION: u32 = 1;
+
+/// What is seen of a characteristic at one moment.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Observation<'a> {
+    Value(f64),
+    /// There should have been a value.
+    Bad,
+    /// Defects among so many that were looked at.
+    Count {
+        defects: f64,
+        size: f64,
+    },
+    /// A value of one of several products.
+    Of {
+        product: &'a str,
+        value: f64,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Monitor {
+    version: u32,
+    learnt_with: u64,
+    walked_with: u64,
+    last_at: Option<Timestamp>,
+    /// Not judged: not later than what was there.
+    late: u64,
+    /// Not judged: bad, not a number, of an unknown product.
+    bad: u64,
+    off_spec: u64,
+    /// Values since the last one that was looked at.
+    passed: u32,
+    /// What the next part will be judged by.
+    held: Option<f64>,
+    group: Vec<f64>,
+    /// What the next moving range is taken from.
+    before: Option<f64>,
+    phase1: Vec<Sample>,
+    excluded: Vec<Exclusion>,
+    limits: Option<Frozen>,
+    /// Of the limits that were frozen last; the next ones have the next.
+    limits_version: u32,
+    /// Why learning goes on although there are points enough.
+    trouble: Option<String>,
+    walk: Walk,
+    #[serde(with = "recent")]
+    recent: VecDeque<Recent>,
+    firing: Hits,
+    is_off_spec: bool,
+}
+
+/// A point of phase I that is not learnt from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exclusion {
+    /// Counted from 1.
+    pub point: usize,
+    pub reason: String,
+    pub user: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Frozen {
+    pub version: u32,
+    pub at: Timestamp,
+    pub process: Process,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PhaseError {
+    #[error("limits that are given are not learnt")]
+    Given,
+    #[error("there is no point {0} in phase I")]
+    NoSuchPoint(usize),
+    #[error("a reason of 1 to {REASON_BYTES_MAX} bytes and a user of 1 to {USER_BYTES_MAX} are needed")]
+    NoReason,
+    #[error("{EXCLUSIONS_MAX} points are excluded already: learn anew from a process that is stable")]
+    TooMany,
+    #[error("{0}")]
+    Estimate(#[from] EstimateError),
+}
+
+impl Monitor {
+    pub fn new(settings: &Settings) -> Self {
+        Self {
+            version: VERSION,
+            learnt_with: settings.learnt_with(),
+            walked_with: settings.walked_with(),
+            last_at: None,
+            late: 0,
+            bad: 0,
+            off_spec: 0,
+            passed: 0,
+            held: None,
+            group: Vec::new(),
+            before: None,
+            phase1: Vec::new(),
+            excluded: Vec::new(),
+            limits: None,
+            limits_version: 0,
+            trouble: None,
+            walk: Walk::new(&settings.design),
+            recent: VecDeque::new(),
+            firing: Hits::default(),
+            is_off_spec: false,
+        }
+    }
+
+    /// Goes on from a saved state as far as it was made with these settings. What was told to have begun is remembered in any
+    /// case, so that it can end.
+    pub fn resume(state: &[u8], settings: &Settings) -> Self {
+        let known: Option<Self> = serde_json::from_slice(state).ok();
+        let Some(mut monitor) = known.filter(|known| known.version == VERSION) else {
+            return Self::new(settings);
+        };
+        if monitor.learnt_with != settings.learnt_with() {
+            monitor.relearn(settings);
+        }
+        if monitor.walked_with != settings.walked_with() {
+            monitor.walked_with = settings.walked_with();
+            monitor.walk = Walk::new(&settings.design);
+        }
+        monitor
+    }
+
+    pub fn encode(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("numbers and texts always encode")
+    }
+
+    pub fn is_learning(&self) -> bool {
+        self.limits.is_none()
+    }
+
+    pub fn take(&mut self, settings: &Settings, at: Timestamp, observation: Observation) -> Vec<Finding> {
+        if self.last_at.is_some_and(|last| at <= last) {
+            self.late += 1;
+            return Vec::new();
+        }
+        self.last_at = Some(at);
+        let counts = settings.design.chart.counts();
+        let value = match observation {
+            Observation::Count { defects, size } if counts && defects >= 0.0 && size > 0.0 && size.is_finite() => {
+                return self.plot(settings, at, Sample::counted(settings.design.chart, defects, size));
+            }
+            Observation::Value(value) if settings.products.is_empty() => Some(value),
+            Observation::Of { value, .. } if settings.products.is_empty() => Some(value),
+            Observation::Of { product, value } => settings.deviation(product, value),
+            _ => None,
+        };
+        let Some(value) = value.filter(|value| value.is_finite() && !counts) else {
+            self.bad += 1;
+            self.before = None;
+            self.held = None;
+            return Vec::new();
+        };
+        match settings.sampling {
+            Sampling::Part => {
+                self.held = Some(value);
+                Vec::new()
+            }
+            Sampling::Every(nth) => {
+                self.passed += 1;
+                if self.passed < nth {
+                    return Vec::new();
+                }
+                self.passed = 0;
+                self.measured(settings, at, value)
+            }
+        }
+    }
+
+    /// A part was counted: it is judged by the last value before it.
+    pub fn part_counted(&mut self, settings: &Settings, at: Timestamp) -> Vec<Finding> {
+        match self.held.take() {
+            Some(value) if settings.sampling == Sampling::Part => self.measured(settings, at, value),
+            _ => Vec::new(),
+        }
+    }
+
+    fn measured(&mut self, settings: &Settings, at: Timestamp, value: f64) -> Vec<Finding> {
+        let mut findings: Vec<Finding> = self.against_spec(settings, at, value).into_iter().collect();
+        let sample = if settings.subgroup > 1 {
+            self.group.push(value);
+            if self.group.len() < settings.subgroup {
+                return findings;
+            }
+            Sample::subgroup(&std::mem::take(&mut self.group))
+        } else {
+            Some(Sample::single(value, self.before.replace(value)))
+        };
+        if let Some(sample) = sample {
+            findings.extend(self.plot(settings, at, sample));
+        }
+        findings
+    }
+
+    /// A specification is about the piece, not about the process: it has nothing to do with control limits.
+    fn against_spec(&mut self, settings: &Settings, at: Timestamp, value: f64) -> Option<Finding> {
+        let Some(spec) = settings.spec.filter(|_| !settings.design.chart.is_short_run()) else {
+            return std::mem::take(&mut self.is_off_spec).then(|| words::of_spec_gone(settings, at));
+        };
+        let was_off = self.is_off_spec;
+        self.is_off_spec = !spec.is_met_by(value);
+        self.off_spec += u64::from(self.is_off_spec);
+        let change = match (was_off, self.is_off_spec) {
+            (false, true) => Change::Begins,
+            (true, false) => Change::Ends,
+            _ => return None,
+        };
+        Some(words::of_spec(settings, &spec, at, value, change))
+    }
+
+    fn plot(&mut self, settings: &Settings, at: Timestamp, sample: Sample) -> Vec<Finding> {
+        if let (None, Baseline::Given { center, sigma }) = (self.limits, settings.limits) {
+            let (center, sigma) = match settings.design.chart {
+                Chart::ShortRunZ => (0.0, 1.0),
+                _ => (center, sigma),
+            };
+            let process = Process::given(settings.design.chart, center, sigma);
+            self.set_limits(process, at);
+        }
+        let Some(limits) = self.limits else {
+            return self.learn(settings, at, sample);
+        };
+        let plotted = self.walk.step(&settings.design, &limits.process, &sample);
+        self.show(at, plotted.value, plotted.hits);
+        self.tell(settings, at, &limits, &plotted)
+    }
+
+    fn set_limits(&mut self, process: Process, at: Timestamp) -> Frozen {
+        self.limits_version += 1;
+        let version = self.limits_version;
+        *self.limits.insert(Frozen { version, at, process })
+    }
+
+    fn show(&mut self, at: Timestamp, value: f64, hits: Hits) {
+        if self.recent.len() == RECENT_MAX {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(Recent::new(at, value, hits));
+    }
+
+    /// One finding for each rule that begins or ends with this point.
+    fn tell(&mut self, settings: &Settings, at: Timestamp, limits: &Frozen, plotted: &Plotted) -> Vec<Finding> {
+        let begun = plotted.hits.without(self.firing);
+        let ended = self.firing.without(plotted.hits);
+        self.firing = plotted.hits;
+        let begun = begun.rules().map(|rule| (rule, Change::Begins));
+        let ended = ended.rules().map(|rule| (rule, Change::Ends));
+        begun
+            .chain(ended)
+            .map(|(rule, change)| words::of_rule(settings, limits, rule, at, plotted, change))
+            .collect()
+    }
+
+    fn learn(&mut self, settings: &Settings, at: Timestamp, sample: Sample) -> Vec<Finding> {
+        let Baseline::Learn(wanted) = settings.limits else {
+            return Vec::new();
+        };
+        // There are no limits left that it could hold against.
+        let firing = std::mem::take(&mut self.firing);
+        let mut findings: Vec<Finding> = firing
+            .rules()
+            .map(|rule| words::of_rule_gone(settings, rule, at))
+            .collect();
+        self.phase1.push(sample);
+        self.show(at, sample.value, Hits::default());
+        if self.phase1.len() < wanted {
+            return findings;
+        }
+        match self.freeze(settings, at) {
+            Ok(told) => findings.extend(told),
+            Err(error) => {
+                // Such as a machine that stands still: learning goes on with what comes.
+                self.trouble = Some(error.to_string());
+                self.phase1.remove(0);
+            }
+        }
+        findings
+    }
+
+    /// Freezes the limits with what was learnt so far, and looks at it with them.
+    pub fn freeze(&mut self, settings: &Settings, at: Timestamp) -> Result<Vec<Finding>, PhaseError> {
+        if let Baseline::Given { .. } = settings.limits {
+            return Err(PhaseError::Given);
+        }
+        let learnt = included(&settings.design, &self.phase1, &self.excluded_places());
+        let process = Process::estimate(&settings.design, &learnt)?;
+        self.trouble = None;
+        let limits = self.set_limits(process, at);
+        let (walk, points) = self.walk_phase1(settings, &process);
+        self.walk = walk;
+        let unshown = self.phase1.len().saturating_sub(self.recent.len());
+        let first = self.recent.len().saturating_sub(self.phase1.len());
+        for (place, plotted) in &points {
+            let shown = place
+                .checked_sub(unshown)
+                .and_then(|place| self.recent.get_mut(first + place));
+            if let Some(shown) = shown {
+                shown.judged(plotted.value, plotted.hits);
+            }
+        }
+        let out = places_out(&points);
+        let mut findings = Vec::new();
+        if !out.is_empty() {
+            findings.push(words::of_phase1(settings, &limits, &out, at));
+        }
+        if let Some((_, last)) = points.last() {
+            findings.extend(self.tell(settings, at, &limits, last));
+        }
+        Ok(findings)
+    }
+
+    /// The points of phase I under limits, with their places.
+    fn walk_phase1(&self, settings: &Settings, process: &Process) -> (Walk, Vec<(usize, Plotted)>) {
+        let mut walk = Walk::new(&settings.design);
+        let excluded = self.excluded_places();
+        let included = self
+            .phase1
+            .iter()
+            .enumerate()
+            .filter(|(place, _)| !excluded.contains(place));
+        let points = included.map(|(place, sample)| (place, walk.step(&settings.design, process, sample)));
+        let points = points.collect();
+        (walk, points)
+    }
+
+    /// Learns its limits anew. What was firing ends with the next point: there is nothing left that it could hold against.
+    pub fn relearn(&mut self, settings: &Settings) {
+        let Self {
+            last_at,
+            late,
+            bad,
+            off_spec,
+            limits_version,
+            firing,
+            is_off_spec,
+            ..
+        } = *self;
+        *self = Self {
+            last_at,
+            late,
+            bad,
+            off_spec,
+            limits_version,
+            firing,
+            is_off_spec,
+            ..Self::new(settings)
+        };
+    }
+
+    /// Takes a point of phase I out of what was learnt, with its reason and who says so. Frozen limits change from the next
+    /// point on, under a new version; what was told stays as it was told.
+    pub fn exclude(
+        &mut self,
+        settings: &Settings,
+        point: usize,
+        reason: &str,
+        user: &str,
+        at: Timestamp,
+    ) -> Result<(), PhaseError> {
+        if let Baseline::Given { .. } = settings.limits {
+            return Err(PhaseError::Given);
+        }
+        if !(1..=self.phase1.len()).contains(&point) || self.excluded.iter().any(|known| known.point == point) {
+            return Err(PhaseError::NoSuchPoint(point));
+        }
+        let is_said = (1..=REASON_BYTES_MAX).contains(&reason.len()) && (1..=USER_BYTES_MAX).contains(&user.len());
+        if !is_said {
+            return Err(PhaseError::NoReason);
+        }
+        if self.excluded.len() == EXCLUSIONS_MAX {
+            return Err(PhaseError::TooMany);
+        }
+        let places = [self.excluded_places(), vec![point - 1]].concat();
+        if self.limits.is_some() {
+            let learnt = included(&settings.design, &self.phase1, &places);
+            let process = Process::estimate(&settings.design, &learnt)?;
+            self.set_limits(process, at);
+        }
+        self.excluded.push(Exclusion {
+            point,
+            reason: reason.to_owned(),
+            user: user.to_owned(),
+        });
+        Ok(())
+    }
+
+    fn excluded_places(&self) -> Vec<usize> {
+        self.excluded.iter().map(|exclusion| exclusion.point - 1).collect()
+    }
+}
+
+/// Points that completed a rule, counted from 1.
+fn places_out(points: &[(usize, Plotted)]) -> Vec<usize> {
+    let out = points.iter().filter(|(_, plotted)| !plotted.hits.is_empty());
+    out.map(|(place, _)| place + 1).collect()
+}
+
+#[cfg(test)]
+mod tests;
