@@ -506,6 +506,26 @@ pub struct PointStatus<'a> {
     pub source_time: Option<String>,
 }
 
+/// `PROGRESS_UPDATED`, and how an order is shown. Times are in the plant's offset.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ProgressUpdated {
+    pub order_no: String,
+    pub status: &'static str,
+    /// Of the plan, to a tenth; nothing while the plan is unknown.
+    pub progress_percent: Option<f64>,
+    pub completed_qty: Decimal,
+    pub plan_qty: Option<Decimal>,
+    pub estimated_completion: Option<String>,
+    pub last_report_time: Option<String>,
+    /// In nine of ten cases the end lies between these.
+    pub earliest_completion: Option<String>,
+    pub latest_completion: Option<String>,
+    /// Pieces per planned hour.
+    pub rate_per_hour: Option<f64>,
+    pub due: Option<String>,
+    pub late: bool,
+}
+
 /// `WORK_REPORT_SUBMITTED`. `output = qualified + unqualified`, `unqualified` is the sum of the defects; a voiding
 /// report carries negated quantities and hours.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -543,6 +563,9 @@ pub struct WorkReport {
     pub serials: Vec<String>,
     #[serde(default)]
     pub to_inspect: Decimal,
+    /// What the machine's own counter made in the same time, where it differs too much.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counted_quantity: Option<Decimal>,
     #[serde(default, rename = "final")]
     pub is_final: bool,
     /// The `report_no` of the report that this one takes back.
@@ -592,6 +615,16 @@ pub enum DefectKind {
     Scrap,
     Rework,
     Concession,
+}
+
+impl DefectKind {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Scrap => "scrap",
+            Self::Rework => "rework",
+            Self::Concession => "concession",
+        }
+    }
 }
 
 /// A scan that led to a report, as it came.
@@ -739,9 +772,9 @@ pub struct Alert {
     pub point: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub worker_no: Option<String>,
-    /// The control rule, check or term that noticed it.
+    /// The control rule, check or term that noticed it; others number theirs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rule: Option<String>,
+    pub rule: Option<serde_json::Value>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<serde_json::Value>,
     /// The worst value of the episode.
@@ -825,6 +858,15 @@ pub enum Severity {
 }
 
 impl Severity {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Low => "LOW",
+            Self::Medium => "MEDIUM",
+            Self::High => "HIGH",
+            Self::Critical => "CRITICAL",
+        }
+    }
+
     const ALL: [Self; 4] = [Self::Low, Self::Medium, Self::High, Self::Critical];
 
     /// So many steps higher, up to the highest.

@@ -107,6 +107,9 @@ pub struct Process {
     pub sequence: u32,
     #[serde(default)]
     pub process_id: Option<i64>,
+    /// Labor time of one piece.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standard_hours: Option<Decimal>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

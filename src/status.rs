@@ -7,9 +7,12 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use chrono::NaiveDate;
+use rust_decimal::Decimal;
 use serde::Serialize;
+use serde_json::Value as Json;
 
-use crate::record::{Alert, Feedback, Lane, Quality, Seq, Timestamp, Value};
+use crate::record::{Alert, Feedback, Lane, ProgressUpdated, Quality, Seq, Timestamp, Value};
 pub use rejected::{Rejected, Rejections, Sample};
 
 /// Shared by every stage; cheap to clone.
@@ -21,8 +24,11 @@ struct Inner {
     sources: Mutex<BTreeMap<String, Arc<SourceStatus>>>,
     stations: Mutex<BTreeMap<String, StationView>>,
     equipment: Mutex<BTreeMap<Arc<str>, EquipmentView>>,
+    orders: Mutex<BTreeMap<String, OrderView>>,
+    capacity: Mutex<Option<CapacityView>>,
     upstreams: Mutex<BTreeMap<String, UpstreamView>>,
     buffer: Mutex<BufferView>,
+    judges: Mutex<BTreeMap<String, Json>>,
     alerts: Mutex<Arc<Vec<AlertView>>>,
     sources_started: AtomicBool,
 }
@@ -78,6 +84,26 @@ impl Status {
         lock(&self.0.equipment).clone()
     }
 
+    pub fn set_order(&self, order_no: &str, view: OrderView) {
+        lock(&self.0.orders).insert(order_no.to_owned(), view);
+    }
+
+    pub fn keep_orders(&self, is_kept: impl Fn(&str) -> bool) {
+        lock(&self.0.orders).retain(|order_no, _| is_kept(order_no));
+    }
+
+    pub fn orders(&self) -> BTreeMap<String, OrderView> {
+        lock(&self.0.orders).clone()
+    }
+
+    pub fn set_capacity(&self, view: CapacityView) {
+        *lock(&self.0.capacity) = Some(view);
+    }
+
+    pub fn capacity(&self) -> Option<CapacityView> {
+        lock(&self.0.capacity).clone()
+    }
+
     pub fn update_upstream(&self, name: &str, change: impl FnOnce(&mut UpstreamView)) {
         change(lock(&self.0.upstreams).entry(name.to_owned()).or_default());
     }
@@ -101,6 +127,29 @@ impl Status {
     /// Active ones first, then those that were acknowledged, then those that have ended; of each the latest first.
     pub fn alerts(&self) -> Arc<Vec<AlertView>> {
         Arc::clone(&lock(&self.0.alerts))
+    }
+
+    /// What a chart or a watch shows, by its name (`spc/press-force`).
+    pub fn set_judge(&self, name: &str, view: Json) {
+        let mut judges = lock(&self.0.judges);
+        if let Some(shown) = judges.get_mut(name) {
+            *shown = view;
+        } else {
+            judges.insert(name.to_owned(), view);
+        }
+    }
+
+    pub fn judge(&self, name: &str) -> Option<Json> {
+        lock(&self.0.judges).get(name).cloned()
+    }
+
+    /// All judges whose name begins so.
+    pub fn judges(&self, prefix: &str) -> Vec<Json> {
+        let judges = lock(&self.0.judges);
+        let named = judges
+            .range(prefix.to_owned()..)
+            .take_while(|(name, _)| name.starts_with(prefix));
+        named.map(|(_, view)| view.clone()).collect()
     }
 
     pub fn update_buffer(&self, change: impl FnOnce(&mut BufferView)) {
@@ -337,6 +386,9 @@ pub struct EquipmentView {
     pub state_since: Option<Timestamp>,
     pub last_heard: Option<Timestamp>,
     pub source: Option<Arc<str>>,
+    /// Effectiveness by shift, as `judge::progress::oee` gives it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub oee: Option<serde_json::Value>,
     pub points: BTreeMap<String, PointView>,
 }
 
@@ -351,6 +403,64 @@ pub struct PointView {
     pub raw: Option<u64>,
     /// When the value was read at its source.
     pub source_time: Option<Timestamp>,
+}
+
+/// How an order stands.
+#[derive(Debug, Clone, Serialize)]
+pub struct OrderView {
+    pub progress: ProgressUpdated,
+    pub wip: Wip,
+}
+
+/// Work in process of one order, as far as it was reported here.
+#[derive(Debug, Clone, Serialize)]
+pub struct Wip {
+    pub total_qty: Decimal,
+    pub completed_qty: Decimal,
+    pub in_progress_qty: Decimal,
+    pub pending_qty: Decimal,
+    pub between: Vec<Between>,
+}
+
+/// Pieces that came out of one process and not yet out of the next.
+#[derive(Debug, Clone, Serialize)]
+pub struct Between {
+    pub after: String,
+    pub before: String,
+    pub quantity: Decimal,
+}
+
+/// Machine hours of a production day.
+#[derive(Debug, Clone, Serialize)]
+pub struct CapacityView {
+    pub date: NaiveDate,
+    pub unit: &'static str,
+    pub total_capacity: f64,
+    /// Running or set up.
+    pub used_capacity: f64,
+    pub available_capacity: f64,
+    /// Hours of which nobody knows what the machines did.
+    pub unknown_capacity: f64,
+    pub utilization_rate: Option<f64>,
+    pub updated_at: String,
+}
+
+impl CapacityView {
+    /// From milliseconds: all, used, unknown.
+    pub fn of(date: NaiveDate, ms: [i64; 3], updated_at: String) -> Self {
+        #[expect(clippy::cast_precision_loss, reason = "shown in hundredths of an hour")]
+        let [total, used, unknown] = ms.map(|ms| (ms as f64 / 36_000.0).round() / 100.0);
+        Self {
+            date,
+            unit: "machine_hours",
+            total_capacity: total,
+            used_capacity: used,
+            available_capacity: (total - used).max(0.0),
+            unknown_capacity: unknown,
+            utilization_rate: (total > 0.0).then(|| (used / total * 1000.0).round() / 1000.0),
+            updated_at,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Default, Serialize)]

@@ -3,12 +3,14 @@
 
 mod park;
 
+mod alerts;
 mod architecture;
 mod buffer;
 mod cards;
 mod check;
 mod config;
 mod demo;
+mod floor;
 mod forward;
 mod kill;
 mod line;
@@ -16,6 +18,7 @@ mod modbus;
 mod modbus_devices;
 mod modbus_rtu;
 mod mqtt;
+mod quality;
 mod signal_quality;
 mod sparkplug;
 mod spc;

@@ -14,9 +14,9 @@ use crate::park::{free_port, until};
 use crate::store::{Bench, TOKEN};
 
 /// A station of one mode, its gateway, and the store behind it.
-struct Shop {
-    store: Bench,
-    site: Site,
+pub struct Shop {
+    pub store: Bench,
+    pub site: Site,
     gateway: Option<Daemon>,
     port: u16,
     scanner: Scanner,
@@ -27,7 +27,7 @@ fn scanner(port: u16) -> Scanner {
 }
 
 impl Shop {
-    async fn open(mode: &str, more: &str) -> Self {
+    pub async fn open(mode: &str, more: &str) -> Self {
         let mut shop = Self::closed(
             mode,
             &format!("{more}\n[reference]\nfrom = \"central\"\nevery = \"1s\"\n"),
@@ -40,7 +40,7 @@ impl Shop {
     }
 
     /// With three orders, three workers and a supervisor in the store.
-    async fn closed(mode: &str, more: &str) -> Self {
+    pub async fn closed(mode: &str, more: &str) -> Self {
         let store = Bench::sqlite().await.with_order().await;
         for order_no in ["WO-2", "WO-3"] {
             let processes = json!([{"process_code": "10", "process_name": "热处理", "sequence": 1}]);
@@ -73,18 +73,18 @@ impl Shop {
         }
     }
 
-    async fn start(&mut self) {
+    pub async fn start(&mut self) {
         self.gateway = Some(self.site.start().await);
     }
 
     /// As if the power went.
-    fn kill(&mut self) {
+    pub fn kill(&mut self) {
         self.gateway.take().expect("it runs").kill();
         self.scanner = scanner(self.port);
     }
 
     /// Scans one code after the other; each has to be answered with this code.
-    async fn scan(&mut self, script: &[(&str, &str)]) {
+    pub async fn scan(&mut self, script: &[(&str, &str)]) {
         for (code, expected) in script {
             let answer = self.scanner.scan(code).await.expect("an answer");
             assert_eq!(answer.code, *expected, "to {code}");
@@ -112,7 +112,7 @@ impl Shop {
     }
 
     /// Everything that was said at the station is in the store.
-    async fn delivered(&self) {
+    pub async fn delivered(&self) {
         let said = self.site.records("report").await.len().to_string();
         let stored = "SELECT COUNT(*) FROM message_ledger WHERE lane = 'report'";
         until("all reports to be stored", async || {
@@ -125,7 +125,7 @@ impl Shop {
     }
 
     /// As if everyone at the station had begun this much earlier; the gateway must not run.
-    async fn began_earlier(&self, by: TimeDelta) {
+    pub async fn began_earlier(&self, by: TimeDelta) {
         let settings = config::load(&self.site.config())
             .unwrap_or_else(|e| panic!("{e}"))
             .buffer;

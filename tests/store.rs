@@ -81,7 +81,7 @@ impl Bench {
         body
     }
 
-    async fn send(&self, messages: &[Value]) -> Value {
+    pub async fn send(&self, messages: &[Value]) -> Value {
         self.send_from("press-shop-1", messages).await
     }
 
@@ -104,7 +104,7 @@ impl Bench {
         }
     }
 
-    async fn execute(&self, sql: &str) {
+    pub async fn execute(&self, sql: &str) {
         let sql = AssertSqlSafe(sql.to_owned());
         if self.database.starts_with("sqlite") {
             let mut db = SqliteConnection::connect(&self.database).await.expect("a connection");
@@ -158,7 +158,7 @@ fn batch(gateway: &str, messages: &[Value]) -> Value {
     json!({"gateway_id": gateway, "batch_id": Uuid::now_v7().to_string(), "messages": messages})
 }
 
-fn message(sequence: u64, message_type: &str, payload: &Value) -> Value {
+pub fn message(sequence: u64, message_type: &str, payload: &Value) -> Value {
     let lane = if message_type == "EQUIPMENT_STATUS" {
         "telemetry"
     } else {
@@ -202,7 +202,7 @@ pub fn counts(answer: &Value) -> (u64, u64, usize) {
     )
 }
 
-fn codes(answer: &Value) -> Vec<String> {
+pub fn codes(answer: &Value) -> Vec<String> {
     let results = answer["results"].as_array().expect("results");
     results
         .iter()

@@ -4,6 +4,7 @@
 mod alerts;
 mod document;
 mod explain;
+mod floor;
 mod modbus;
 mod mqtt;
 mod plan;

@@ -7,9 +7,10 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::alerts::{DefectRate, LaborTime, lower_alerts, lower_notify};
+use super::alerts::{lower_alerts, lower_notify};
 use super::document::Tree;
 use super::explain::{Finding, Findings};
+use super::floor::lower_floor;
 use super::modbus::lower_modbus;
 use super::mqtt::{lower_brokers, lower_topics};
 use super::points::Points;
@@ -17,13 +18,13 @@ use super::sections::{Config, Equipment};
 use super::spc::lower_spc;
 use super::station::lower_stations;
 use super::upstream::{lower_reference, lower_upstreams};
-use super::watch::{Watches, lower_watches};
+use super::watch::lower_watches;
 use crate::buffer;
 use crate::clock::Zone;
 use crate::forward;
 use crate::intake;
 use crate::intake::equipment::EquipmentSettings;
-use crate::judge::spc::monitor::Watched;
+use crate::intake::judgement;
 use crate::reference;
 use crate::secret::Secret;
 use crate::source::{modbus, mqtt, scanner};
@@ -40,13 +41,9 @@ pub struct Plan {
     pub mqtt: Vec<(String, mqtt::Settings)>,
     pub modbus: Vec<(String, modbus::Settings)>,
     pub stations: Vec<scanner::Settings>,
-    pub spc: Vec<Watched>,
-    pub watches: Watches,
     pub upstreams: Vec<forward::Settings>,
     pub reference: Option<reference::Settings>,
     pub reference_fresh_for: Duration,
-    pub defect_rate: Option<DefectRate>,
-    pub labor_time: Option<LaborTime>,
     pub web: web::Settings,
 }
 
@@ -188,6 +185,13 @@ pub fn lower(mut config: Config, file: &Path, tree: &Tree, findings: &mut Findin
                 .collect(),
             stations: benches,
             alerts,
+            judgement: judgement::Settings::new(
+                spc,
+                watches.points,
+                watches.together,
+                data_dir.join("judgement.state"),
+            ),
+            floor: lower_floor(&config, &mut check),
         },
         web: web::Settings {
             listen: config.web.listen,
@@ -204,13 +208,9 @@ pub fn lower(mut config: Config, file: &Path, tree: &Tree, findings: &mut Findin
         mqtt,
         modbus,
         stations,
-        spc,
-        watches,
         upstreams,
         reference,
         reference_fresh_for: reference::fresh_for(every),
-        defect_rate: config.alerts.defect_rate,
-        labor_time: config.alerts.labor_time,
     }
 }
 

@@ -9,6 +9,7 @@ use chrono::NaiveTime;
 use serde::Deserialize;
 
 use super::alerts::Alerts;
+use super::floor::{BreakTime, DayOff};
 use super::mqtt::Mqtt;
 use super::spc::Spc;
 use super::station::Station;
@@ -59,6 +60,12 @@ pub struct Gateway {
     pub data_dir: PathBuf,
     #[serde(default = "shifts")]
     pub shift_starts: Vec<ShiftStart>,
+    /// When nobody is planned to work.
+    #[serde(default)]
+    pub breaks: Vec<BreakTime>,
+    /// Production days without work.
+    #[serde(default)]
+    pub days_off: Vec<DayOff>,
     /// Of what stations say.
     #[serde(default)]
     pub language: Language,

@@ -523,6 +523,7 @@ impl Lowering<'_, '_, '_> {
 mod tests {
     use super::*;
     use crate::config::{ConfigError, Plan, load};
+    use crate::intake::judgement::Judge;
 
     const PLANT: &str = r#"
         [gateway]
@@ -570,9 +571,9 @@ mod tests {
             checks = ["drift"]
             "#,
         );
-        let watches = plan.expect("nothing is wrong").watches;
-        let [heat, parts] = watches.points.as_slice() else {
-            panic!("{watches:#?}");
+        let judges = plan.expect("nothing is wrong").intake.judgement.machines;
+        let [Judge::Watch(heat), Judge::Watch(parts), Judge::Together(both)] = judges.as_slice() else {
+            panic!("{judges:#?}");
         };
         assert_eq!(
             (heat.equipment.as_str(), heat.point.as_str()),
@@ -590,7 +591,7 @@ mod tests {
         assert!(
             matches!(&parts.checks[1].how, How::LowOutput(output) if output.window_s == 900 && output.planned.is_some())
         );
-        assert_eq!(watches.together[0].points.len(), 2);
+        assert_eq!(both.points.len(), 2);
     }
 
     #[test]

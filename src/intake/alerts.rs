@@ -81,7 +81,7 @@ impl Alerts {
                 .ok()
         });
         self.book.restore(episodes, now);
-        self.show();
+        self.status.set_alerts(self.views());
     }
 
     /// Takes findings in; what follows from them goes into `accepted`. `now` is by our own clock.
@@ -214,7 +214,7 @@ impl Alerts {
         for alert_id in news.forgotten {
             accepted.states.insert(state_name(alert_id), bytes::Bytes::new());
         }
-        self.show();
+        accepted.alerts = Some(self.views());
     }
 
     fn record(&self, telling: &Telling, now: Timestamp) -> Record {
@@ -263,7 +263,7 @@ impl Alerts {
             equipment,
             point,
             worker_no,
-            rule,
+            rule: rule.map(serde_json::Value::String),
             value: value.map(|value| json!(value)),
             peak: episode.peak,
             limits,
@@ -283,7 +283,8 @@ impl Alerts {
         }
     }
 
-    fn show(&self) {
+    /// How all alerts stand.
+    fn views(&self) -> Vec<AlertView> {
         let view = |episode: &Episode| AlertView {
             state: match &episode.acknowledged {
                 _ if !episode.is_live() => AlertState::Ended,
@@ -293,7 +294,7 @@ impl Alerts {
             key: episode.key.clone(),
             alert: self.alert(episode),
         };
-        self.status.set_alerts(self.book.episodes().map(view).collect());
+        self.book.episodes().map(view).collect()
     }
 }
 
@@ -359,7 +360,9 @@ mod tests {
             (&failure["alert_id"], &json!("ended"))
         );
         assert_eq!(ended["ended_at"], "1970-01-01T00:00:09.000+00:00");
-        assert_eq!(status.alerts()[0].state, AlertState::Ended);
+        let views = accepted.alerts.expect("how alerts stand now");
+        assert_eq!(views[0].state, AlertState::Ended);
+        assert!(status.alerts().is_empty(), "nothing is shown before the disk has it");
     }
 
     #[test]
@@ -385,7 +388,8 @@ mod tests {
             .map(|(_, alert)| alert["news"].clone())
             .collect();
         assert_eq!(news, ["ended", "begun"], "the device is still away");
-        assert_eq!(status.alerts()[0].key, "source/modbus/line-1/press-7");
+        let views = accepted.alerts.expect("how alerts stand now");
+        assert_eq!(views[0].key, "source/modbus/line-1/press-7");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::barcode;
+use super::floor::Floor;
 use super::station::{self, Bench, Context, Dialogue, ReportNumbers, Signal, Step};
 use super::tallies::Tallies;
 use super::{Accepted, Settings, to_state};
@@ -34,6 +35,8 @@ pub struct Desk {
     places: HashMap<String, Place>,
     tallies: Tallies,
     numbers: ReportNumbers,
+    /// What is made here, judged.
+    pub floor: Floor,
     pub is_clock_synced: bool,
 }
 
@@ -57,6 +60,13 @@ impl Desk {
                 .iter()
                 .map(|(name, bench)| (name.clone(), place(bench)))
                 .collect(),
+            floor: Floor::new(
+                &settings.gateway_id,
+                &settings.floor,
+                &settings.stations,
+                &settings.equipment,
+                status.clone(),
+            ),
             settings: settings.clone(),
             status,
             reference,
@@ -71,6 +81,7 @@ impl Desk {
     pub fn restore(&mut self, states: &States, now: Timestamp) {
         self.tallies = Tallies::restored(states);
         self.numbers = read(states, NUMBERS).unwrap_or_default();
+        self.floor.restore(states);
         self.swept = None;
         let names: Vec<String> = self.places.keys().cloned().collect();
         for name in names {
@@ -137,21 +148,23 @@ impl Desk {
                 all.push(self.keep(&name, step, now).accepted);
             }
         }
-        all.extend(self.sweep_tallies());
+        all.extend(self.pass(now));
         all
     }
 
-    /// New reference data knows orders that were not known, and orders that are closed.
-    fn sweep_tallies(&mut self) -> Option<Accepted> {
+    /// Lets time pass for orders. New reference data knows orders that were not known, and orders that are closed.
+    fn pass(&mut self, now: Timestamp) -> Option<Accepted> {
         let reference = Arc::clone(&self.reference.borrow());
-        if self.swept.as_ref().is_some_and(|swept| Arc::ptr_eq(swept, &reference)) {
-            return None;
-        }
         let mut accepted = Accepted::default();
-        self.tallies.verify(&reference, &mut accepted.states);
-        self.tallies.forget_closed(&reference, &mut accepted.states);
-        self.swept = Some(reference);
-        (!accepted.states.is_empty()).then_some(accepted)
+        if self.swept.as_ref().is_none_or(|swept| !Arc::ptr_eq(swept, &reference)) {
+            self.tallies.verify(&reference, &mut accepted.states);
+            self.tallies.forget_closed(&reference, &mut accepted.states);
+            self.floor.learn(&reference, now, &mut accepted);
+            self.swept = Some(Arc::clone(&reference));
+        }
+        self.floor.tick(&reference, now, &mut accepted);
+        let is_nothing = accepted.states.is_empty() && accepted.records.is_empty() && accepted.findings.is_empty();
+        (!is_nothing).then_some(accepted)
     }
 
     /// Turns what a dialogue decided into records and states.
@@ -168,14 +181,23 @@ impl Desk {
             ..Accepted::default()
         };
         let has_reports = !reports.is_empty();
+        let reference = Arc::clone(&self.reference.borrow());
         for mut report in reports {
             self.number(station, &mut report, at);
+            self.floor.report(&mut report, &reference, at, &mut accepted);
             self.tallies.book(&report, &mut accepted.states);
             let record = self.record(Kind::WorkReport, station, Uuid::now_v7(), at, &report);
             accepted.records.push(record);
         }
         if has_reports {
             accepted.states.insert(NUMBERS.to_owned(), to_state(&self.numbers));
+        }
+        if let Some(place) = self.places.get(station)
+            && let Some(job) = place.dialogue.job()
+        {
+            let job = format!("{}/{}", job.order_no, job.process_code);
+            let equipment = place.bench.equipment.as_deref();
+            self.floor.at_hand(station, equipment, &job, &mut accepted.states);
         }
         if is_change && let Some(place) = self.places.get(station) {
             accepted.states.insert(state_name(station), to_state(&place.dialogue));
@@ -202,11 +224,12 @@ impl Desk {
     }
 
     /// A report that did not come from a station of ours counts like one that did.
-    pub fn take_handed_in(&mut self, report: &mut WorkReport, at: Timestamp, states: &mut States) {
+    pub fn take_handed_in(&mut self, report: &mut WorkReport, at: Timestamp, accepted: &mut Accepted) {
         if report.report_no.is_empty() {
-            report.report_no = self.next_number(at, states);
+            report.report_no = self.next_number(at, &mut accepted.states);
         }
-        self.tallies.book(report, states);
+        self.floor.report(report, &self.reference(), at, accepted);
+        self.tallies.book(report, &mut accepted.states);
     }
 
     fn number(&mut self, station: &str, report: &mut WorkReport, at: Timestamp) {
@@ -267,6 +290,7 @@ fn read<T: serde::de::DeserializeOwned>(states: &States, name: &str) -> Option<T
 mod tests {
     use super::*;
     use crate::clock::Zone;
+    use crate::judge::progress::calendar::Calendar;
 
     struct Shop {
         desk: Desk,
@@ -284,7 +308,9 @@ mod tests {
                 topics: HashMap::new(),
                 equipment: HashMap::new(),
                 stations: HashMap::from([("S".to_owned(), Bench::plain("S"))]),
+                judgement: crate::intake::judgement::Settings::default(),
                 alerts: crate::intake::alerts::Settings::default(),
+                floor: crate::intake::floor::Settings::new(Calendar::new(Zone::UTC, &[])),
             };
             let status = Status::default();
             let (_, reference) = watch::channel(Arc::default());

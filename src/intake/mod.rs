@@ -10,7 +10,9 @@ pub mod charset;
 pub mod decode;
 mod desk;
 pub mod equipment;
+pub mod floor;
 pub mod gs1;
+pub mod judgement;
 pub mod repeats;
 pub mod station;
 mod submitted;
@@ -29,17 +31,18 @@ use uuid::Uuid;
 
 use crate::buffer::{Buffer, Closed, Commit, States};
 use crate::clock::Zone;
-use crate::judge::inspection;
+use crate::judge::{Finding, inspection};
 use crate::record::{
     EquipmentStatus, Feedback, Frame, Kind, Lane, Payload, PointDef, PointReading, Receipt, Record, Role, Sample,
     Timestamp, Value,
 };
 use crate::reference::Reference;
-use crate::status::{SourceStatus, StationView, Status};
+use crate::status::{AlertView, SourceStatus, StationView, Status};
 use alerts::Alerts;
 use decode::TopicRule;
 use desk::{Desk, Outcome};
 use equipment::{EquipmentSettings, Tracker};
+use judgement::{Judgement, people};
 use repeats::Repeats;
 use station::{Bench, MachineWord, Signal};
 use telemetry::Routes;
@@ -64,6 +67,8 @@ pub struct Settings {
     pub equipment: HashMap<String, EquipmentSettings>,
     pub stations: HashMap<String, Bench>,
     pub alerts: alerts::Settings,
+    pub judgement: judgement::Settings,
+    pub floor: floor::Settings,
 }
 
 /// What became of a reading.
@@ -83,8 +88,12 @@ pub struct Accepted {
     pub states: States,
     /// What follows from telemetry.
     pub telemetry_states: States,
+    /// What judges noticed, to be told.
+    pub findings: Vec<Finding>,
     pub feedback: Option<Feedback>,
     pub station: Option<(String, StationView)>,
+    /// How alerts stand after this, where that has changed.
+    pub alerts: Option<Vec<AlertView>>,
     /// A person or a program stands and waits for the answer.
     pub someone_waits: bool,
 }
@@ -97,6 +106,8 @@ pub struct Intake {
     tracker: Tracker,
     desk: Desk,
     alerts: Alerts,
+    judgement: Judgement,
+    charts: people::Charts,
     inspections: inspection::Memory,
     handed_in: submitted::Known,
     repeats: Repeats,
@@ -127,12 +138,20 @@ impl Intake {
             settings.zone,
             status.clone(),
         );
+        let judgement = Judgement::new(
+            settings.judgement.machines.clone(),
+            settings.judgement.file.clone(),
+            status.clone(),
+        );
+        let charts = people::Charts::new(settings.judgement.people.clone(), status.clone());
         let mut intake = Self {
             settings,
             status,
             tracker,
             desk,
             alerts,
+            judgement,
+            charts,
             inspections: inspection::Memory::default(),
             handed_in: submitted::Known::default(),
             repeats: Repeats::default(),
@@ -158,6 +177,8 @@ impl Intake {
         let now = chrono::Utc::now();
         self.desk.restore(states, now);
         self.alerts.restore(states, now);
+        self.judgement.restore(states, now);
+        self.charts.restore(states);
         self.handed_in = submitted::Known::restored(states);
         let inspections = states.get(submitted::INSPECTIONS);
         self.inspections =
@@ -225,7 +246,14 @@ impl Intake {
             Some(Signal::Machine(word)) => self.machine_word(source, word, at, &mut accepted),
             None => {}
         }
+        self.tell_found(at, &mut accepted);
         Verdict::Accepted(Box::new(accepted))
+    }
+
+    /// What judges noticed becomes alerts in the commit of what they noticed it in.
+    fn tell_found(&mut self, at: Timestamp, accepted: &mut Accepted) {
+        let findings = std::mem::take(&mut accepted.findings);
+        self.alerts.take(findings, at, accepted);
     }
 
     /// What a person says of a machine is a reading of it like any other.
@@ -260,10 +288,13 @@ impl Intake {
     /// Lets time pass for everyone.
     fn tick(&mut self, now: Timestamp, urgent: &mut Commit, patient: &mut Commit) {
         self.desk.is_clock_synced = is_clock_synced();
-        for accepted in self.desk.tick(now) {
+        for mut accepted in self.desk.tick(now) {
+            self.tell_found(now, &mut accepted);
             self.place(accepted, urgent, patient);
         }
         let mut accepted = Accepted::default();
+        let floor = &mut self.desk.floor;
+        floor.tick_machines(&self.tracker, now, &mut accepted.telemetry_states);
         let zone = self.settings.zone;
         let silent = self.tracker.silent(now, |status| {
             let records = encode_status(status, None, now, zone, "gateway");
@@ -273,6 +304,8 @@ impl Intake {
             accepted.records.extend(records);
             self.judge_state(&equipment, now, &mut accepted);
         }
+        let found = self.judgement.tick(now);
+        self.alerts.take(found, now, &mut accepted);
         self.alerts.tick(now, &mut accepted);
         self.place(accepted, urgent, patient);
     }
@@ -321,6 +354,7 @@ impl Intake {
                 let (verdict, receipt) = self.judge(reading);
                 self.sort(verdict, receipt, &mut urgent, &mut patient);
             }
+            self.judgement.commit(&mut patient, chrono::Utc::now());
             if !urgent.is_empty() {
                 buffer.submit(urgent).await?;
             }
@@ -365,6 +399,10 @@ impl Intake {
         }
         urgent.states.extend(accepted.states);
         patient.telemetry_states.extend(accepted.telemetry_states);
+        if let Some(views) = accepted.alerts {
+            let status = self.status.clone();
+            urgent.afterwards.push(Box::new(move || status.set_alerts(views)));
+        }
         if let Some((name, view)) = accepted.station {
             let status = self.status.clone();
             urgent

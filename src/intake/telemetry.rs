@@ -8,6 +8,7 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use super::decode::{self, RateLimit, TopicRule};
+use super::equipment::Observed;
 use super::{Accepted, COUNTERS, Intake, Verdict, encode_status, to_state};
 use crate::record::{Delivery, EquipmentStatus, Sample, Timestamp, Told};
 use crate::status::SourceStatus;
@@ -161,7 +162,16 @@ impl Intake {
     ) {
         let (zone, equipment) = (self.settings.zone, Arc::clone(&sample.equipment));
         let encode = |status: &EquipmentStatus| encode_status(status, id, at, zone, source);
-        let records = self.tracker.heard(sample, source, at, |_| (), encode);
+        let mut found = Vec::new();
+        let (judgement, floor) = (&mut self.judgement, &mut self.desk.floor);
+        let observe = |seen: Observed| {
+            floor.observe(&seen);
+            found = judgement.observe(seen, at);
+        };
+        let records = self.tracker.heard(sample, source, at, observe, encode);
+        if !found.is_empty() {
+            self.alerts.take(found, at, accepted);
+        }
         self.judge_state(&equipment, at, accepted);
         let Some(records) = records else { return };
         accepted.records.extend(records);

@@ -4,6 +4,8 @@
 //! Rows are always locked in the same order (orders, workers, equipment, each by id), so that gateways that report on the
 //! same orders rarely deadlock.
 
+mod alerts;
+mod inspections;
 mod load;
 mod serials;
 mod unverified;
@@ -16,10 +18,11 @@ use chrono::NaiveDateTime;
 use rust_decimal::Decimal;
 
 use super::order::{Order, Reported};
-use super::payload::{Effect, Event, Failure, Inspection, Rejection, Status, instant};
+use super::payload::{Effect, Event, Rejection, Status, instant};
 use super::statement::{Arg, args};
-use crate::record::{Alert, WorkReport};
+use crate::record::WorkReport;
 
+use alerts::Alerts;
 pub use load::load_orders;
 use serials::Serials;
 
@@ -39,9 +42,8 @@ pub struct Book<'a> {
     touched_progress: BTreeSet<(String, String)>,
     touched_workers: BTreeSet<String>,
     touched_equipment: BTreeSet<String>,
-    quality_rows: Vec<Vec<Arg>>,
-    quality_detail_rows: Vec<Vec<Arg>>,
-    alert_rows: Vec<Vec<Arg>>,
+    inspections: inspections::Rows,
+    alerts: Alerts,
     status_rows: Vec<Vec<Arg>>,
     order_messages: HashMap<(String, String), Vec<Arg>>,
     reference_changed: bool,
@@ -81,7 +83,7 @@ impl<'a> Book<'a> {
         match &event.effect {
             Effect::Report(report) => self.report(event, report)?,
             Effect::Inspection(inspection) => self.inspection(event, inspection)?,
-            Effect::Alert(alert) => self.alert(event, alert),
+            Effect::Alert(alert) => self.alerts.told(event, alert, self.gateway_id)?,
             Effect::Failure(failure) => self.failure(event, failure)?,
             Effect::OrderMessage { order_no } => self.order_message(event, order_no),
             Effect::Status(status) => self.status(event, status)?,
@@ -144,97 +146,6 @@ impl<'a> Book<'a> {
             },
         );
         self.new_reports.push((event, report));
-        Ok(())
-    }
-
-    fn inspection(&mut self, event: &Event<'_>, found: &Inspection<'_>) -> Result<(), Rejection> {
-        if self.checks.contains(&found.check_no) {
-            let detail = format!("another message inspected as `{}`", found.check_no);
-            return Err(Rejection::new("check_no_conflict", detail));
-        }
-        let (tenant_id, gateway_id) = (self.tenant_id, self.gateway_id);
-        let order = self
-            .orders
-            .get(&found.order_no)
-            .ok_or_else(|| unknown_order(&found.order_no))?;
-        if found.check_quantity > order.quantity {
-            let detail = format!(
-                "{} were inspected of an order over {}",
-                found.check_quantity, order.quantity
-            );
-            return Err(Rejection::new("quantity_mismatch", detail));
-        }
-        let row = args![
-            &found.check_no,
-            found.receipt_id,
-            order.id,
-            &order.number,
-            order.product_id,
-            &order.product_code,
-            &order.product_name,
-            found.check_date.unwrap_or(event.at.date()),
-            Arg::quantity(found.check_quantity),
-            Arg::quantity(found.qualified_quantity),
-            Arg::quantity(found.unqualified_quantity),
-            found.check_result,
-            found.defect_description.as_ref(),
-            found.checker_id,
-            found.checker_name.as_ref(),
-            found.remark.as_ref(),
-            tenant_id,
-            gateway_id,
-        ];
-        self.quality_rows.push(row);
-        self.quality_detail_rows.push(args![
-            &found.check_no,
-            tenant_id,
-            event.message.message_id.to_string(),
-            gateway_id,
-            found.disposition.as_ref(),
-            found.measurements.map_or("[]", |json| json.get()),
-            found.defects.map_or("[]", |json| json.get()),
-        ]);
-        self.checks.insert(found.check_no.clone());
-        Ok(())
-    }
-
-    fn alert(&mut self, event: &Event<'_>, alert: &Alert) {
-        self.alert_rows.push(args![
-            &alert.alert_id,
-            &alert.alert_type,
-            format!("{:?}", alert.severity).to_uppercase(),
-            &alert.message,
-            alert.order_no.as_ref(),
-            alert.equipment.as_ref(),
-            alert.point.as_ref(),
-            event.message.payload.get(),
-            event.at,
-            event.message.message_id.to_string(),
-            self.gateway_id,
-        ]);
-    }
-
-    /// A failure changes the state of the machine, and is an alert of its own.
-    fn failure(&mut self, event: &Event<'_>, failure: &Failure) -> Result<(), Rejection> {
-        let since = failure
-            .since
-            .as_deref()
-            .map_or(Ok(event.at), |since| instant("since", since))?;
-        self.hear(&failure.equipment, failure.state.as_deref(), since);
-        let id = event.message.message_id.to_string();
-        self.alert_rows.push(args![
-            &id,
-            event.message.message_type.as_str(),
-            "HIGH",
-            &failure.detail,
-            None::<String>,
-            &failure.equipment,
-            None::<String>,
-            event.message.payload.get(),
-            event.at,
-            &id,
-            self.gateway_id,
-        ]);
         Ok(())
     }
 

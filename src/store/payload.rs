@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::fields::fits_quantity;
-use crate::record::{Alert, Defect, Kind, WorkReport};
+use crate::record::{Alert, Defect, DefectKind, FoundDefect, Kind, Severity, WorkReport};
 use crate::wire::Message;
 
 /// Defects, crew members, scans: lists that a person fills by hand.
@@ -80,11 +80,11 @@ pub struct Inspection<'a> {
     pub checker_id: Option<i64>,
     pub checker_name: Option<String>,
     pub remark: Option<String>,
-    pub disposition: Option<String>,
+    pub disposition: Option<DefectKind>,
     #[serde(borrow)]
     pub measurements: Option<&'a RawValue>,
-    #[serde(borrow)]
-    pub defects: Option<&'a RawValue>,
+    #[serde(default)]
+    pub defects: Vec<FoundDefect>,
 }
 
 /// `EQUIPMENT_FAILURE`.
@@ -95,6 +95,9 @@ pub struct Failure {
     pub since: Option<String>,
     #[serde(default)]
     pub detail: String,
+    /// What becomes of it is told by alerts of this id.
+    pub alert_id: Option<String>,
+    pub severity: Option<Severity>,
 }
 
 /// `EQUIPMENT_STATUS`; the points stay as they were written.
@@ -244,7 +247,14 @@ fn inspection(found: Inspection<'_>) -> Result<Inspection<'_>, Rejection> {
     )?;
     most("checker_name", found.checker_name.as_deref().unwrap_or_default(), 50)?;
     most("remark", found.remark.as_deref().unwrap_or_default(), 500)?;
-    most("disposition", found.disposition.as_deref().unwrap_or_default(), 100)?;
+    if found.defects.len() > LIST_MAX {
+        let detail = format!("defects has {} entries; {LIST_MAX} are allowed", found.defects.len());
+        return Err(Rejection::invalid(detail));
+    }
+    for defect in &found.defects {
+        most("defects.reason", &defect.reason, 100)?;
+        quantity("defects.quantity", defect.quantity)?;
+    }
     for (name, value) in [
         ("check_quantity", found.check_quantity),
         ("qualified_quantity", found.qualified_quantity),
@@ -271,6 +281,14 @@ fn inspection(found: Inspection<'_>) -> Result<Inspection<'_>, Rejection> {
             ),
         ));
     }
+    let defects: Decimal = found.defects.iter().map(|defect| defect.quantity).sum();
+    if !found.defects.is_empty() && defects != found.unqualified_quantity {
+        let detail = format!(
+            "unqualified_quantity is {}, the defects make {defects}",
+            found.unqualified_quantity
+        );
+        return Err(Rejection::new("quantity_mismatch", detail));
+    }
     Ok(found)
 }
 
@@ -281,6 +299,18 @@ fn alert(found: Alert) -> Result<Alert, Rejection> {
     most("order_no", found.order_no.as_deref().unwrap_or_default(), 50)?;
     most("equipment", found.equipment.as_deref().unwrap_or_default(), 100)?;
     most("point", found.point.as_deref().unwrap_or_default(), 100)?;
+    most(
+        "acknowledged_by",
+        found.acknowledged_by.as_deref().unwrap_or_default(),
+        50,
+    )?;
+    most("comment", found.comment.as_deref().unwrap_or_default(), 500)?;
+    for (name, told) in [
+        ("ended_at", &found.ended_at),
+        ("acknowledged_at", &found.acknowledged_at),
+    ] {
+        told.as_deref().map(|told| instant(name, told)).transpose()?;
+    }
     Ok(found)
 }
 
@@ -288,6 +318,7 @@ fn failure(found: Failure) -> Result<Failure, Rejection> {
     text("equipment", &found.equipment, 100)?;
     most("state", found.state.as_deref().unwrap_or_default(), 50)?;
     most("detail", &found.detail, 1000)?;
+    most("alert_id", found.alert_id.as_deref().unwrap_or_default(), 100)?;
     if let Some(since) = &found.since {
         instant("since", since)?;
     }

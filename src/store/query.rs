@@ -36,8 +36,20 @@ pub struct OrderView {
     pub priority: i64,
     pub update_time: String,
     pub processes: Vec<ProcessView>,
+    pub quality: QualityView,
     /// What the gateways last said of it, by message type.
     pub messages: Vec<MessageView>,
+}
+
+/// All inspections of an order together.
+#[derive(Debug, Default, Serialize)]
+pub struct QualityView {
+    pub inspections: u64,
+    pub check_quantity: Decimal,
+    pub qualified_quantity: Decimal,
+    pub unqualified_quantity: Decimal,
+    /// Of the latest: 0 waiting, 1 qualified, 2 unqualified.
+    pub check_result: Option<i64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -146,6 +158,7 @@ impl Store {
                 .unwrap_or(super::push::PRIORITY_DEFAULT),
             update_time: rfc3339(row.get("update_time")?),
             processes: self.processes(&mut tx, order_no).await?,
+            quality: quality(&mut tx, row.get("id")?).await?,
             messages: messages(&mut tx, order_no).await?,
         }))
     }
@@ -237,6 +250,21 @@ impl Store {
         }
         Ok(gateways)
     }
+}
+
+/// Summed up here: `SQLite` has no exact decimals.
+async fn quality(tx: &mut Transaction, order_id: i64) -> Result<QualityView, DbError> {
+    let select = "SELECT check_quantity, qualified_quantity, unqualified_quantity, check_result FROM production_quality \
+                  WHERE order_id = ? AND deleted = 0 ORDER BY id";
+    let mut view = QualityView::default();
+    for row in tx.rows(select, args![order_id]).await? {
+        view.inspections += 1;
+        view.check_quantity += row.decimal("check_quantity")?;
+        view.qualified_quantity += row.decimal("qualified_quantity")?;
+        view.unqualified_quantity += row.decimal("unqualified_quantity")?;
+        view.check_result = Some(row.get("check_result")?);
+    }
+    Ok(view)
 }
 
 async fn messages(tx: &mut Transaction, order_no: &str) -> Result<Vec<MessageView>, DbError> {

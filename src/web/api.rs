@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
@@ -14,7 +14,8 @@ use super::{Window, metrics, submit};
 use crate::buffer::{BatchLimit, ResubmitError};
 use crate::http::Problem;
 use crate::record::{self, Lane, Seq};
-use crate::status::AlertState;
+use crate::reference::Order;
+use crate::status::{AlertState, OrderView};
 use crate::wire;
 use crate::writes::NotWritten;
 
@@ -34,7 +35,11 @@ pub fn routes(window: Window) -> Router {
         .route("/api/v1/equipment/{equipment}/points/{point}", post(write_point))
         .route("/api/v1/orders", get(orders))
         .route("/api/v1/alerts", get(alerts))
+        .route("/api/v1/spc", get(charts))
+        .route("/api/v1/spc/{name}", get(chart))
+        .route("/api/v1/watches", get(watches))
         .merge(submit::routes())
+        .route("/api/v1/workshop", get(workshop))
         .route("/api/v1/buffer/records", get(records))
         .route("/api/v1/buffer/dead-letters", get(dead_letters))
         .route("/api/v1/buffer/dead-letters/{id}/resubmit", post(resubmit))
@@ -118,16 +123,62 @@ async fn equipment(State(window): State<Window>) -> Json<Value> {
     Json(Value::Object(all))
 }
 
+/// An order as the centre has it, and how it stands.
+#[derive(Serialize)]
+struct Shown<'a> {
+    #[serde(flatten)]
+    order: &'a Order,
+    #[serde(flatten)]
+    view: Option<&'a OrderView>,
+}
+
+/// Work in process by order, and how the capacity of the day is used.
+async fn workshop(State(window): State<Window>) -> Json<Value> {
+    let views = window.status.orders();
+    let wip: serde_json::Map<String, Value> = views
+        .into_iter()
+        .filter(|(_, view)| view.progress.status == "IN_PROGRESS")
+        .map(|(order_no, view)| (order_no, json!(view.wip)))
+        .collect();
+    Json(json!({
+        "workshop_id": window.identity.workshop_id,
+        "workshop_name": window.identity.workshop_name,
+        "capacity": window.status.capacity(),
+        "wip": wip,
+    }))
+}
+
 async fn orders(State(window): State<Window>) -> Json<Value> {
     let reference = window.reference.borrow().clone();
+    let views = window.status.orders();
     let mut orders: Vec<_> = reference.orders().collect();
     orders.sort_by(|a, b| a.order_no.cmp(&b.order_no));
+    let orders = orders.into_iter().map(|order| {
+        let view = views.get(&order.order_no);
+        Shown { order, view }
+    });
+    let orders: Vec<_> = orders.collect();
     Json(json!({
         "version": reference.version,
         "confirmed_at": reference.confirmed_at,
         "fresh": reference.is_fresh(chrono::Utc::now()),
         "orders": orders,
     }))
+}
+
+/// Every control chart, with its points.
+async fn charts(State(window): State<Window>) -> Json<Value> {
+    Json(json!(window.status.judges("spc/")))
+}
+
+async fn chart(State(window): State<Window>, Path(name): Path<String>) -> Result<Json<Value>, Problem> {
+    let view = window.status.judge(&format!("spc/{name}"));
+    let view = view.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, format!("there is no chart {name}")))?;
+    Ok(Json(view))
+}
+
+async fn watches(State(window): State<Window>) -> Json<Value> {
+    Json(json!(window.status.judges("watch/")))
 }
 
 async fn alerts(State(window): State<Window>) -> Json<Value> {

@@ -72,6 +72,7 @@ fn draft(job: &Job, operator: &Operator, hours: &Hours, context: &Context) -> Wo
         defects: Vec::new(),
         serials: Vec::new(),
         to_inspect: Decimal::ZERO,
+        counted_quantity: None,
         is_final: false,
         voids: None,
         flags,
@@ -198,6 +199,7 @@ impl Dialogue {
             unqualified_quantity: negated(report.unqualified_quantity),
             defects: report.defects.iter().map(taken_back).collect(),
             to_inspect: negated(report.to_inspect),
+            counted_quantity: None,
             crew: Vec::new(),
             voids: Some(report.report_no.clone()),
             flags: report

@@ -10,7 +10,8 @@ use uuid::Uuid;
 pub(super) use known::Known;
 use paper::Read;
 
-use super::{Accepted, Intake, Verdict, to_state, validate};
+use super::validate::{self, Layer};
+use super::{Accepted, Intake, Verdict, to_state};
 use crate::judge::alerts::{AcknowledgeError, Acknowledgement};
 use crate::judge::inspection::{self, OrderFacts};
 use crate::record::{
@@ -59,17 +60,13 @@ impl Intake {
             return answer;
         }
         self.complete_report(&mut report, at, &mut objections);
-        for finding in validate::work_report(&report, &self.desk.reference(), at) {
-            objections.push(Objection {
-                field: finding.field.to_owned(),
-                code: finding.code,
-                message: finding.message,
-            });
-        }
+        let findings = validate::work_report(&report, &self.desk.reference(), at);
+        objections.extend(findings.into_iter().map(objection));
         if !objections.is_empty() {
             return Answered::Refused(told_once(objections));
         }
-        self.desk.take_handed_in(&mut report, at, &mut accepted.states);
+        self.desk.take_handed_in(&mut report, at, accepted);
+        self.tell_found(at, accepted);
         let id = self.keep(kind, &report.report_no, paper, at, &report, accepted);
         Answered::Taken(json!({
             "report_no": report.report_no, "message_id": id, "flags": report.flags, "ignored": ignored,
@@ -207,6 +204,22 @@ impl Intake {
     fn production_day(&self, at: Timestamp) -> chrono::NaiveDate {
         let first_shift = self.settings.shift_starts.first().copied().unwrap_or_default();
         self.settings.zone.production_day(at, first_shift)
+    }
+}
+
+/// Stations put some findings into sentences of their own, and are told no more than a name.
+fn objection(finding: validate::Finding) -> Objection {
+    let named = finding.message;
+    let message = match (finding.layer, finding.code) {
+        (Layer::State, "ORDER_CLOSED") => format!("{named} takes no reports; write an order that is released"),
+        (Layer::State, "UNKNOWN_BADGE") => format!("no worker {named} is active; write the number of one who is"),
+        (Layer::State, "REASON_UNKNOWN") => format!("{named} is no reason for such a defect; write the code of one"),
+        _ => named,
+    };
+    Objection {
+        field: finding.field.to_owned(),
+        code: finding.code,
+        message,
     }
 }
 

@@ -80,6 +80,7 @@ pub fn work_report(body: Value, day: NaiveDate) -> Read<WorkReport> {
         defects,
         serials: Vec::new(),
         to_inspect: fields.amount("to_inspect").unwrap_or_default(),
+        counted_quantity: None,
         is_final: fields.bool("final").unwrap_or_default(),
         voids: code(&mut fields, "voids"),
         flags: Vec::new(),
@@ -98,7 +99,9 @@ pub fn inspection(body: Value, day: NaiveDate) -> Read<Inspection> {
         quantity: part.required("quantity", Fields::amount).unwrap_or_default(),
         kind: defect_kind(part, "kind"),
     });
-    let unqualified = unqualified.unwrap_or_else(|| defects.iter().map(|defect| defect.quantity).sum());
+    // A quantity that cannot be is told where it stands, not as a sum.
+    let sum = || defects.iter().map(|defect| defect.quantity.max(Decimal::ZERO)).sum();
+    let unqualified = unqualified.unwrap_or_else(sum);
     let measurements = parts(&mut fields, "measurements", |part| Measurement {
         characteristic: part.required("characteristic", code).unwrap_or_default(),
         values: part.required("values", numbers).unwrap_or_default(),

@@ -5,7 +5,7 @@ use rust_decimal::Decimal;
 
 use crate::judge::{Change, Finding, Subject};
 use crate::language::Words;
-use crate::record::{CheckResult, Inspection, Measurement, Objection, Severity, Timestamp};
+use crate::record::{CheckResult, FoundDefect, Inspection, Measurement, Objection, Severity, Timestamp};
 
 /// Of lists that people and gauges fill.
 const DEFECTS_MAX: usize = 100;
@@ -28,8 +28,8 @@ pub struct OrderFacts {
 /// All that is wrong with an inspection. Without facts the order could not be looked up, and is believed.
 pub fn check(inspection: &Inspection, order: Option<OrderFacts>) -> Vec<Objection> {
     let mut objections = Objections::default();
-    texts(inspection, &mut objections);
     quantities(inspection, order, &mut objections);
+    texts(inspection, &mut objections);
     defects(inspection, &mut objections);
     measurements(inspection, &mut objections);
     objections.0
@@ -128,6 +128,10 @@ fn quantities(inspection: &Inspection, order: Option<OrderFacts>, objections: &m
             objections.add("order_no", "ORDER_NOT_RELEASED", message);
         }
     }
+    // With quantities that cannot be, nothing can be said of the result.
+    if !objections.0.is_empty() {
+        return;
+    }
     if inspection.check_result == CheckResult::Qualified && qualified_quantity.is_zero() {
         let message = "nothing is qualified, so the result is 2 (unqualified)";
         objections.add("check_result", "RESULT_MISMATCH", message);
@@ -154,7 +158,9 @@ fn defects(inspection: &Inspection, objections: &mut Objections) {
         }
     }
     let sum: Decimal = inspection.defects.iter().map(|defect| defect.quantity).sum();
-    if !inspection.defects.is_empty() && sum != inspection.unqualified_quantity {
+    let can_be = |defect: &FoundDefect| defect.quantity > Decimal::ZERO;
+    let are_all_sound = !inspection.defects.is_empty() && inspection.defects.iter().all(can_be);
+    if are_all_sound && sum != inspection.unqualified_quantity {
         let message = format!(
             "the defects make {sum}, but unqualified_quantity is {}",
             inspection.unqualified_quantity

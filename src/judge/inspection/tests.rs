@@ -36,18 +36,23 @@ fn everything_that_is_wrong_is_told_at_once() {
         "measurements": [{"characteristic": "d", "values": [], "lower": 2.0, "upper": 1.0}],
     });
     let told = [
-        "checker_no",
         "qualified_quantity",
         "check_quantity",
         "check_quantity",
+        "checker_no",
         "defects[0].quantity",
-        "defects",
         "measurements[0].values",
         "measurements[0].lower",
     ];
     assert_eq!(fields(&wrong), told);
     let idle = json!({"check_quantity": "18", "unqualified_quantity": "0", "defects": [], "disposition": "scrap"});
     assert_eq!(fields(&idle), ["check_result", "disposition"]);
+    let apart = json!({"defects": [{"reason": "D03", "quantity": "5"}]});
+    assert_eq!(
+        fields(&apart),
+        ["defects"],
+        "the faults are more than the unqualified pieces"
+    );
     let silent = json!({"defects": []});
     assert_eq!(fields(&silent), ["defects"], "unqualified for no reason");
     let draft = OrderFacts {

@@ -1,13 +1,15 @@
 //! Declared pieces against the machine's own counter: what one station declares for one equipment.
 //!
 //! * Counted since the last report, with what was counted then and not declared, is what can be declared now. Boxes are
-//!   declared when they are full, so fewer is usual; a whole report's worth fewer, or fewer at the end of the job, is a gap.
+//!   declared when they are full, so fewer is usual; more than the largest box fewer, or fewer at the end of the job, is a
+//!   gap. Scrap is declared as it occurs: it says nothing of what is missing.
 //! * More than counted is a gap at once, beyond the tolerance and what the machine may have made since it was last read.
 //! * A gap is told once: the balance starts again from zero after it. Taking the report back takes that back too.
 //! * Where the counter was not read lately nothing is judged and nothing is lost, for totals catch up.
 
 use std::collections::VecDeque;
 
+use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use super::{Form, Mark, figure, number};
@@ -42,8 +44,20 @@ pub struct Declared {
     total: f64,
     /// Counted and not declared; below zero what was declared too much within the tolerance.
     undeclared: f64,
+    /// The most that was declared at once.
+    lot: f64,
     /// What was forgiven when gaps were told.
     forgiven: VecDeque<(Mark, f64)>,
+}
+
+/// Whether pieces that were counted and not declared are a gap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Missing {
+    /// Others declare for the same machine.
+    Ignored,
+    /// Pieces are declared one by one, after they were made.
+    AtTheEnd,
+    AtOnce,
 }
 
 /// What a report is held against.
@@ -55,9 +69,10 @@ pub struct Gap {
 }
 
 impl Declared {
-    /// A job is at hand at this station: what the machine counts from now on is its.
-    pub fn begins(&mut self, job: &str, count: Count) {
-        if self.job != job {
+    /// A job is at hand at this station: what the machine counts from now on is its. Whether that is news.
+    pub fn begins(&mut self, job: &str, count: Count) -> bool {
+        let is_news = self.job != job;
+        if is_news {
             *self = Self {
                 job: job.to_owned(),
                 since: Some(count.read_at),
@@ -65,10 +80,17 @@ impl Declared {
                 ..Self::default()
             };
         }
+        is_news
     }
 
-    /// Takes the pieces of a report in. `shares`: other stations declare for the same machine, so that fewer says nothing.
-    pub fn report(&mut self, report: &WorkReport, at: Timestamp, count: Option<Count>, shares: bool) -> Option<Gap> {
+    /// Takes the pieces of a report in.
+    pub fn report(
+        &mut self,
+        report: &WorkReport,
+        at: Timestamp,
+        count: Option<Count>,
+        missing: Missing,
+    ) -> Option<Gap> {
         let declared = number(report.output_quantity + report.to_inspect);
         let mark = Mark::meant_by(report);
         if report.voids.is_some() {
@@ -97,7 +119,14 @@ impl Declared {
         self.undeclared = counted - declared;
         let tolerance = PIECES_TOLERATED.max(SHARE_TOLERATED * counted.max(0.0));
         let is_over = -self.undeclared > tolerance + unread;
-        let is_under = !shares && self.undeclared > tolerance && (report.is_final || self.undeclared > declared);
+        self.lot = self.lot.max(declared);
+        let has_good = report.qualified_quantity > Decimal::ZERO;
+        let may_miss = match missing {
+            Missing::Ignored => false,
+            Missing::AtTheEnd => report.is_final,
+            Missing::AtOnce => report.is_final || (has_good && self.undeclared > self.lot),
+        };
+        let is_under = may_miss && self.undeclared > tolerance;
         if declared <= 0.0 || !(is_over || is_under) {
             return None;
         }
@@ -166,7 +195,12 @@ mod tests {
 
     fn gap(declared: &mut Declared, nth: u32, pieces: i64, total: i32) -> Option<(Severity, f64)> {
         let minute = i64::from(nth);
-        let gap = declared.report(&report(nth, pieces, 0), at(minute), Some(count(total, minute)), false)?;
+        let gap = declared.report(
+            &report(nth, pieces, 0),
+            at(minute),
+            Some(count(total, minute)),
+            Missing::AtOnce,
+        )?;
         Some((gap.finding.severity, gap.counted))
     }
 
@@ -205,16 +239,22 @@ mod tests {
             ..report(2, 10, 0)
         };
         let gap = declared
-            .report(&last, at(2), Some(count(1110, 2)), false)
+            .report(&last, at(2), Some(count(1110, 2)), Missing::AtOnce)
             .expect("a gap");
         assert!(
             gap.finding.words.en.contains("20 fewer than the 30"),
             "{}",
             gap.finding.words.en
         );
+        let mut scrap_first = begun();
+        let scrap = Some(count(1030, 1));
+        assert_eq!(
+            scrap_first.report(&report(1, 0, 1), at(1), scrap, Missing::AtOnce),
+            None
+        );
         let mut shared = begun();
         assert_eq!(
-            shared.report(&report(1, 40, 0), at(1), Some(count(1100, 1)), true),
+            shared.report(&report(1, 40, 0), at(1), Some(count(1100, 1)), Missing::Ignored),
             None
         );
     }
@@ -223,11 +263,11 @@ mod tests {
     fn an_old_reading_judges_nothing_and_loses_nothing() {
         let mut declared = begun();
         assert_eq!(
-            declared.report(&report(1, 90, 0), at(10), Some(count(1050, 8)), false),
+            declared.report(&report(1, 90, 0), at(10), Some(count(1050, 8)), Missing::AtOnce),
             None
         );
         assert_eq!(
-            declared.report(&report(2, 10, 0), at(11), Some(count(1100, 11)), false),
+            declared.report(&report(2, 10, 0), at(11), Some(count(1100, 11)), Missing::AtOnce),
             None,
             "90 + 10 = 100"
         );
@@ -243,7 +283,7 @@ mod tests {
             read_at: at(10) - chrono::TimeDelta::seconds(30),
         });
         assert_eq!(
-            declared.report(&report(1, 104, 0), at(10), read_half_a_minute_ago, false),
+            declared.report(&report(1, 104, 0), at(10), read_half_a_minute_ago, Missing::AtOnce),
             None,
             "95 + 5, and 5 % of them"
         );
@@ -263,11 +303,11 @@ mod tests {
         fn an_undo_restores_exactly(made in 0..500_i32, pieces in 1..500_i64) {
             let (mut plain, mut undone) = (begun(), begun());
             let wrong = report(1, pieces, 0);
-            undone.report(&wrong, at(1), Some(count(1000 + made, 1)), false);
-            undone.report(&void(&wrong), at(2), Some(count(1000 + made, 2)), false);
+            undone.report(&wrong, at(1), Some(count(1000 + made, 1)), Missing::AtOnce);
+            undone.report(&void(&wrong), at(2), Some(count(1000 + made, 2)), Missing::AtOnce);
             prop_assert_eq!(
-                plain.report(&report(2, i64::from(made) + 10, 0), at(3), Some(count(1000 + made, 3)), false).map(|gap| gap.counted),
-                undone.report(&report(2, i64::from(made) + 10, 0), at(3), Some(count(1000 + made, 3)), false).map(|gap| gap.counted)
+                plain.report(&report(2, i64::from(made) + 10, 0), at(3), Some(count(1000 + made, 3)), Missing::AtOnce).map(|gap| gap.counted),
+                undone.report(&report(2, i64::from(made) + 10, 0), at(3), Some(count(1000 + made, 3)), Missing::AtOnce).map(|gap| gap.counted)
             );
         }
     }

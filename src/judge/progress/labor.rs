@@ -2,7 +2,8 @@
 //!
 //! * An observation is a report with pieces: the running time of its worker since the last one, by its intervals, which are
 //!   exact to the millisecond; setting up and stops are left out. Reported hours, which come in hundredths, bound it where
-//!   intervals are shared or time was carried over.
+//!   intervals are shared or time was carried over. Defects are reported as they occur, with the time of all pieces since
+//!   the last report: they wait for the good pieces that the time was for as well.
 //! * History is looked at on a logarithmic scale, as times are: median and median absolute deviation of the last
 //!   observations of all workers (Iglewicz and Hoaglin 1993). Slow is who takes longer than `factor` times the median, and
 //!   three deviations more than it. With a standard, slow is who takes longer than `factor` times that.
@@ -31,6 +32,10 @@ const MAD_TO_SIGMA: f64 = 1.4826;
 const RELEASE: f64 = 0.8;
 /// Hours are reported in hundredths: intervals may differ from them by as much.
 const HOURS_STEP_S: f64 = 36.0;
+/// What takes less in all is an irregular scan, not slow work.
+const SLOW_FROM_S: f64 = 1.0;
+/// Reports of defects that wait for good pieces.
+const WAITING_MAX: usize = 32;
 /// Workers whose episodes are remembered.
 const SLOW_MAX: usize = 32;
 
@@ -50,6 +55,8 @@ pub struct LaborTime {
     form: Form<1>,
     /// Logarithms of seconds per piece.
     history: VecDeque<(Mark, f64)>,
+    /// Reports of defects alone, by worker.
+    waiting: VecDeque<(Mark, String, Work)>,
     /// Workers who are slow, with the report that said so.
     slow: BTreeMap<String, Mark>,
 }
@@ -62,8 +69,24 @@ struct Measure {
     is_standard: bool,
 }
 
-/// Seconds per piece of a report; nothing when it has no pieces or no time of its worker.
-pub fn seconds_per_piece(report: &WorkReport) -> Option<f64> {
+/// Pieces and the time that they took.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Work {
+    pieces: f64,
+    seconds: f64,
+}
+
+impl Work {
+    fn and(self, other: Self) -> Self {
+        Self {
+            pieces: self.pieces + other.pieces,
+            seconds: self.seconds + other.seconds,
+        }
+    }
+}
+
+/// The work of a report; nothing when it has no pieces or no time of its worker.
+pub fn work(report: &WorkReport) -> Option<Work> {
     let pieces = number(report.output_quantity + report.to_inspect);
     let seconds_of = |activity| -> f64 {
         let own = report.crew.iter().filter(|member| member.worker_no == report.worker_no);
@@ -76,7 +99,10 @@ pub fn seconds_per_piece(report: &WorkReport) -> Option<f64> {
     } else {
         reported_s
     };
-    (pieces > 0.0 && worked_s > 0.0).then(|| worked_s / pieces)
+    (pieces > 0.0 && worked_s > 0.0).then_some(Work {
+        pieces,
+        seconds: worked_s,
+    })
 }
 
 fn seconds(member: &CrewMember) -> f64 {
@@ -104,11 +130,24 @@ impl LaborTime {
         let mark = Mark::meant_by(report);
         if report.voids.is_some() {
             self.history.retain(|(known, _)| *known != mark);
+            self.waiting.retain(|(known, _, _)| *known != mark);
             self.slow.get(&report.worker_no).filter(|began| **began == mark)?;
             self.slow.remove(&report.worker_no);
             return Some(taken_back(report, at));
         }
-        let taken_s = seconds_per_piece(report)?;
+        let work = work(report)?;
+        if report.qualified_quantity.is_zero() && report.to_inspect.is_zero() {
+            self.waiting.push_back((mark, report.worker_no.clone(), work));
+            if self.waiting.len() > WAITING_MAX {
+                self.waiting.pop_front();
+            }
+            return None;
+        }
+        let is_own = |worker_no: &String| *worker_no == report.worker_no;
+        let own = self.waiting.iter().filter(|(_, worker_no, _)| is_own(worker_no));
+        let work = own.fold(work, |sum, (_, _, defects)| sum.and(*defects));
+        self.waiting.retain(|(_, worker_no, _)| !is_own(worker_no));
+        let taken_s = work.seconds / work.pieces;
         let measure = self.measure(standard_hours, settings);
         let learnt_s = measure.map_or(taken_s, |measure| taken_s.min(measure.limit_s));
         self.history.push_back((mark, learnt_s.ln()));
@@ -117,7 +156,8 @@ impl LaborTime {
         }
         let measure = measure?;
         let is_known = self.slow.contains_key(&report.worker_no);
-        let change = if taken_s > measure.limit_s && !is_known && self.slow.len() < SLOW_MAX {
+        let is_slow = taken_s > measure.limit_s && work.seconds >= SLOW_FROM_S;
+        let change = if is_slow && !is_known && self.slow.len() < SLOW_MAX {
             self.slow.insert(report.worker_no.clone(), mark);
             Change::Begins
         } else if taken_s < RELEASE * measure.limit_s && is_known {
@@ -255,12 +295,16 @@ mod tests {
         labor
     }
 
+    fn per_piece(report: &WorkReport) -> Option<f64> {
+        work(report).map(|work| work.seconds / work.pieces)
+    }
+
     #[test]
     fn time_is_running_time_to_the_second_and_hours_are_its_bounds() {
         let plain = worked(report(1, 10, 0), 0, 20, Activity::Run);
-        assert_eq!(seconds_per_piece(&plain), Some(120.0));
+        assert_eq!(per_piece(&plain), Some(120.0));
         let set_up = worked(plain.clone(), 20, 50, Activity::Setup);
-        assert_eq!(seconds_per_piece(&set_up), Some(120.0), "setting up is not the piece's");
+        assert_eq!(per_piece(&set_up), Some(120.0), "setting up is not the piece's");
         let stopped = worked(
             WorkReport {
                 work_hours: plain.work_hours,
@@ -270,13 +314,13 @@ mod tests {
             20,
             Activity::Stop,
         );
-        assert_eq!(seconds_per_piece(&stopped), Some(120.0));
+        assert_eq!(per_piece(&stopped), Some(120.0));
         let of_four_jobs = WorkReport {
             work_hours: Decimal::new(8, 2),
             ..plain.clone()
         };
         assert_eq!(
-            seconds_per_piece(&of_four_jobs),
+            per_piece(&of_four_jobs),
             Some((288.0 + 36.0) / 10.0),
             "a quarter of the interval"
         );
@@ -285,7 +329,7 @@ mod tests {
             ..plain.clone()
         };
         assert_eq!(
-            seconds_per_piece(&carried),
+            per_piece(&carried),
             Some((3600.0 - 36.0) / 10.0),
             "time that an undo gave back"
         );
@@ -293,12 +337,12 @@ mod tests {
             crew: Vec::new(),
             ..plain.clone()
         };
-        assert_eq!(seconds_per_piece(&told), Some(33.0 * 36.0 / 10.0), "hours alone");
+        assert_eq!(per_piece(&told), Some(33.0 * 36.0 / 10.0), "hours alone");
         let of_other = WorkReport {
             output_quantity: Decimal::ZERO,
             ..plain
         };
-        assert_eq!(seconds_per_piece(&of_other), None);
+        assert_eq!(per_piece(&of_other), None);
     }
 
     #[test]
@@ -331,6 +375,31 @@ mod tests {
             .report(&ten_pieces(23, 10, "8"), at(23), None, SETTINGS)
             .expect("an end");
         assert_eq!(end.change, Change::Ends);
+    }
+
+    #[test]
+    fn defects_wait_for_the_good_pieces_of_the_same_time() {
+        let mut labor = learnt();
+        let scrap = |nth| WorkReport {
+            qualified_quantity: Decimal::ZERO,
+            output_quantity: Decimal::ONE,
+            ..ten_pieces(nth, 8, "8")
+        };
+        assert_eq!(
+            labor.report(&scrap(20), at(20), None, SETTINGS),
+            None,
+            "8 minutes, but not for one piece"
+        );
+        let rest = ten_pieces(21, 2, "8");
+        assert_eq!(
+            labor.report(&rest, at(21), None, SETTINGS),
+            None,
+            "11 pieces in 10 minutes"
+        );
+        labor.report(&scrap(22), at(22), None, SETTINGS);
+        labor.report(&void(&scrap(22)), at(23), None, SETTINGS);
+        let taken = labor.report(&ten_pieces(24, 29, "8"), at(24), None, SETTINGS);
+        assert_eq!(taken, None, "what was taken back takes no time");
     }
 
     #[test]

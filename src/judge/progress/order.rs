@@ -55,7 +55,6 @@ pub enum Status {
 pub struct Plan {
     pub status: Status,
     pub quantity: Decimal,
-    pub completed: Decimal,
     /// The end of its day of delivery.
     pub due: Option<Timestamp>,
 }
@@ -135,6 +134,18 @@ struct Estimate {
     expected: Option<Timestamp>,
     earliest: Option<Timestamp>,
     latest: Option<Timestamp>,
+}
+
+impl Status {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Planned => "PLANNED",
+            Self::Released => "RELEASED",
+            Self::InProgress => "IN_PROGRESS",
+            Self::Completed => "COMPLETED",
+            Self::Closed => "CLOSED",
+        }
+    }
 }
 
 impl OrderProgress {

@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use chrono::NaiveDateTime;
 
+use super::alerts::Alerts;
 use super::serials::{Serials, ToldSerials};
 use super::{Book, Equipment, Worker, unverified};
 use crate::store::order::{Order, Process, Progress, Reported};
@@ -21,6 +22,7 @@ struct Keys<'a> {
     workers: BTreeSet<Cow<'a, str>>,
     equipment: BTreeSet<&'a str>,
     order_messages: BTreeSet<&'a str>,
+    alerts: BTreeSet<&'a str>,
 }
 
 impl<'a> Keys<'a> {
@@ -43,8 +45,11 @@ impl<'a> Keys<'a> {
                     keys.orders.insert(inspection.order_no.as_str().into());
                     keys.checks.insert(&inspection.check_no);
                 }
-                Effect::Alert(_) => {}
-                Effect::Failure(failure) => drop(keys.equipment.insert(&failure.equipment)),
+                Effect::Alert(alert) => drop(keys.alerts.insert(&alert.alert_id)),
+                Effect::Failure(failure) => {
+                    keys.equipment.insert(&failure.equipment);
+                    keys.alerts.extend(failure.alert_id.as_deref());
+                }
                 Effect::OrderMessage { order_no } => drop(keys.order_messages.insert(order_no)),
                 Effect::Status(status) => drop(keys.equipment.insert(&status.equipment)),
             }
@@ -83,9 +88,8 @@ impl<'a> Book<'a> {
             touched_progress: BTreeSet::new(),
             touched_workers: BTreeSet::new(),
             touched_equipment: BTreeSet::new(),
-            quality_rows: Vec::new(),
-            quality_detail_rows: Vec::new(),
-            alert_rows: Vec::new(),
+            inspections: super::inspections::Rows::default(),
+            alerts: Alerts::load(tx, &keys.alerts).await?,
             status_rows: Vec::new(),
             order_messages: HashMap::new(),
             reference_changed: false,

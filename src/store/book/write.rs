@@ -27,15 +27,8 @@ impl Book<'_> {
         std::mem::take(&mut self.serials).write(tx, self.tenant_id).await?;
         self.write_progress(tx).await?;
         self.write_equipment(tx, now).await?;
-        let columns = "check_no, receipt_id, order_id, order_no, product_id, product_code, product_name, check_date,  \
-check_quantity, qualified_quantity, unqualified_quantity, check_result, defect_description,  \
-checker_id, checker_name, remark, tenant_id, create_by";
-        tx.insert("production_quality", columns, self.quality_rows).await?;
-        let columns = "check_no, tenant_id, message_id, gateway_id, disposition, measurements, defects";
-        tx.insert("quality_details", columns, self.quality_detail_rows).await?;
-        let columns = "alert_id, alert_type, severity, message, order_no, equipment_code, point, payload, triggered_time,  \
-message_id, gateway_id";
-        tx.insert("alerts", columns, self.alert_rows).await?;
+        std::mem::take(&mut self.inspections).write(tx, self.tenant_id).await?;
+        std::mem::take(&mut self.alerts).write(tx).await?;
         let columns = "equipment_code, state, points, source_time, message_id, gateway_id";
         tx.insert("equipment_status", columns, self.status_rows).await?;
         let columns = "order_no, message_type, payload, message_time, gateway_id";
@@ -184,6 +177,6 @@ final_reports, last_report_time";
     }
 }
 
-fn json(value: &impl Serialize) -> String {
+pub(super) fn json(value: &impl Serialize) -> String {
     serde_json::to_string(value).expect("lists of plain structs always encode")
 }

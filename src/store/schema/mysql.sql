@@ -368,6 +368,21 @@ CREATE TABLE IF NOT EXISTS quality_details (
   PRIMARY KEY (check_no, tenant_id)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin COMMENT='What an inspection carries beside the columns of its table';
 
+CREATE TABLE IF NOT EXISTS quality_dispositions (
+  id BIGINT NOT NULL AUTO_INCREMENT,
+  check_no VARCHAR(50) NOT NULL,
+  tenant_id BIGINT NOT NULL,
+  order_id BIGINT NOT NULL,
+  reason VARCHAR(500) NOT NULL,
+  quantity DECIMAL(18,4) NOT NULL,
+  disposition VARCHAR(20),
+  decided_by VARCHAR(50),
+  decided_time DATETIME(3),
+  PRIMARY KEY (id),
+  KEY idx_check_no (check_no),
+  KEY idx_order_id (order_id)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin COMMENT='The unqualified pieces of an inspection by their fault, and what is done with them';
+
 CREATE TABLE IF NOT EXISTS equipment (
   id BIGINT NOT NULL AUTO_INCREMENT,
   equipment_code VARCHAR(100) NOT NULL,
@@ -419,6 +434,20 @@ CREATE TABLE IF NOT EXISTS alerts (
   KEY idx_triggered_time (triggered_time),
   KEY idx_order_no (order_no)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin COMMENT='What the gateways judged worth telling, and failures of equipment';
+
+CREATE TABLE IF NOT EXISTS alert_lives (
+  alert_id VARCHAR(100) NOT NULL,
+  state VARCHAR(20) NOT NULL,
+  triggered_time DATETIME(3) NOT NULL,
+  ended_time DATETIME(3),
+  acknowledged_by VARCHAR(50),
+  acknowledged_time DATETIME(3),
+  comment VARCHAR(500),
+  tellings BIGINT NOT NULL DEFAULT 1,
+  told_time DATETIME(3) NOT NULL,
+  PRIMARY KEY (alert_id),
+  KEY idx_state (state)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin COMMENT='The life of an alert that is told more than once: how it stands by the latest word';
 
 CREATE TABLE IF NOT EXISTS audit_log (
   id BIGINT NOT NULL AUTO_INCREMENT,

@@ -369,6 +369,21 @@ CREATE TABLE IF NOT EXISTS quality_details (
   PRIMARY KEY (check_no, tenant_id)
 );
 
+-- The unqualified pieces of an inspection by their fault, and what is done with them: none while that is not decided.
+CREATE TABLE IF NOT EXISTS quality_dispositions (
+  id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
+  check_no TEXT NOT NULL,
+  tenant_id INTEGER NOT NULL,
+  order_id INTEGER NOT NULL,
+  reason TEXT NOT NULL,
+  quantity TEXT NOT NULL,
+  disposition TEXT,
+  decided_by TEXT,
+  decided_time TEXT
+);
+CREATE INDEX IF NOT EXISTS quality_dispositions_idx_check_no ON quality_dispositions (check_no);
+CREATE INDEX IF NOT EXISTS quality_dispositions_idx_order_id ON quality_dispositions (order_id);
+
 -- The machines and their present state.
 CREATE TABLE IF NOT EXISTS equipment (
   id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
@@ -421,6 +436,21 @@ CREATE TABLE IF NOT EXISTS alerts (
 );
 CREATE INDEX IF NOT EXISTS alerts_idx_triggered_time ON alerts (triggered_time);
 CREATE INDEX IF NOT EXISTS alerts_idx_order_no ON alerts (order_no);
+
+-- The life of an alert that is told more than once: how it stands by the latest word.
+CREATE TABLE IF NOT EXISTS alert_lives (
+  alert_id TEXT NOT NULL,
+  state TEXT NOT NULL,
+  triggered_time TEXT NOT NULL,
+  ended_time TEXT,
+  acknowledged_by TEXT,
+  acknowledged_time TEXT,
+  comment TEXT,
+  tellings INTEGER NOT NULL DEFAULT 1,
+  told_time TEXT NOT NULL,
+  PRIMARY KEY (alert_id)
+);
+CREATE INDEX IF NOT EXISTS alert_lives_idx_state ON alert_lives (state);
 
 -- Who changed what from outside.
 CREATE TABLE IF NOT EXISTS audit_log (

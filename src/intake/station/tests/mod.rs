@@ -43,6 +43,7 @@ fn order(order_no: &str, status: OrderStatus, processes: &[(&str, u32)]) -> Orde
                 process_name: String::new(),
                 sequence: *sequence,
                 process_id: None,
+                standard_hours: None,
             })
             .collect(),
     }

@@ -10,11 +10,10 @@ fn around_the_clock() -> Calendar {
     Calendar::new(Zone::UTC, &[])
 }
 
-fn plan(quantity: i64, completed: i64, due_minute: Option<i64>) -> Plan {
+fn plan(quantity: i64, due_minute: Option<i64>) -> Plan {
     Plan {
         status: Status::Released,
         quantity: Decimal::from(quantity),
-        completed: Decimal::from(completed),
         due: due_minute.map(at),
     }
 }
@@ -68,7 +67,7 @@ fn only_the_process_that_completes_an_order_advances_it() {
 #[test]
 fn the_end_is_estimated_from_the_last_lot_and_moves_when_the_next_is_overdue() {
     let order = steady(11);
-    let plan = plan(230, 0, None);
+    let plan = plan(230, None);
     let calendar = around_the_clock();
     let progress = order.view(Some(&plan), at(100), &calendar);
     // 100 pieces in 100 minutes after the first lot; 120 are left at the 100th minute.
@@ -98,7 +97,7 @@ fn the_rest_is_laid_into_planned_time() {
         to: noon.1,
     };
     let calendar = around_the_clock().with_breaks(vec![lunch]);
-    let progress = order.view(Some(&plan(230, 0, None)), at(130), &calendar);
+    let progress = order.view(Some(&plan(230, None)), at(130), &calendar);
     assert_eq!(
         progress.estimated_completion,
         Some(at(280)),
@@ -109,19 +108,19 @@ fn the_rest_is_laid_into_planned_time() {
 #[test]
 fn an_order_is_late_when_that_is_sure_and_no_more_when_it_is_not_expected() {
     let mut order = steady(11);
-    let doubtful = plan(230, 0, Some(216));
+    let doubtful = plan(230, Some(216));
     assert!(
         look(&mut order, &doubtful, 100).finding.is_none(),
         "it may still be in time"
     );
-    let sure = plan(430, 0, Some(216));
+    let sure = plan(430, Some(216));
     let finding = look(&mut order, &sure, 100).finding.expect("a finding");
     assert_eq!((finding.change, finding.severity), (Change::Begins, Severity::Medium));
     assert!(look(&mut order, &sure, 101).finding.is_none(), "told once");
     let finding = look(&mut order, &sure, 217).finding.expect("a finding");
     assert_eq!((finding.change, finding.severity), (Change::Worsens, Severity::High));
     assert!(finding.words.zh.contains("尚缺320件"), "{}", finding.words.zh);
-    let postponed = plan(230, 0, Some(500));
+    let postponed = plan(230, Some(500));
     let finding = look(&mut order, &postponed, 217).finding.expect("a finding");
     assert_eq!(finding.change, Change::Ends);
 }
@@ -129,7 +128,7 @@ fn an_order_is_late_when_that_is_sure_and_no_more_when_it_is_not_expected() {
 #[test]
 fn progress_is_told_when_it_matters() {
     let mut order = OrderProgress::default();
-    let plan = plan(1000, 0, None);
+    let plan = plan(1000, None);
     assert!(!look(&mut order, &plan, 0).is_news, "nothing was begun");
     let mut told = Vec::new();
     for nth in 0..100 {
@@ -155,13 +154,10 @@ fn a_final_report_completes_an_order_and_its_undo_does_not() {
         ..report(1, 10, 0)
     };
     order.report(&last, at(0), true);
-    assert_eq!(
-        look(&mut order, &plan(100, 0, None), 0).progress.status,
-        Status::Completed
-    );
+    assert_eq!(look(&mut order, &plan(100, None), 0).progress.status, Status::Completed);
     order.report(&void(&last), at(1), true);
     assert_eq!(
-        look(&mut order, &plan(100, 0, None), 1).progress.status,
+        look(&mut order, &plan(100, None), 1).progress.status,
         Status::InProgress
     );
 }
@@ -175,7 +171,7 @@ proptest! {
             minute += passed;
             pieces(&mut order, nth, *good, minute);
         }
-        let plan = plan(100_000, 0, None);
+        let plan = plan(100_000, None);
         let before = order.view(Some(&plan), at(minute), &around_the_clock());
         let undone = report(1000, good, 1);
         order.report(&undone, at(minute), true);
@@ -187,7 +183,7 @@ proptest! {
     #[test]
     fn a_state_is_small_and_goes_on_where_it_was(lots in prop::collection::vec((1..50_i64, 0..90_i64), 0..80), cut in 0..80_usize) {
         let (mut whole, mut cut_short) = (OrderProgress::default(), OrderProgress::default());
-        let plan = plan(500, 0, Some(2000));
+        let plan = plan(500, Some(2000));
         let mut minute = 0;
         for (nth, (good, passed)) in lots.iter().enumerate() {
             if nth == cut {

@@ -1,0 +1,260 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use serde_json::json;
+
+use super::*;
+use crate::clock::Zone;
+use crate::judge::{Change, Finding};
+use crate::record::{Fault, Kind, PointDef, PointReading, Role, Sample, Value};
+use crate::reference::Snapshot;
+
+struct Shop {
+    floor: Floor,
+    tracker: Tracker,
+    reference: Reference,
+    status: Status,
+    disk: States,
+    reports: u32,
+}
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::UNIX_EPOCH + TimeDelta::seconds(second)
+}
+
+fn reference(completed: u32, status: u8) -> Reference {
+    let process = |code: &str, sequence: u32| json!({"process_code": code, "sequence": sequence});
+    let snapshot: Snapshot = serde_json::from_value(json!({"version": completed.to_string(), "orders": [{
+        "order_no": "WO-1", "status": status, "order_quantity": "1000", "completed_quantity": completed.to_string(),
+        "product_code": "P-1", "delivery_date": "2026-11-20", "processes": [process("0010", 1), process("0020", 2)]
+    }]}))
+    .expect("a snapshot");
+    Reference::new(snapshot, chrono::Utc::now(), Duration::from_hours(1))
+}
+
+impl Shop {
+    fn new() -> Self {
+        let status = Status::default();
+        let settings = Settings::new(Calendar::new(Zone::UTC, &[]));
+        let bench = Bench {
+            equipment: Some("PRESS-7".to_owned()),
+            ..Bench::plain("S")
+        };
+        let stations = HashMap::from([("S".to_owned(), bench)]);
+        let equipment = HashMap::from([(
+            "PRESS-7".to_owned(),
+            EquipmentSettings {
+                ideal_cycle: Some(Duration::from_millis(1500)),
+                ..EquipmentSettings::default()
+            },
+        )]);
+        Self {
+            floor: Floor::new("shop-1", &settings, &stations, &equipment, status.clone()),
+            tracker: Tracker::new(Zone::UTC, status.clone(), &equipment),
+            reference: reference(0, 2),
+            status,
+            disk: States::default(),
+            reports: 0,
+        }
+    }
+
+    /// The press says what its counter and its state are.
+    fn press(&mut self, total: u64, second: i64) {
+        let point = |name: &str, role, value| PointReading {
+            def: Arc::new(PointDef {
+                name: name.to_owned(),
+                unit: None,
+                role: Some(role),
+                map: Vec::new(),
+                deadband: None,
+                counter: None,
+            }),
+            value: Ok::<_, Fault>(value),
+        };
+        let sample = Sample {
+            equipment: "PRESS-7".into(),
+            time: None,
+            is_past: false,
+            points: vec![
+                point("state", Role::State, Value::Text("running".to_owned())),
+                point("good", Role::GoodCount, Value::Uint(total)),
+            ],
+        };
+        let floor = &mut self.floor;
+        let observe = |seen: Observed| floor.observe(&seen);
+        self.tracker
+            .heard(sample, &"modbus/x".into(), at(second), observe, |_| ());
+    }
+
+    fn draft(&mut self, process: &str, good: i64, bad: i64) -> WorkReport {
+        self.reports += 1;
+        serde_json::from_value(json!({
+            "report_no": format!("r-{}", self.reports), "order_no": "WO-1", "process_code": process, "station": "S",
+            "equipment": "PRESS-7", "worker_no": "7", "work_date": "2026-11-20", "work_hours": "0",
+            "output_quantity": (good + bad).to_string(), "qualified_quantity": good.to_string(),
+            "unqualified_quantity": bad.to_string()
+        }))
+        .expect("a report")
+    }
+
+    fn take(&mut self, report: &mut WorkReport, second: i64) -> Accepted {
+        let mut accepted = Accepted::default();
+        self.floor.report(report, &self.reference, at(second), &mut accepted);
+        self.disk.extend(accepted.states.clone());
+        accepted
+    }
+
+    fn report(&mut self, process: &str, (good, bad): (i64, i64), second: i64) -> (WorkReport, Accepted) {
+        let mut report = self.draft(process, good, bad);
+        let accepted = self.take(&mut report, second);
+        (report, accepted)
+    }
+
+    fn learn(&mut self, reference: Reference, second: i64) -> Accepted {
+        let mut accepted = Accepted::default();
+        self.reference = reference;
+        self.floor.learn(&self.reference, at(second), &mut accepted);
+        self.disk.extend(accepted.states.clone());
+        accepted
+    }
+
+    fn restart(&mut self) {
+        self.disk.retain(|_, value| !value.is_empty());
+        let kept = self.disk.clone();
+        let reference = self.reference.clone();
+        *self = Self {
+            reports: self.reports,
+            reference,
+            disk: kept.clone(),
+            ..Self::new()
+        };
+        self.floor.restore(&kept);
+    }
+}
+
+fn types(findings: &[Finding]) -> Vec<(&str, Change)> {
+    findings
+        .iter()
+        .map(|found| (found.alert_type.as_str(), found.change))
+        .collect()
+}
+
+fn payload(accepted: &Accepted) -> serde_json::Value {
+    let record = accepted
+        .records
+        .iter()
+        .find(|record| record.kind == Kind::Progress)
+        .expect("progress is told");
+    let json = std::str::from_utf8(&record.json).expect("text");
+    serde_json::from_str::<serde_json::Value>(&format!("{{{json}")).expect("JSON")["payload"].take()
+}
+
+#[test]
+fn more_than_the_counter_made_is_flagged_and_found() {
+    let mut shop = Shop::new();
+    shop.press(1000, 0);
+    let mut states = States::default();
+    shop.floor.at_hand("S", Some("PRESS-7"), "WO-1/0020", &mut states);
+    shop.disk.extend(states);
+    shop.press(1050, 50);
+    let (clean, told) = shop.report("0020", (50, 0), 50);
+    assert_eq!((clean.flags.len(), told.findings.len()), (0, 0));
+    shop.restart();
+    shop.press(1100, 100);
+    let (report, told) = shop.report("0020", (80, 0), 100);
+    assert_eq!(report.flags, [QUANTITY_GAP]);
+    assert_eq!(report.counted_quantity, Some(Decimal::from(50)));
+    assert_eq!(types(&told.findings), [("QUANTITY_GAP", Change::Once)]);
+}
+
+#[test]
+fn only_the_last_process_completes_and_what_lies_between_is_in_process() {
+    let mut shop = Shop::new();
+    shop.report("0010", (300, 0), 0);
+    let (_, told) = shop.report("0020", (200, 10), 1);
+    let progress = payload(&told);
+    assert_eq!(progress["completed_qty"], "200");
+    assert_eq!(progress["progress_percent"], 20.0);
+    assert_eq!(progress["status"], "IN_PROGRESS");
+    let view = shop.status.orders().remove("WO-1").expect("a view");
+    assert_eq!(view.wip.in_progress_qty, Decimal::from(90));
+    assert_eq!(view.wip.pending_qty, Decimal::from(710));
+    shop.restart();
+    shop.learn(reference(200, 3), 2);
+    let (_, told) = shop.report("0020", (100, 0), 3);
+    assert_eq!(
+        payload(&told)["completed_qty"],
+        "300",
+        "the centre has the first 200 now"
+    );
+}
+
+#[test]
+fn progress_of_a_second_is_told_by_the_clock_once() {
+    let mut shop = Shop::new();
+    shop.report("0020", (10, 0), 0);
+    let mut report = shop.draft("0020", 490, 0);
+    let mut told = Accepted::default();
+    shop.floor.report(
+        &mut report,
+        &shop.reference,
+        at(0) + TimeDelta::milliseconds(500),
+        &mut told,
+    );
+    assert!(told.records.is_empty(), "an order is looked at once a second");
+    let mut told = Accepted::default();
+    shop.floor.tick(&shop.reference, at(1), &mut told);
+    assert_eq!(payload(&told)["completed_qty"], "500");
+    let mut again = Accepted::default();
+    shop.floor.tick(&shop.reference, at(2), &mut again);
+    assert!(again.records.is_empty() && again.states.is_empty());
+}
+
+#[test]
+fn a_burst_of_defects_is_found_and_a_clean_order_is_not() {
+    let mut shop = Shop::new();
+    for nth in 0..20 {
+        let (_, told) = shop.report("0020", (10, i64::from(nth % 10 == 0)), nth);
+        assert_eq!(types(&told.findings), [], "report {nth}");
+    }
+    let (_, told) = shop.report("0020", (0, 25), 30);
+    assert_eq!(types(&told.findings), [("DEFECT_RATE", Change::Begins)]);
+    shop.restart();
+    let mut void = shop.draft("0020", 0, -25);
+    void.voids = Some("r-21".to_owned());
+    let told = shop.take(&mut void, 31);
+    assert_eq!(types(&told.findings), [("DEFECT_RATE", Change::Ends)], "over a restart");
+}
+
+#[test]
+fn a_closed_order_leaves_nothing_behind() {
+    let mut shop = Shop::new();
+    shop.report("0020", (10, 0), 0);
+    shop.learn(reference(10, 5), 1);
+    shop.disk.retain(|_, value| !value.is_empty());
+    assert!(shop.disk.is_empty(), "{:?}", shop.disk.keys());
+}
+
+#[test]
+fn machines_show_their_effectiveness_and_the_workshop_its_capacity() {
+    let mut shop = Shop::new();
+    shop.press(0, 0);
+    shop.press(1200, 3600);
+    let mut states = States::default();
+    shop.floor.tick_machines(&shop.tracker, at(3600), &mut states);
+    assert!(states.contains_key("oee/PRESS-7"));
+    let view = shop
+        .status
+        .equipment()
+        .get("PRESS-7")
+        .and_then(|view| view.oee.clone())
+        .expect("a view");
+    assert_eq!(view["current"]["availability"], 1.0);
+    assert_eq!(view["current"]["effectiveness"], 0.5);
+    let capacity = shop.status.capacity().expect("a view");
+    assert_eq!((capacity.total_capacity, capacity.used_capacity), (24.0, 1.0));
+    let mut soon = States::default();
+    shop.floor.tick_machines(&shop.tracker, at(3605), &mut soon);
+    assert!(soon.is_empty(), "nothing happened that is worth a write");
+}

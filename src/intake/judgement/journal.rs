@@ -1,0 +1,379 @@
+//! What the judges of machines were told, as it is kept. Judges take in every reading, and their states together are too
+//! large to be written with each. So a commit of telemetry brings along what they were told in it, a few bytes a reading, and
+//! now and then all their states are written to a file of their own. After a restart they are taken from the file and told
+//! the rest again; what they find then was recorded with the readings that led to it.
+//!
+//! ```text
+//! states of the telemetry lane   judgement/told/0000000000000042   by judge: what it was told, in order
+//! judgement.state                version, number of the first "told" that is not in it, by judge: its state, checksum
+//! ```
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use chrono::{DateTime, TimeDelta};
+use serde::{Deserialize, Serialize};
+
+use crate::buffer::States;
+use crate::files;
+use crate::record::Timestamp;
+
+const TOLD: &str = "judgement/told/";
+const VERSION: u32 = 1;
+/// All states are written after this time, or sooner when much was told: each new segment of the lane copies it.
+const WRITTEN_EVERY: Duration = Duration::from_mins(1);
+const TOLD_BYTES_DUE: usize = 256 << 10;
+/// When the file cannot be written for so long, the oldest gives way: judges lose what they learnt from it.
+const TOLD_BYTES_MAX: usize = 2 << 20;
+
+/// One thing that a judge was told. Times are whole milliseconds, so that they are the same when they are read back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Observation {
+    at_ms: i64,
+    /// Of the gateway's clock; the machine's may be behind.
+    heard_after_ms: u32,
+    pub what: What,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum What {
+    Value(Seen),
+    /// Time alone has passed.
+    Tick,
+}
+
+/// One value of one of the judge's points, with what was known of the machine.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Seen {
+    /// Nothing: there is no good one.
+    pub value: Option<f64>,
+    pub channel: u8,
+    pub is_running: Option<bool>,
+    /// The machine has counted a part since the last value of this point.
+    pub is_part: bool,
+    pub part: Option<String>,
+    pub program: Option<String>,
+}
+
+impl Observation {
+    pub fn new(at: Timestamp, heard_at: Timestamp, what: What) -> Self {
+        let after = (heard_at - at).num_milliseconds();
+        Self {
+            at_ms: at.timestamp_millis(),
+            heard_after_ms: u32::try_from(after.max(0)).unwrap_or(u32::MAX),
+            what,
+        }
+    }
+
+    pub fn at(&self) -> Timestamp {
+        DateTime::from_timestamp_millis(self.at_ms).unwrap_or_default()
+    }
+
+    pub fn heard_at(&self) -> Timestamp {
+        self.at() + TimeDelta::milliseconds(self.heard_after_ms.into())
+    }
+}
+
+/// The states of all judges at one moment.
+#[derive(Debug, Serialize, Deserialize)]
+struct Checkpoint {
+    version: u32,
+    /// What was told from this number on is not in it.
+    told_before: u64,
+    /// By the judge's name.
+    judges: BTreeMap<String, Vec<u8>>,
+}
+
+impl Checkpoint {
+    fn write(&self, file: &Path) -> io::Result<()> {
+        let mut encoded = postcard::to_allocvec(self).map_err(io::Error::other)?;
+        encoded.extend_from_slice(&crc32fast::hash(&encoded).to_le_bytes());
+        files::replace(file, &encoded)
+    }
+
+    /// What was written last; nothing when there is none that can be read.
+    fn read(file: &Path) -> Option<Self> {
+        let encoded = match std::fs::read(file) {
+            Ok(encoded) => encoded,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+            Err(error) => {
+                tracing::error!(%error, file = %file.display(), "what judges had learnt cannot be read: they begin anew");
+                return None;
+            }
+        };
+        let whole = encoded
+            .split_last_chunk()
+            .filter(|(body, sum)| crc32fast::hash(body).to_le_bytes() == **sum);
+        let checkpoint = whole.and_then(|(body, _)| postcard::from_bytes::<Self>(body).ok());
+        let checkpoint = checkpoint.filter(|checkpoint| checkpoint.version == VERSION);
+        if checkpoint.is_none() {
+            tracing::error!(file = %file.display(), "what judges had learnt is damaged or of another version: they begin anew");
+        }
+        checkpoint
+    }
+}
+
+/// What a restart finds: the states of the file, and what was told after it, in order.
+#[derive(Debug, Default)]
+pub struct Kept {
+    pub states: BTreeMap<String, Vec<u8>>,
+    pub told: Vec<(String, Observation)>,
+}
+
+#[derive(Debug)]
+pub struct Journal {
+    file: PathBuf,
+    /// Told since the last commit, by the judge's name.
+    fresh: BTreeMap<String, Vec<Observation>>,
+    /// Number and bytes of what is on disk and not in the file.
+    told: BTreeMap<u64, usize>,
+    next: u64,
+    /// In the file, and to be forgotten with the next commit.
+    is_in_file: Vec<u64>,
+    /// Everything before this number is in the file.
+    written_before: Arc<AtomicU64>,
+    due_since: Option<Timestamp>,
+}
+
+impl Journal {
+    pub fn new(file: PathBuf) -> Self {
+        Self {
+            file,
+            fresh: BTreeMap::new(),
+            told: BTreeMap::new(),
+            next: 1,
+            is_in_file: Vec::new(),
+            written_before: Arc::default(),
+            due_since: None,
+        }
+    }
+
+    /// Takes everything back to what is on disk.
+    pub fn restore(&mut self, states: &States) -> Kept {
+        let checkpoint = Checkpoint::read(&self.file);
+        let (told_before, judges) = checkpoint.map_or_else(Default::default, |c| (c.told_before, c.judges));
+        *self = Self::new(std::mem::take(&mut self.file));
+        self.next = told_before.max(1);
+        let mut kept = Kept {
+            states: judges,
+            told: Vec::new(),
+        };
+        for (name, value) in states {
+            let Some(number) = name.strip_prefix(TOLD).and_then(|number| number.parse().ok()) else {
+                continue;
+            };
+            self.next = self.next.max(number + 1);
+            if number < told_before {
+                self.is_in_file.push(number);
+                continue;
+            }
+            self.told.insert(number, value.len());
+            let told: Result<BTreeMap<String, Vec<Observation>>, _> = postcard::from_bytes(value);
+            match told {
+                Ok(told) => kept.told.extend(told.into_iter().flat_map(|(judge, observations)| {
+                    observations
+                        .into_iter()
+                        .map(move |observation| (judge.clone(), observation))
+                })),
+                Err(error) => tracing::error!(%error, number, "what judges were told cannot be read back"),
+            }
+        }
+        kept
+    }
+
+    pub fn note(&mut self, judge: &str, observation: Observation) {
+        // Looked up first, so that a known judge costs no copy of its name.
+        if let Some(told) = self.fresh.get_mut(judge) {
+            told.push(observation);
+        } else {
+            self.fresh.insert(judge.to_owned(), vec![observation]);
+        }
+    }
+
+    /// What goes to disk with the readings of this commit.
+    pub fn commit(&mut self, states: &mut States) {
+        if self.fresh.values().all(Vec::is_empty) {
+            return;
+        }
+        let rest = self.told.split_off(&self.written_before.load(Ordering::Acquire));
+        self.is_in_file
+            .extend(std::mem::replace(&mut self.told, rest).into_keys());
+        for number in self.is_in_file.drain(..) {
+            states.insert(name_of(number), Bytes::new());
+        }
+        self.fresh.retain(|_, told| !told.is_empty());
+        let encoded = postcard::to_allocvec(&self.fresh).expect("names and numbers");
+        self.fresh.values_mut().for_each(Vec::clear);
+        self.told.insert(self.next, encoded.len());
+        states.insert(name_of(self.next), encoded.into());
+        self.next += 1;
+        while self.told_bytes() > TOLD_BYTES_MAX
+            && let Some((oldest, _)) = self.told.pop_first()
+        {
+            states.insert(name_of(oldest), Bytes::new());
+        }
+    }
+
+    fn told_bytes(&self) -> usize {
+        self.told.values().sum()
+    }
+
+    /// Whether all states are to be written now: what was told is on its way to the disk, and old or much.
+    pub fn is_due(&mut self, now: Timestamp) -> bool {
+        if self.told.is_empty() {
+            return false;
+        }
+        let since = *self.due_since.get_or_insert(now);
+        let is_old = (now - since).to_std().is_ok_and(|age| age >= WRITTEN_EVERY);
+        let is_due = is_old || self.told_bytes() >= TOLD_BYTES_DUE;
+        if is_due {
+            self.due_since = None;
+        }
+        is_due
+    }
+
+    /// Writes the states, which are those after the last commit. To be called once that commit is on disk: a state must not
+    /// know of readings that may come again, nor of alarms that may be lost.
+    pub fn checkpoint(&self, judges: BTreeMap<String, Vec<u8>>) -> impl FnOnce() + Send + use<> {
+        let (file, written_before) = (self.file.clone(), Arc::clone(&self.written_before));
+        let checkpoint = Checkpoint {
+            version: VERSION,
+            told_before: self.next,
+            judges,
+        };
+        move || match checkpoint.write(&file) {
+            Ok(()) => {
+                written_before.fetch_max(checkpoint.told_before, Ordering::Release);
+            }
+            Err(error) => tracing::warn!(%error, file = %file.display(), "what judges have learnt cannot be written"),
+        }
+    }
+}
+
+fn name_of(number: u64) -> String {
+    format!("{TOLD}{number:016}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Bench {
+        dir: tempfile::TempDir,
+        disk: States,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            Self {
+                dir: tempfile::tempdir().expect("a folder"),
+                disk: States::new(),
+            }
+        }
+
+        fn journal(&self) -> Journal {
+            Journal::new(self.dir.path().join("judgement.state"))
+        }
+
+        fn commit(&mut self, journal: &mut Journal) {
+            let mut states = States::new();
+            journal.commit(&mut states);
+            self.disk.append(&mut states);
+            self.disk.retain(|_, value| !value.is_empty());
+        }
+
+        fn kept(&self) -> (Vec<u8>, Vec<i64>) {
+            let kept = self.journal().restore(&self.disk);
+            let told = kept.told.iter().map(|(_, observation)| observation.at_ms);
+            (kept.states.get("spc/x").cloned().unwrap_or_default(), told.collect())
+        }
+    }
+
+    fn observation(at_ms: i64) -> Observation {
+        let at = DateTime::from_timestamp_millis(at_ms).expect("a time");
+        let seen = Seen {
+            value: Some(0.1 + 0.2),
+            ..Seen::default()
+        };
+        Observation::new(at, at + TimeDelta::milliseconds(7), What::Value(seen))
+    }
+
+    #[test]
+    fn what_was_told_is_told_again_in_order_until_it_is_in_the_file() {
+        let mut bench = Bench::new();
+        let mut journal = bench.journal();
+        for at_ms in [1, 2, 3] {
+            journal.note("spc/x", observation(at_ms));
+            bench.commit(&mut journal);
+        }
+        assert_eq!(bench.kept(), (Vec::new(), vec![1, 2, 3]));
+        let write = journal.checkpoint(BTreeMap::from([("spc/x".to_owned(), vec![9])]));
+        journal.note("spc/x", observation(4));
+        bench.commit(&mut journal);
+        assert_eq!(bench.kept(), (Vec::new(), vec![1, 2, 3, 4]), "not written yet");
+        write();
+        assert_eq!(bench.kept(), (vec![9], vec![4]));
+        journal.note("spc/x", observation(5));
+        bench.commit(&mut journal);
+        assert_eq!(bench.disk.len(), 2, "what is in the file is forgotten");
+        assert_eq!(bench.kept(), (vec![9], vec![4, 5]));
+    }
+
+    #[test]
+    fn it_goes_on_counting_after_a_restart() {
+        let mut bench = Bench::new();
+        let mut journal = bench.journal();
+        journal.note("spc/x", observation(1));
+        bench.commit(&mut journal);
+        let mut journal = bench.journal();
+        journal.restore(&bench.disk);
+        journal.note("spc/x", observation(2));
+        bench.commit(&mut journal);
+        assert_eq!(bench.kept().1, [1, 2]);
+    }
+
+    #[test]
+    fn an_observation_is_read_back_as_it_was() {
+        let told = observation(1_763_715_600_123);
+        let encoded = postcard::to_allocvec(&told).expect("encodes");
+        assert_eq!(postcard::from_bytes::<Observation>(&encoded).expect("reads"), told);
+        assert_eq!(told.heard_at() - told.at(), TimeDelta::milliseconds(7));
+    }
+
+    #[test]
+    fn a_damaged_file_means_to_begin_anew_and_not_to_believe_it() {
+        let mut bench = Bench::new();
+        let mut journal = bench.journal();
+        journal.note("spc/x", observation(1));
+        bench.commit(&mut journal);
+        journal.checkpoint(BTreeMap::from([("spc/x".to_owned(), vec![9])]))();
+        let file = bench.dir.path().join("judgement.state");
+        let mut written = std::fs::read(&file).expect("it is there");
+        written[3] ^= 1;
+        std::fs::write(&file, written).expect("it is writable");
+        assert_eq!(bench.kept(), (Vec::new(), vec![1]));
+    }
+
+    #[test]
+    fn states_are_written_when_what_was_told_is_old_or_much() {
+        let mut bench = Bench::new();
+        let mut journal = bench.journal();
+        let now = DateTime::from_timestamp_millis(0).expect("a time");
+        assert!(!journal.is_due(now), "nothing was told");
+        journal.note("spc/x", observation(1));
+        bench.commit(&mut journal);
+        assert!(!journal.is_due(now));
+        assert!(journal.is_due(now + TimeDelta::seconds(60)));
+        assert!(!journal.is_due(now + TimeDelta::seconds(61)));
+        for at_ms in 0..20_000 {
+            journal.note("spc/x", observation(at_ms));
+        }
+        bench.commit(&mut journal);
+        assert!(journal.is_due(now + TimeDelta::seconds(62)));
+    }
+}

@@ -1,0 +1,215 @@
+//! The judges of machines: control charts and watches, each told of the points that it listens to. What they find becomes
+//! alerts; what they know outlives the process ([`journal`]).
+
+mod journal;
+pub mod people;
+mod seat;
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+
+use super::equipment::Observed;
+use crate::buffer::{Commit, States};
+use crate::judge::Finding;
+use crate::judge::anomaly::{together, watch};
+use crate::judge::spc::monitor::{Characteristic, Watched};
+use crate::record::{Role, Timestamp, Value};
+use crate::status::Status;
+use journal::{Journal, Observation, Seen, What};
+pub use seat::Judge;
+use seat::Seat;
+
+/// State of a machine that makes parts.
+const RUNNING: &str = "running";
+
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    pub machines: Vec<Judge>,
+    /// Charts of what people report.
+    pub people: Vec<Watched>,
+    /// Where what they have learnt is written.
+    pub file: PathBuf,
+}
+
+impl Settings {
+    /// Who judges what, from what is charted and watched.
+    pub fn new(
+        charts: Vec<Watched>,
+        watches: Vec<watch::Settings>,
+        together: Vec<together::Settings>,
+        file: PathBuf,
+    ) -> Self {
+        let mut settings = Self {
+            machines: watches.into_iter().map(|watch| Judge::Watch(Box::new(watch))).collect(),
+            people: Vec::new(),
+            file,
+        };
+        settings.machines.extend(together.into_iter().map(Judge::Together));
+        for watched in charts {
+            match watched.from {
+                Characteristic::Point { equipment, point } => settings.machines.push(Judge::Chart {
+                    equipment,
+                    point,
+                    settings: Box::new(watched.settings),
+                }),
+                Characteristic::Inspection { .. } | Characteristic::Reports { .. } => settings.people.push(watched),
+            }
+        }
+        settings
+    }
+}
+
+#[derive(Debug)]
+pub struct Judgement {
+    seats: BTreeMap<String, Seat>,
+    /// By equipment.
+    listeners: HashMap<String, Listeners>,
+    journal: Journal,
+    /// Found when the judges were taken back, to be told at the next tick.
+    found_before: Vec<Finding>,
+    status: Status,
+}
+
+/// Who listens to one machine.
+#[derive(Debug, Default)]
+struct Listeners {
+    ears: Vec<Ear>,
+    /// What its counter of good parts held last, and how often it has gone on since the start.
+    good: Option<f64>,
+    parts: u64,
+}
+
+#[derive(Debug)]
+struct Ear {
+    point: String,
+    judge: String,
+    channel: u8,
+    parts_heard: u64,
+}
+
+impl Judgement {
+    pub fn new(machines: Vec<Judge>, file: PathBuf, status: Status) -> Self {
+        let mut listeners: HashMap<String, Listeners> = HashMap::new();
+        let mut seats = BTreeMap::new();
+        for judge in machines {
+            let name = judge.name();
+            for (channel, (equipment, point)) in (0..).zip(judge.listens_to()) {
+                let ear = Ear {
+                    point,
+                    judge: name.clone(),
+                    channel,
+                    parts_heard: 0,
+                };
+                listeners.entry(equipment).or_default().ears.push(ear);
+            }
+            seats.insert(name, Seat::new(judge));
+        }
+        Self {
+            seats,
+            listeners,
+            journal: Journal::new(file),
+            found_before: Vec::new(),
+            status,
+        }
+    }
+
+    /// Takes all judges back to what is on disk.
+    pub fn restore(&mut self, states: &States, now: Timestamp) {
+        let kept = self.journal.restore(states);
+        self.found_before.clear();
+        for (name, seat) in &mut self.seats {
+            let found = seat.restore(kept.states.get(name).map(Vec::as_slice), now);
+            self.found_before.extend(found);
+        }
+        for (name, observation) in kept.told {
+            // What they find was recorded with what they were told.
+            if let Some(seat) = self.seats.get_mut(&name) {
+                seat.tell(&observation);
+            }
+        }
+        self.show(now);
+    }
+
+    /// Tells whoever listens of a sample; gives what they find.
+    pub fn observe(&mut self, observed: Observed, now: Timestamp) -> Vec<Finding> {
+        let mut found = Vec::new();
+        let Some(listeners) = self.listeners.get_mut(&**observed.equipment) else {
+            return found;
+        };
+        listeners.count_parts(&observed);
+        let is_running = observed.state().map(|state| state == RUNNING);
+        for (def, value) in observed.points() {
+            for ear in listeners.ears.iter_mut().filter(|ear| ear.point == def.name) {
+                // A text is no figure, and no missing one either.
+                let figure = value.map(Value::as_f64);
+                if figure == Some(None) {
+                    continue;
+                }
+                let is_part = std::mem::replace(&mut ear.parts_heard, listeners.parts) != listeners.parts;
+                let seen = Seen {
+                    value: figure.flatten(),
+                    channel: ear.channel,
+                    is_running,
+                    is_part,
+                    ..Seen::default()
+                };
+                let observation = Observation::new(observed.at, now, What::Value(seen));
+                if let Some(seat) = self.seats.get_mut(&ear.judge) {
+                    found.extend(seat.tell(&observation));
+                    self.journal.note(&ear.judge, observation);
+                }
+            }
+        }
+        found
+    }
+
+    /// Lets time pass; gives what shows by that alone.
+    pub fn tick(&mut self, now: Timestamp) -> Vec<Finding> {
+        let mut found = std::mem::take(&mut self.found_before);
+        for (name, seat) in &mut self.seats {
+            let observation = Observation::new(now, now, What::Tick);
+            let of_seat = seat.tell(&observation);
+            // A tick without a finding leaves nothing behind that the next one would not.
+            if !of_seat.is_empty() {
+                self.journal.note(name, observation);
+                found.extend(of_seat);
+            }
+        }
+        self.show(now);
+        found
+    }
+
+    /// Brings the views of what has changed up to date.
+    fn show(&mut self, now: Timestamp) {
+        for (name, seat) in &mut self.seats {
+            if let Some(view) = seat.news(now) {
+                self.status.set_judge(name, view);
+            }
+        }
+    }
+
+    /// What goes to disk with the readings that the judges were told of.
+    pub fn commit(&mut self, commit: &mut Commit, now: Timestamp) {
+        self.journal.commit(&mut commit.telemetry_states);
+        if self.journal.is_due(now) {
+            let states = self.seats.iter().map(|(name, seat)| (name.clone(), seat.encode()));
+            let write = self.journal.checkpoint(states.collect());
+            // On a thread of its own: the buffer's must not wait for another file.
+            commit.afterwards.push(Box::new(move || {
+                std::thread::spawn(write);
+            }));
+        }
+    }
+}
+
+impl Listeners {
+    fn count_parts(&mut self, observed: &Observed) {
+        let good = observed.points().find(|(def, _)| def.role == Some(Role::GoodCount));
+        let Some(good) = good.and_then(|(_, value)| value?.as_f64()) else {
+            return;
+        };
+        if self.good.replace(good).is_some_and(|before| good > before) {
+            self.parts += 1;
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Charts of what people report: values measured at inspections, and the defects of work reports. There are few of them, so
+//! their states go with the records that they follow from.
+
+use bytes::Bytes;
+use chrono::TimeDelta;
+use rust_decimal::prelude::ToPrimitive;
+
+use crate::buffer::States;
+use crate::judge::Finding;
+use crate::judge::spc::monitor::{Characteristic, Monitor, Observation, Settings, Watched};
+use crate::record::{Inspection, Timestamp, WorkReport};
+use crate::status::Status;
+
+#[derive(Debug)]
+pub struct Charts {
+    charts: Vec<Chart>,
+    status: Status,
+}
+
+#[derive(Debug)]
+struct Chart {
+    /// Of its state, and of what is shown: `spc/burr-height`.
+    name: String,
+    from: Characteristic,
+    settings: Settings,
+    monitor: Monitor,
+}
+
+impl Charts {
+    pub fn new(watched: Vec<Watched>, status: Status) -> Self {
+        let chart = |Watched { from, settings }: Watched| Chart {
+            name: format!("spc/{}", settings.name),
+            from,
+            monitor: Monitor::new(&settings),
+            settings,
+        };
+        Self {
+            charts: watched.into_iter().map(chart).collect(),
+            status,
+        }
+    }
+
+    /// Takes the charts back to what is on disk.
+    pub fn restore(&mut self, states: &States) {
+        for chart in &mut self.charts {
+            chart.monitor = match states.get(&chart.name) {
+                Some(kept) => Monitor::resume(kept, &chart.settings),
+                None => Monitor::new(&chart.settings),
+            };
+            chart.show(&self.status);
+        }
+    }
+
+    /// The values of an inspection, in the order in which they were measured.
+    pub fn inspected(&mut self, inspection: &Inspection, at: Timestamp, states: &mut States) -> Vec<Finding> {
+        let mut found = Vec::new();
+        for chart in &mut self.charts {
+            let Characteristic::Inspection { name } = &chart.from else {
+                continue;
+            };
+            let measured = inspection.measurements.iter().filter(|m| m.characteristic == *name);
+            let values: Vec<f64> = measured.flat_map(|m| m.values.iter().copied()).collect();
+            if values.is_empty() {
+                continue;
+            }
+            for (nth, value) in (0..).zip(values) {
+                // They were handed in at one moment, but one came after the other.
+                let at = at + TimeDelta::microseconds(nth);
+                found.extend(chart.monitor.take(&chart.settings, at, Observation::Value(value)));
+            }
+            chart.keep(states, &self.status);
+        }
+        found
+    }
+
+    /// The defects among the pieces of a report. What takes a report back changes no chart: the point was drawn.
+    pub fn reported(&mut self, report: &WorkReport, at: Timestamp, states: &mut States) -> Vec<Finding> {
+        let mut found = Vec::new();
+        let counted = (report.unqualified_quantity.to_f64(), report.output_quantity.to_f64());
+        let (Some(defects), Some(size)) = counted else {
+            return found;
+        };
+        if report.voids.is_some() || size <= 0.0 {
+            return found;
+        }
+        for chart in &mut self.charts {
+            let Characteristic::Reports { order_no } = &chart.from else {
+                continue;
+            };
+            if order_no.as_ref().is_some_and(|order_no| *order_no != report.order_no) {
+                continue;
+            }
+            let counted = Observation::Count { defects, size };
+            found.extend(chart.monitor.take(&chart.settings, at, counted));
+            chart.keep(states, &self.status);
+        }
+        found
+    }
+}
+
+impl Chart {
+    fn keep(&self, states: &mut States, status: &Status) {
+        states.insert(self.name.clone(), Bytes::from(self.monitor.encode()));
+        self.show(status);
+    }
+
+    fn show(&self, status: &Status) {
+        status.set_judge(&self.name, serde_json::json!(self.monitor.view(&self.settings)));
+    }
+}
