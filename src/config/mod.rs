@@ -8,6 +8,7 @@ mod floor;
 mod modbus;
 mod mqtt;
 mod plan;
+mod points;
 mod scanner;
 mod sections;
 mod spc;

@@ -13,6 +13,7 @@ use super::explain::{Finding, Findings};
 use super::floor::lower_floor;
 use super::modbus::lower_modbus;
 use super::mqtt::{lower_brokers, lower_topics};
+use super::points::Points;
 use super::sections::{Config, Equipment};
 use super::spc::lower_spc;
 use super::station::lower_stations;
@@ -150,7 +151,9 @@ pub fn lower(mut config: Config, file: &Path, tree: &Tree, findings: &mut Findin
     check_equipment(&config, &mut check);
     let (stations, benches) = lower_stations(&config, &mut check);
     let mut floor = lower_floor(&config, &mut check);
-    let mut judges = lower_watches(&config, &mut check);
+    // A plant has many points: they are moved, never copied.
+    let modbus = lower_modbus(std::mem::take(&mut config.modbus), &mut check);
+    let mut judges = lower_watches(&config, &Points::told(&config, &modbus), &mut check);
     for watched in lower_spc(&config, &mut check) {
         match watched.from {
             Characteristic::Point { equipment, point } => judges.push(Judge::Chart {
@@ -161,8 +164,6 @@ pub fn lower(mut config: Config, file: &Path, tree: &Tree, findings: &mut Findin
             Characteristic::Inspection { .. } | Characteristic::Reports { .. } => floor.charts.push(watched),
         }
     }
-    // A plant has many points: they are moved, never copied.
-    let modbus = lower_modbus(std::mem::take(&mut config.modbus), &mut check);
     let mut upstreams = lower_upstreams(&config.upstream, &gateway_id, zone, &mut check);
     let alerts = lower_alerts(&config.alerts, config.gateway.language, &mut check);
     let every = config

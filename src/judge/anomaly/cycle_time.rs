@@ -19,6 +19,8 @@ const CLIP_SIGMAS: f64 = 3.0;
 /// No machine is steadier than this, as a fraction of the cycle.
 const SIGMA_MIN: f64 = 0.01;
 const EWMA_WEIGHT: f64 = 0.1;
+/// One cycle counts for so many limits of the drift, so that it takes several to reach it.
+const CLIP_LIMITS: f64 = 2.0;
 /// What is slower by less is no news, whatever the statistics say.
 const SLOW_FACTOR_MIN: f64 = 1.2;
 const DRIFT_FACTOR_MIN: f64 = 1.05;
@@ -135,9 +137,12 @@ impl Kind {
 
     fn judge(&mut self, settings: &Settings, at: Timestamp, cycle_s: f64, pieces: f64) -> Option<Said> {
         let (off, sigma) = (cycle_s.ln() - self.mean, self.sigma());
-        let clipped = off.clamp(-CLIP_SIGMAS * sigma, CLIP_SIGMAS * sigma);
         if self.seen < LEARN_CYCLES {
-            let off = if self.seen < CLIP_FROM { off } else { clipped };
+            let off = if self.seen < CLIP_FROM {
+                off
+            } else {
+                clipped(off, CLIP_SIGMAS * sigma)
+            };
             self.seen += 1;
             let step = off / f64::from(self.seen);
             self.mean += step;
@@ -145,7 +150,9 @@ impl Kind {
             return None;
         }
         let usual_s = self.usual_s();
-        self.ewma += EWMA_WEIGHT * (clipped - self.ewma);
+        let sigma_of_ewma = sigma * (EWMA_WEIGHT / (2.0 - EWMA_WEIGHT)).sqrt();
+        let limit = (settings.drift_sigmas * sigma_of_ewma).max(DRIFT_FACTOR_MIN.ln());
+        self.ewma += EWMA_WEIGHT * (clipped(off, CLIP_LIMITS * limit) - self.ewma);
         let slow = off * pieces.sqrt() / (settings.slow_sigmas * sigma);
         if slow > 1.0 && cycle_s > SLOW_FACTOR_MIN * usual_s {
             return Some(Said::Moment(Sign {
@@ -155,8 +162,6 @@ impl Kind {
                 what: What::SlowCycle { cycle_s, usual_s },
             }));
         }
-        let sigma_of_ewma = sigma * (EWMA_WEIGHT / (2.0 - EWMA_WEIGHT)).sqrt();
-        let limit = (settings.drift_sigmas * sigma_of_ewma).max(DRIFT_FACTOR_MIN.ln());
         let badness = self.ewma.abs() / limit;
         Some(Said::State(Sign {
             at,
@@ -168,6 +173,10 @@ impl Kind {
             },
         }))
     }
+}
+
+fn clipped(off: f64, most: f64) -> f64 {
+    off.clamp(-most, most)
 }
 
 fn of_kind<'a>(kinds: &'a mut Vec<Kind>, name: &str, at: Timestamp) -> &'a mut Kind {
@@ -190,4 +199,123 @@ fn of_kind<'a>(kinds: &'a mut Vec<Kind>, name: &str, at: Timestamp) -> &'a mut K
     });
     kinds[place].made = at;
     &mut kinds[place]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::TimeDelta;
+
+    const TOLD: Settings = Settings {
+        from: From::Value,
+        stop_after_s: Some(60.0),
+        slow_sigmas: 6.0,
+        drift_sigmas: 5.0,
+    };
+
+    /// A machine that tells its last cycle.
+    #[derive(Default)]
+    struct Machine {
+        cycle: CycleTime,
+        at: Timestamp,
+        random: fastrand::Rng,
+    }
+
+    impl Machine {
+        fn new() -> Self {
+            Self {
+                random: fastrand::Rng::with_seed(3),
+                ..Self::default()
+            }
+        }
+
+        /// What is said of so many cycles within 2 %.
+        fn make(&mut self, part: &'static str, cycles: u32, cycle_s: f64) -> Vec<Said> {
+            let mut said = Vec::new();
+            for _ in 0..cycles {
+                let took = cycle_s * (0.98 + 0.04 * self.random.f64());
+                self.at += TimeDelta::seconds(10);
+                let moment = Moment {
+                    part,
+                    ..Moment::of(self.at)
+                };
+                said.extend(self.cycle.take(&TOLD, &moment, took));
+                // Polled again, the register still holds the same cycle.
+                assert_eq!(self.cycle.take(&TOLD, &moment, took), None);
+            }
+            said
+        }
+    }
+
+    fn is_bad(said: &Said) -> bool {
+        match said {
+            Said::State(sign) => sign.flag > Flag::Good,
+            Said::Moment(_) => true,
+        }
+    }
+
+    #[test]
+    fn each_part_has_its_own_cycle() {
+        let mut machine = Machine::new();
+        let mut said = Vec::new();
+        for _ in 0..4 {
+            said.extend(machine.make("P-1", 60, 5.0));
+            said.extend(machine.make("P-2", 60, 8.0));
+        }
+        assert_eq!(said.len(), 2 * (4 * 60 - 50), "50 cycles of each are learnt from");
+        assert!(!said.iter().any(is_bad));
+    }
+
+    #[test]
+    fn one_slow_cycle_is_a_moment_and_a_stop_is_none() {
+        let mut machine = Machine::new();
+        machine.make("P-1", 100, 5.0);
+        let slow = machine.make("P-1", 1, 9.0);
+        assert!(
+            matches!(slow.as_slice(), [Said::Moment(Sign { what: What::SlowCycle { usual_s, .. }, .. })] if (4.9..5.1).contains(usual_s)),
+            "{slow:?}"
+        );
+        assert_eq!(machine.make("P-1", 1, 600.0), []);
+        assert_eq!(machine.cycle.stops, 1);
+        assert!(
+            !machine.make("P-1", 100, 5.0).iter().any(is_bad),
+            "neither leaves a trace"
+        );
+    }
+
+    #[test]
+    fn drift_is_found_in_either_direction() {
+        for cycle_s in [5.6, 4.4] {
+            let mut machine = Machine::new();
+            machine.make("P-1", 200, 5.0);
+            let said = machine.make("P-1", 60, cycle_s);
+            let first = said.iter().position(is_bad);
+            assert!(first.is_some_and(|cycle| cycle < 40), "{cycle_s}: {first:?}");
+        }
+    }
+
+    #[test]
+    fn a_cycle_in_which_the_machine_stood_is_kept_out() {
+        let counts = Settings {
+            from: From::Counts(CounterDef {
+                rolls_over_at: None,
+                max_per_second: f64::INFINITY,
+                scaling: None,
+            }),
+            ..TOLD
+        };
+        let mut cycle = CycleTime::default();
+        let mut said = Vec::new();
+        for second in 0..3000_i32 {
+            // A piece every 5 s; in between it stands now and then for 20 s, which no cycle is charged with.
+            let stood = (second / 500) * 20;
+            let at = Timestamp::UNIX_EPOCH + TimeDelta::seconds(i64::from(second + stood));
+            let moment = Moment {
+                is_running: Some(second % 500 != 498),
+                ..Moment::of(at)
+            };
+            said.extend(cycle.take(&counts, &moment, f64::from(second / 5)));
+        }
+        assert!(said.len() > 500 && !said.iter().any(is_bad), "{}", said.len());
+    }
 }

@@ -4,6 +4,8 @@
 //!
 //! * No statistic outside of planned time. Where no time is planned, windows in which the machine stood say nothing.
 //! * A window counts if it was observed from its beginning to its end, with one part.
+//! * What is not told is learnt for each hour of the week and part by itself: the first night with half the pieces is no alarm,
+//!   but what night is like.
 //! * By Wald, "as always" reaches the threshold once in e^10 (22 000) windows at most. Real counts vary more than Poisson's,
 //!   by a factor that is learnt and taken out.
 
@@ -11,6 +13,7 @@ use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::counter_reset::Steps;
 use super::planned::{Planned, hour_of_week};
@@ -21,15 +24,15 @@ use crate::record::{CounterDef, Timestamp};
 const THRESHOLD: f64 = 10.0;
 /// The sum is held here, so that the alarm does not outlast a long stop by as long.
 const SUM_MAX: f64 = 1.5 * THRESHOLD;
-/// Windows of a part before anything is said of it.
+/// Windows from which it is learnt how much counts vary, and windows of an hour and part from which it is learnt how many
+/// pieces there are; nothing is said before.
 const LEARN_WINDOWS: u32 = 24;
-/// Weight of a window once a part is known: what is usual follows slowly, and not while something is wrong.
-const WEIGHT_MIN: f64 = 0.01;
-/// Parts that are remembered; the one that was not made for longest gives way.
-const PARTS_MAX: usize = 12;
-const HOURS_OF_WEEK: usize = 168;
-/// Pieces that an hour of the week needs to be believed half as much as all others together.
-const HOUR_PIECES: f32 = 50.0;
+const SLOT_WINDOWS: u32 = 6;
+/// Weight of a window once its hour is known, and what is left of it while something is wrong.
+const WEIGHT_MIN: f64 = 0.02;
+const WORRIED_PACE: f64 = 0.1;
+/// Hours of the week with their part that are remembered: two parts all week. What was not seen for longest gives way.
+const SLOTS_MAX: usize = 336;
 /// Windows without any reading that are judged at once.
 const EMPTY_WINDOWS_MAX: usize = 1000;
 
@@ -159,7 +162,7 @@ impl LowOutput {
     }
 
     pub fn is_learning(&self, settings: &Settings) -> bool {
-        settings.per_hour.is_none() && settings.per_hour_of.is_empty() && !self.usual.knows_any()
+        settings.per_hour.is_none() && settings.per_hour_of.is_empty() && self.usual.is_learning()
     }
 }
 
@@ -174,74 +177,248 @@ fn window_start(at: Timestamp, window_s: i64) -> Timestamp {
     Timestamp::from_timestamp(start_s, 0).unwrap_or(at)
 }
 
-/// What is usual: so many pieces of a part in a window, times a factor of the hour of the week.
+/// What is usual: pieces in a window of this hour of the week with this part, each pair by itself.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 struct Usual {
-    parts: Vec<OfPart>,
-    /// Pieces counted and expected in each hour of the week.
-    hours: Vec<(f32, f32)>,
+    windows: u32,
+    /// How many times Poisson's the variance is.
+    dispersion: f64,
+    slots: Vec<Slot>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct OfPart {
-    part: String,
+struct Slot {
+    /// The part's name, digested.
+    part: u32,
+    hour: u8,
     windows: u32,
-    mean: f64,
-    /// How many times Poisson's the variance is.
-    dispersion: f64,
-    made: Timestamp,
+    mean: f32,
+    /// When it was last seen, in hours.
+    seen_h: u32,
 }
 
 impl Usual {
-    /// The pieces to expect and how much more than Poisson they vary; none while the part is being learnt. Learns from
-    /// what was counted.
-    fn expect(&mut self, part: &str, hour: usize, at: Timestamp, counted: f64, is_calm: bool) -> Option<(f64, f64)> {
-        self.hours.resize(HOURS_OF_WEEK, (0.0, 0.0));
-        let (seen, foreseen) = self.hours.get_mut(hour)?;
-        let factor = f64::from((*seen + HOUR_PIECES) / (*foreseen + HOUR_PIECES));
-        let of_part = of_part(&mut self.parts, part, at, counted / factor);
-        of_part.made = at;
-        let expected = of_part.mean * factor;
-        let told = (of_part.windows >= LEARN_WINDOWS).then_some((expected, of_part.dispersion.max(1.0)));
-        if told.is_none() || is_calm {
-            of_part.windows = of_part.windows.saturating_add(1);
-            let weight = (1.0 / f64::from(of_part.windows)).max(WEIGHT_MIN);
+    /// The pieces to expect and how much more than Poisson they vary; none while that is being learnt. Learns from what was
+    /// counted.
+    fn expect(&mut self, part: &str, hour: u8, at: Timestamp, counted: f64, is_calm: bool) -> Option<(f64, f64)> {
+        let is_known = self.windows >= LEARN_WINDOWS;
+        let slot = slot(&mut self.slots, digest(part), hour);
+        slot.seen_h = u32::try_from(at.timestamp() / 3600).unwrap_or(0);
+        let expected = f64::from(slot.mean);
+        let is_new = slot.windows < SLOT_WINDOWS;
+        let told = (is_known && !is_new).then_some((expected, self.dispersion.max(1.0)));
+        // What has changed for good becomes usual in the end, but slowly.
+        let pace = if told.is_none() || is_calm { 1.0 } else { WORRIED_PACE };
+        slot.windows = slot.windows.saturating_add(1);
+        let weight = pace * (1.0 / f64::from(slot.windows)).max(WEIGHT_MIN);
+        #[expect(clippy::cast_possible_truncation, reason = "an expectation needs few digits")]
+        {
+            slot.mean += (weight * (counted - expected)) as f32;
+        }
+        if !is_new {
+            self.windows = self.windows.saturating_add(1);
             let off = (counted - expected).powi(2) / expected.max(1.0);
-            of_part.mean += weight * (counted / factor - of_part.mean);
-            of_part.dispersion += weight * (off - of_part.dispersion);
-            #[expect(clippy::cast_possible_truncation, reason = "a factor needs few digits")]
-            if told.is_some() {
-                *seen += counted as f32;
-                *foreseen += of_part.mean as f32;
-                if *foreseen > 20.0 * HOUR_PIECES.max(of_part.mean as f32) {
-                    (*seen, *foreseen) = (*seen / 2.0, *foreseen / 2.0);
-                }
-            }
+            let weight = pace * (1.0 / f64::from(self.windows)).max(WEIGHT_MIN);
+            self.dispersion += weight * (off - self.dispersion);
         }
         told
     }
 
-    fn knows_any(&self) -> bool {
-        self.parts.iter().any(|of_part| of_part.windows >= LEARN_WINDOWS)
+    fn is_learning(&self) -> bool {
+        self.windows < LEARN_WINDOWS
     }
 }
 
-fn of_part<'a>(parts: &'a mut Vec<OfPart>, part: &str, at: Timestamp, counted: f64) -> &'a mut OfPart {
-    let known = parts.iter().position(|of_part| of_part.part == part);
+fn digest(part: &str) -> u32 {
+    Uuid::new_v5(&Uuid::nil(), part.as_bytes()).as_fields().0
+}
+
+fn slot(slots: &mut Vec<Slot>, part: u32, hour: u8) -> &mut Slot {
+    let known = slots.iter().position(|slot| slot.part == part && slot.hour == hour);
     let place = known.unwrap_or_else(|| {
-        if parts.len() >= PARTS_MAX
-            && let Some(oldest) = (0..parts.len()).min_by_key(|nth| parts[*nth].made)
+        if slots.len() >= SLOTS_MAX
+            && let Some(oldest) = (0..slots.len()).min_by_key(|nth| slots[*nth].seen_h)
         {
-            parts.swap_remove(oldest);
+            slots.swap_remove(oldest);
         }
-        parts.push(OfPart {
-            part: part.to_owned(),
+        slots.push(Slot {
+            part,
+            hour,
             windows: 0,
-            mean: counted,
-            dispersion: 0.0,
-            made: at,
+            mean: 0.0,
+            seen_h: 0,
         });
-        parts.len() - 1
+        slots.len() - 1
     });
-    &mut parts[place]
+    &mut slots[place]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WINDOW_S: i64 = 300;
+
+    fn settings() -> Settings {
+        Settings {
+            counter: CounterDef {
+                rolls_over_at: None,
+                max_per_second: f64::INFINITY,
+                scaling: None,
+            },
+            window_s: WINDOW_S,
+            drop: 0.3,
+            per_hour: Some(1200.0),
+            per_hour_of: BTreeMap::from([("P-SLOW".to_owned(), 600.0)]),
+            zone: Zone::UTC,
+            planned: None,
+            is_silent_at_rest: false,
+        }
+    }
+
+    /// Monday, midnight.
+    fn at(second: i64) -> Timestamp {
+        "2026-11-16T00:00:00Z".parse::<Timestamp>().expect("an instant") + TimeDelta::seconds(second)
+    }
+
+    /// A line that makes so many pieces an hour, read every 10 s; windows that were found too low.
+    struct Line {
+        output: LowOutput,
+        settings: Settings,
+        second: i64,
+        pieces: f64,
+        low: Vec<i64>,
+    }
+
+    impl Line {
+        fn new(settings: Settings) -> Self {
+            Self {
+                output: LowOutput::default(),
+                settings,
+                second: 0,
+                pieces: 0.0,
+                low: Vec::new(),
+            }
+        }
+
+        fn run(&mut self, minutes: i64, per_hour: f64, moment: impl Fn(Timestamp) -> Moment<'static>) {
+            for _ in 0..minutes * 6 {
+                self.pieces += per_hour / 360.0;
+                let sign = self
+                    .output
+                    .take(&self.settings, &moment(at(self.second)), self.pieces.floor());
+                self.hear(sign);
+                self.second += 10;
+            }
+        }
+
+        fn hear(&mut self, sign: Option<Sign>) {
+            let low = sign.filter(|sign| sign.flag > Flag::Good);
+            self.low.extend(low.map(|sign| (sign.at - at(0)).num_minutes()));
+        }
+    }
+
+    #[test]
+    fn a_third_less_is_found_within_a_few_windows() {
+        let mut line = Line::new(settings());
+        line.run(240, 1200.0, Moment::of);
+        assert_eq!(line.low, [0_i64; 0]);
+        line.run(60, 800.0, Moment::of);
+        let first = line.low.first().expect("found");
+        // 100 pieces a window are expected, 67 come: 6.2 of 10 a window.
+        assert_eq!(*first, 250, "{:?}", line.low);
+        line.low.clear();
+        line.run(60, 1200.0, Moment::of);
+        assert!(line.low.iter().all(|minute| *minute <= 305), "{:?}", line.low);
+    }
+
+    #[test]
+    fn each_part_has_its_own_expectation() {
+        let slow = |at| Moment {
+            part: "P-SLOW",
+            ..Moment::of(at)
+        };
+        let mut line = Line::new(settings());
+        line.run(240, 600.0, slow);
+        assert_eq!(line.low, [0_i64; 0]);
+        line.run(60, 600.0, Moment::of);
+        assert!(!line.low.is_empty());
+    }
+
+    #[test]
+    fn standing_gaps_and_unplanned_time_are_no_low_output() {
+        let standing = |at| Moment {
+            is_running: Some(false),
+            ..Moment::of(at)
+        };
+        let after_gap = |at: Timestamp| Moment {
+            is_after_gap: at.timestamp() % WINDOW_S == 0,
+            ..Moment::of(at)
+        };
+        let mut line = Line::new(settings());
+        line.run(120, 0.0, standing);
+        line.run(120, 0.0, after_gap);
+        assert_eq!(line.low, [0_i64; 0]);
+        // With a plan a standing machine is low output within it, and only there.
+        let planned = Planned {
+            zone: Zone::UTC,
+            spans: vec!["mon 06:00-08:00".parse().expect("a span")],
+            closed: Vec::new(),
+        };
+        let mut line = Line::new(Settings {
+            planned: Some(planned),
+            ..settings()
+        });
+        line.run(24 * 60, 0.0, standing);
+        assert!(line.low.first().is_some_and(|minute| *minute == 365), "{:?}", line.low);
+        assert!(
+            line.low.iter().all(|minute| (365..=480).contains(minute)),
+            "{:?}",
+            line.low
+        );
+    }
+
+    #[test]
+    fn a_counter_that_is_silent_at_rest_is_judged_by_time() {
+        let silent = Settings {
+            is_silent_at_rest: true,
+            ..settings()
+        };
+        let mut line = Line::new(silent);
+        line.run(60, 1200.0, Moment::of);
+        let mut found = None;
+        for minute in 60..120 {
+            let sign = line.output.tick(&line.settings, at(minute * 60));
+            found = found.or(sign.filter(|sign| sign.flag > Flag::Good));
+        }
+        // An empty window is worth 30 of 10; it is looked at when another has passed.
+        assert_eq!(found.map(|sign| (sign.at - at(0)).num_minutes()), Some(65));
+    }
+
+    #[test]
+    fn what_is_usual_is_learnt_with_the_hours_of_the_week() {
+        let learnt = Settings {
+            per_hour: None,
+            per_hour_of: BTreeMap::new(),
+            ..settings()
+        };
+        let mut line = Line::new(learnt);
+        assert!(line.output.is_learning(&line.settings));
+        for day in 0..28 {
+            for hour in 0..24 {
+                // At night half as much is made.
+                let per_hour = if hour < 6 { 600.0 } else { 1200.0 };
+                line.run(60, per_hour, Moment::of);
+            }
+            if day == 13 {
+                line.low.clear();
+            }
+        }
+        assert!(!line.output.is_learning(&line.settings));
+        assert_eq!(line.low, [0_i64; 0], "the third and fourth week bring nothing new");
+        line.run(6 * 60, 600.0, Moment::of);
+        assert_eq!(line.low, [0_i64; 0], "nor does another night");
+        line.run(6 * 60, 600.0, Moment::of);
+        assert!(!line.low.is_empty(), "but half as much by day does");
+    }
 }

@@ -54,9 +54,10 @@ impl Planned {
 }
 
 /// The hour of the week, 0 to 167, from Monday on.
-pub fn hour_of_week(zone: Zone, at: Timestamp) -> usize {
+pub fn hour_of_week(zone: Zone, at: Timestamp) -> u8 {
     let local = at.with_timezone(&zone.0);
-    (local.weekday().num_days_from_monday() * 24 + local.hour()) as usize
+    let hour = local.weekday().num_days_from_monday() * 24 + local.hour();
+    u8::try_from(hour).expect("a week has 168 hours")
 }
 
 /// `mon-fri 06:00-22:00`, `sat,sun 22:00-06:00`, and without days every day.

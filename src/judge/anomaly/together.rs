@@ -61,13 +61,34 @@ pub struct Together {
     version: u8,
     judged_by: Uuid,
     row_at: Option<Timestamp>,
-    /// What each channel has said in this row: a good value, none, or nothing yet.
-    row: Vec<Option<Option<f64>>>,
+    row: Vec<Channel>,
     late: u64,
     bad: u64,
     drift: Drift,
     episode: Episode,
     badness: f64,
+}
+
+/// What a channel has said in this row.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+enum Channel {
+    #[default]
+    Silent,
+    Bad,
+    Good(f64),
+}
+
+impl Channel {
+    fn has_spoken(&self) -> bool {
+        !matches!(self, Self::Silent)
+    }
+
+    fn good(self) -> Option<f64> {
+        match self {
+            Self::Good(value) => Some(value),
+            Self::Silent | Self::Bad => None,
+        }
+    }
 }
 
 impl Together {
@@ -79,7 +100,7 @@ impl Together {
             version: VERSION,
             judged_by: fingerprint(settings),
             row_at: None,
-            row: vec![None; settings.points.len()],
+            row: vec![Channel::Silent; settings.points.len()],
             late: 0,
             bad: 0,
             drift: Drift::new(settings.points.len(), learn),
@@ -113,7 +134,7 @@ impl Together {
             return Vec::new();
         }
         let mut found = Vec::new();
-        if self.row.get(channel).is_some_and(Option::is_some) {
+        if self.row.get(channel).is_some_and(Channel::has_spoken) {
             found.extend(self.close(settings));
         }
         let Some(said) = self.row.get_mut(channel) else {
@@ -121,9 +142,9 @@ impl Together {
         };
         let value = value.filter(|value| value.is_finite());
         self.bad += u64::from(value.is_none());
-        *said = Some(value);
+        *said = value.map_or(Channel::Bad, Channel::Good);
         self.row_at = Some(at);
-        if self.row.iter().all(Option::is_some) {
+        if self.row.iter().all(Channel::has_spoken) {
             found.extend(self.close(settings));
         }
         found
@@ -131,7 +152,7 @@ impl Together {
 
     fn close(&mut self, settings: &Settings) -> Option<Finding> {
         let at = self.row_at?;
-        let row: Vec<Option<f64>> = self.row.iter_mut().map(|said| said.take().flatten()).collect();
+        let row: Vec<Option<f64>> = self.row.iter_mut().map(|said| std::mem::take(said).good()).collect();
         let drifted = self.drift.take(at, &row);
         let shares = drifted.contributions.iter().copied().enumerate();
         let (channel, share) = shares.max_by(|a, b| a.1.total_cmp(&b.1))?;

@@ -82,7 +82,7 @@ pub enum State {
 impl State {
     pub fn new(how: &How) -> Self {
         match how {
-            How::Outlier(_) => Self::Outlier(Box::new(Outlier::new())),
+            How::Outlier(_) => Self::Outlier(Box::default()),
             How::Stuck(_) => Self::Stuck(Stuck::default()),
             How::Rate(_) => Self::Rate(Rate::default()),
             How::Range(_) => Self::Range(Range::default()),

@@ -339,10 +339,12 @@ fn a_slow_cycle_and_slower_cycles_are_told() {
     // From 2 h on one cycle lasts 15 s; from 3 h on everything takes a fifth longer.
     let stretched = |ms: i64| match ms {
         ..7_200_000 => ms,
-        ..10_800_000 => ms + 10_000,
+        7_200_000..10_800_000 => ms + 10_000,
         _ => 10_810_000 + (ms - 10_800_000) * 6 / 5,
     };
-    seen.iter_mut().for_each(|(ms, _)| *ms = stretched(*ms));
+    for (ms, _) in &mut seen {
+        *ms = stretched(*ms);
+    }
     let found = run(&settings, &mut watch, &seen);
     let told: Vec<_> = found.iter().map(|f| (f.alert_type.as_str(), f.change)).collect();
     assert!(told.contains(&("SLOW_CYCLE", Change::Once)), "{found:#?}");

@@ -1,0 +1,56 @@
+//! Which points the sources tell, so that whoever names one as `EQUIPMENT.point` is told of a slip of the pen.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::sections::Config;
+use crate::source::modbus;
+use crate::topic::{EquipmentAt, Part};
+
+pub(super) struct Points {
+    /// By equipment; of what is only declared there are none.
+    of: BTreeMap<String, BTreeSet<String>>,
+    /// Of equipment whose name comes with the message.
+    of_any: BTreeSet<String>,
+}
+
+impl Points {
+    pub fn told(config: &Config, modbus: &[(String, modbus::Settings)]) -> Self {
+        let declared = config.equipment.keys().map(|code| (code.clone(), BTreeSet::new()));
+        let mut points = Self {
+            of: declared.collect(),
+            of_any: BTreeSet::new(),
+        };
+        for device in modbus.iter().flat_map(|(_, connection)| connection.device.values()) {
+            let names = points.of.entry(device.equipment.clone()).or_default();
+            names.extend(device.points.keys().cloned());
+        }
+        for topic in config.mqtt.values().flat_map(|broker| &broker.topic) {
+            let names = match &topic.equipment.0 {
+                EquipmentAt::Topic(parts) => match parts.as_slice() {
+                    [Part::Text(name)] => points.of.entry(name.clone()).or_default(),
+                    _ => &mut points.of_any,
+                },
+                EquipmentAt::Pointer(_) => &mut points.of_any,
+            };
+            names.extend(topic.points.keys().cloned());
+        }
+        points
+    }
+
+    /// What is wrong with this name of a point.
+    pub fn problem(&self, equipment: &str, point: &str) -> Option<String> {
+        let Some(names) = self.of.get(equipment) else {
+            return Some(format!(
+                "no source and no section speaks of `{equipment}`; add [equipment.{equipment}]"
+            ));
+        };
+        if names.contains(point) || self.of_any.contains(point) {
+            return None;
+        }
+        let known: Vec<&str> = names.union(&self.of_any).map(String::as_str).collect();
+        Some(format!(
+            "no source tells `{point}` of {equipment}; there are: {}",
+            known.join(", ")
+        ))
+    }
+}
