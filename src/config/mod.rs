@@ -19,7 +19,6 @@ mod watch;
 use std::path::Path;
 
 pub use plan::Plan;
-pub use watch::Watches;
 
 use document::{Document, NotYet};
 use explain::Findings;

@@ -213,7 +213,7 @@ enum CycleFrom {
 
 /// What is watched, by points and by sets of points.
 #[derive(Debug, Clone, Default)]
-pub struct Watches {
+pub(super) struct Watches {
     pub points: Vec<watch::Settings>,
     pub together: Vec<together::Settings>,
 }
