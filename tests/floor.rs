@@ -68,14 +68,6 @@ impl Press {
         of_reports.sort();
         of_reports
     }
-
-    async fn reports(&self) -> Vec<Value> {
-        let records = self.shop.site.records("report").await;
-        let of_work = records
-            .into_iter()
-            .filter(|record| record["message_type"] == "WORK_REPORT_SUBMITTED");
-        of_work.map(|mut record| record["payload"].take()).collect()
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -98,7 +90,7 @@ async fn a_slow_worker_a_burst_of_defects_and_pieces_that_no_machine_made_are_fo
     // A moment, which is over when it is told.
     let gap = ("quantity_gap/ST-01/WO-9".to_owned(), "ended".to_owned());
     assert_eq!(press.alerts().await[..1], [gap]);
-    let last = press.reports().await.pop().expect("a report");
+    let last = press.shop.site.work_reports().await.pop().expect("a report")["payload"].take();
     assert_eq!(
         (&last["flags"], &last["counted_quantity"]),
         (&json!(["quantity_gap"]), &json!("1000"))

@@ -113,7 +113,7 @@ async fn a_scan_becomes_a_row(bench: Bench) {
     let hours = "SELECT COUNT(*) FROM workers WHERE worker_no = 'W1' AND total_work_hours + 0 = (SELECT SUM(work_hours) FROM production_report)";
     assert_eq!(bench.scalar(hours).await, "1");
 
-    let records = site.records("report").await;
+    let records = site.work_reports().await;
     assert_eq!(counts(&bench.send_from("shop-1", &records).await), (0, 2, 0));
     assert_eq!(bench.scalar(count).await, "2");
     assert_eq!(bench.order_state("WO-1").await, (completed, status));
@@ -331,7 +331,10 @@ async fn who_is_dead_stops_nobody_and_heals_by_itself() {
         assert!(status["sources"][source]["last_error"].is_string(), "{source}");
     }
     assert_eq!(status["upstreams"]["dead"]["reachable"], false);
-    assert_eq!(status["upstreams"]["dead"]["waiting"]["report"], 1);
+    assert_eq!(
+        status["upstreams"]["dead"]["waiting"]["report"], 2,
+        "the report and the progress that it made"
+    );
 
     let risen_north = Upstream::start_on(dead_north, |_, _| Reaction::Stored).await;
     risen_north.heard("what waited", has_both).await;
@@ -424,7 +427,7 @@ async fn without_the_store_stations_work_on_what_the_disk_knows() {
         ("QTY-3", "REPORTED"),
     ];
     scan(&mut scanner(port), &scans).await;
-    let records = site.records("report").await;
+    let records = site.work_reports().await;
     let flags: Vec<&Value> = records.iter().map(|record| &record["payload"]["flags"]).collect();
     assert_eq!(flags, [&json!([]), &json!(["unverified"])]);
     assert_eq!(site.get("status").await["reference"]["fresh"], false);
@@ -461,7 +464,7 @@ async fn kill_9_between_scans_keeps_the_dialogue() {
         (&json!("WO-1"), &json!("20"))
     );
     assert_eq!(view["qualified_quantity"], "11");
-    let records = site.records("report").await;
+    let records = site.work_reports().await;
     let numbers: Vec<&str> = records
         .iter()
         .map(|r| r["payload"]["report_no"].as_str().unwrap())

@@ -10,6 +10,7 @@ mod cards;
 mod check;
 mod config;
 mod demo;
+mod detect;
 mod floor;
 mod forward;
 mod kill;

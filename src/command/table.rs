@@ -96,7 +96,7 @@ impl<R: BufRead> Table<R> {
             if read == 0 && bytes.is_empty() {
                 return Ok(None);
             }
-            self.line += 1;
+            self.line += u64::from(read > 0);
             if bytes.len() >= ROW_BYTES_MAX {
                 return Err(self.wrong(1, "the row is longer than 1 MiB; is a quote left open?"));
             }

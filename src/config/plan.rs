@@ -24,7 +24,8 @@ use crate::clock::Zone;
 use crate::forward;
 use crate::intake;
 use crate::intake::equipment::EquipmentSettings;
-use crate::intake::judgement;
+use crate::intake::judgement::{self, Judge};
+use crate::judge::spc::monitor::Characteristic;
 use crate::reference;
 use crate::secret::Secret;
 use crate::source::{modbus, mqtt, scanner};
@@ -149,10 +150,20 @@ pub fn lower(mut config: Config, file: &Path, tree: &Tree, findings: &mut Findin
     let mqtt = lower_brokers(&config.mqtt, &gateway_id, &mut check);
     check_equipment(&config, &mut check);
     let (stations, benches) = lower_stations(&config, &mut check);
-    let spc = lower_spc(&config, &mut check);
+    let mut floor = lower_floor(&config, &mut check);
     // A plant has many points: they are moved, never copied.
     let modbus = lower_modbus(std::mem::take(&mut config.modbus), &mut check);
-    let watches = lower_watches(&config, &Points::told(&config, &modbus), &mut check);
+    let mut judges = lower_watches(&config, &Points::told(&config, &modbus), &mut check);
+    for watched in lower_spc(&config, &mut check) {
+        match watched.from {
+            Characteristic::Point { equipment, point } => judges.push(Judge::Chart {
+                equipment,
+                point,
+                settings: Box::new(watched.settings),
+            }),
+            Characteristic::Inspection { .. } | Characteristic::Reports { .. } => floor.charts.push(watched),
+        }
+    }
     let mut upstreams = lower_upstreams(&config.upstream, &gateway_id, zone, &mut check);
     let alerts = lower_alerts(&config.alerts, config.gateway.language, &mut check);
     let every = config
@@ -185,13 +196,11 @@ pub fn lower(mut config: Config, file: &Path, tree: &Tree, findings: &mut Findin
                 .collect(),
             stations: benches,
             alerts,
-            judgement: judgement::Settings::new(
-                spc,
-                watches.points,
-                watches.together,
-                data_dir.join("judgement.state"),
-            ),
-            floor: lower_floor(&config, &mut check),
+            judgement: judgement::Settings {
+                judges,
+                file: data_dir.join("judgement.state"),
+            },
+            floor,
         },
         web: web::Settings {
             listen: config.web.listen,

@@ -9,6 +9,7 @@ use super::plan::Check;
 use super::points::Points;
 use super::sections::Config;
 use crate::clock::Zone;
+use crate::intake::judgement::Judge;
 use crate::judge::anomaly::learning::Limit;
 use crate::judge::anomaly::outlier::Sensitivity;
 use crate::judge::anomaly::planned::{Planned, Span};
@@ -211,16 +212,9 @@ enum CycleFrom {
     Value,
 }
 
-/// What is watched, by points and by sets of points.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Watches {
-    pub points: Vec<watch::Settings>,
-    pub together: Vec<together::Settings>,
-}
-
-pub(super) fn lower_watches(config: &Config, points: &Points, check: &mut Check) -> Watches {
+pub(super) fn lower_watches(config: &Config, points: &Points, check: &mut Check) -> Vec<Judge> {
     let zone = Zone(config.gateway.timezone.0);
-    let mut watches = Watches::default();
+    let mut watches = Vec::new();
     for (name, written) in &config.watch {
         let mut lowering = Lowering {
             name,
@@ -231,8 +225,8 @@ pub(super) fn lower_watches(config: &Config, points: &Points, check: &mut Check)
         };
         lowering.check_mentions();
         match &written.from {
-            From::One(from) => watches.points.extend(lowering.point(from)),
-            From::Several(from) => watches.together.extend(lowering.together(from)),
+            From::One(from) => watches.extend(lowering.point(from).map(|watch| Judge::Watch(Box::new(watch)))),
+            From::Several(from) => watches.extend(lowering.together(from).map(Judge::Together)),
         }
     }
     watches
@@ -571,7 +565,7 @@ mod tests {
             checks = ["drift"]
             "#,
         );
-        let judges = plan.expect("nothing is wrong").intake.judgement.machines;
+        let judges = plan.expect("nothing is wrong").intake.judgement.judges;
         let [Judge::Watch(heat), Judge::Watch(parts), Judge::Together(both)] = judges.as_slice() else {
             panic!("{judges:#?}");
         };

@@ -42,7 +42,7 @@ use alerts::Alerts;
 use decode::TopicRule;
 use desk::{Desk, Outcome};
 use equipment::{EquipmentSettings, Tracker};
-use judgement::{Judgement, people};
+use judgement::Judgement;
 use repeats::Repeats;
 use station::{Bench, MachineWord, Signal};
 use telemetry::Routes;
@@ -107,7 +107,6 @@ pub struct Intake {
     desk: Desk,
     alerts: Alerts,
     judgement: Judgement,
-    charts: people::Charts,
     inspections: inspection::Memory,
     handed_in: submitted::Known,
     repeats: Repeats,
@@ -138,12 +137,7 @@ impl Intake {
             settings.zone,
             status.clone(),
         );
-        let judgement = Judgement::new(
-            settings.judgement.machines.clone(),
-            settings.judgement.file.clone(),
-            status.clone(),
-        );
-        let charts = people::Charts::new(settings.judgement.people.clone(), status.clone());
+        let judgement = Judgement::new(settings.judgement.clone(), status.clone());
         let mut intake = Self {
             settings,
             status,
@@ -151,7 +145,6 @@ impl Intake {
             desk,
             alerts,
             judgement,
-            charts,
             inspections: inspection::Memory::default(),
             handed_in: submitted::Known::default(),
             repeats: Repeats::default(),
@@ -178,7 +171,6 @@ impl Intake {
         self.desk.restore(states, now);
         self.alerts.restore(states, now);
         self.judgement.restore(states, now);
-        self.charts.restore(states);
         self.handed_in = submitted::Known::restored(states);
         let inspections = states.get(submitted::INSPECTIONS);
         self.inspections =

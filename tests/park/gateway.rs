@@ -215,6 +215,14 @@ impl Site {
         let page = self.get(&format!("buffer/records?lane={lane}")).await;
         page["messages"].as_array().expect("messages").clone()
     }
+
+    /// The work reports among the records, as they travel.
+    pub async fn work_reports(&self) -> Vec<Value> {
+        let records = self.records("report").await.into_iter();
+        records
+            .filter(|record| record["message_type"] == "WORK_REPORT_SUBMITTED")
+            .collect()
+    }
 }
 
 /// A gateway that runs; killed on drop.

@@ -1,6 +1,7 @@
 //! `lineside spc`: a control chart of a CSV file, judged by the code that watches the line.
 
 mod arguments;
+mod series;
 mod table;
 mod text;
 
@@ -14,7 +15,8 @@ use crate::drawing::Picture;
 use crate::judge::spc::{Analysis, arl, report};
 
 pub use arguments::Args;
-use arguments::{Format, Series};
+use arguments::Format;
+use series::Series;
 use table::Table;
 
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {

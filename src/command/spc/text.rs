@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::arguments::Series;
+use super::series::Series;
 use crate::judge::spc::arl::{Basis, FalseAlarms};
 use crate::judge::spc::capability::Capability;
 use crate::judge::spc::monitor::figure;
@@ -138,6 +138,9 @@ fn signals(told: &mut String, analysis: &Analysis) {
     }
 }
 
+/// Of what is rarer nobody knows whether it is still normally distributed.
+const PERCENT_MIN: f64 = 0.0001;
+
 fn tell_capability(told: &mut String, capability: &Capability) {
     line(told, format_args!("capability  index        value   95 % interval"));
     for (name, index) in capability.indices() {
@@ -157,10 +160,12 @@ fn tell_capability(told: &mut String, capability: &Capability) {
     ];
     for (side, percent) in sides {
         if let Some(percent) = percent {
-            line(
-                told,
-                format_args!("            {side} the limit: {} % expected", figure(percent)),
-            );
+            let percent = if percent < PERCENT_MIN {
+                format!("less than {PERCENT_MIN}")
+            } else {
+                figure(percent)
+            };
+            line(told, format_args!("            {side} the limit: {percent} % expected"));
         }
     }
     for flag in &capability.flags {

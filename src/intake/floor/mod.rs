@@ -1,6 +1,7 @@
 //! What the shop floor makes: work reports and machine times on their way through the judges of `judge::progress`. What
 //! they keep is kept as states: of reports in the commit of the report, of machine times every few seconds.
 
+mod charts;
 mod machines;
 mod orders;
 
@@ -20,9 +21,11 @@ use crate::judge::progress::defects::{self, DefectRate};
 use crate::judge::progress::gap::{Declared, Missing};
 use crate::judge::progress::labor::{self, LaborTime};
 use crate::judge::progress::order;
-use crate::record::{Timestamp, WorkReport};
+use crate::judge::spc::monitor::Watched;
+use crate::record::{Inspection, Timestamp, WorkReport};
 use crate::reference::{OrderStatus, Reference};
 use crate::status::Status;
+use charts::Charts;
 use machines::Machines;
 use orders::Orders;
 
@@ -42,6 +45,8 @@ pub struct Settings {
     pub defect_rate: defects::Settings,
     pub labor_time: labor::Settings,
     pub progress: order::Settings,
+    /// Charts of inspections and reports.
+    pub charts: Vec<Watched>,
 }
 
 impl Settings {
@@ -51,6 +56,7 @@ impl Settings {
             defect_rate: defects::Settings::default(),
             labor_time: labor::Settings::default(),
             progress: order::Settings::default(),
+            charts: Vec::new(),
         }
     }
 }
@@ -65,6 +71,7 @@ pub struct Floor {
     defects: HashMap<String, DefectRate>,
     labor: HashMap<String, LaborTime>,
     declared: HashMap<String, Declared>,
+    charts: Charts,
 }
 
 impl Floor {
@@ -82,10 +89,11 @@ impl Floor {
             settings: settings.clone(),
             missing: missing.collect(),
             machines: Machines::new(settings.calendar.clone(), equipment, status.clone()),
-            orders: Orders::new(gateway_id, settings, status),
+            orders: Orders::new(gateway_id, settings, status.clone()),
             defects: HashMap::new(),
             labor: HashMap::new(),
             declared: HashMap::new(),
+            charts: Charts::new(settings.charts.clone(), status),
         }
     }
 
@@ -94,6 +102,7 @@ impl Floor {
         self.defects = read_all(states, DEFECTS);
         self.labor = read_all(states, LABOR);
         self.declared = read_all(states, DECLARED);
+        self.charts.restore(states);
         self.orders.restore(states);
         self.machines.restore(states);
     }
@@ -134,8 +143,16 @@ impl Floor {
             accepted.findings.extend(finding);
             accepted.states.insert(format!("{LABOR}{name}"), to_state(labor));
         }
+        let found = self.charts.reported(report, at, &mut accepted.states);
+        accepted.findings.extend(found);
         self.machines.declared(report, at);
         self.orders.report(report, reference, at, accepted);
+    }
+
+    /// Takes what was measured at an inspection.
+    pub fn inspected(&mut self, inspection: &Inspection, at: Timestamp, accepted: &mut Accepted) {
+        let found = self.charts.inspected(inspection, at, &mut accepted.states);
+        accepted.findings.extend(found);
     }
 
     fn hold_against_counter(&mut self, report: &mut WorkReport, at: Timestamp, accepted: &mut Accepted) {

@@ -2,7 +2,6 @@
 //! alerts; what they know outlives the process ([`journal`]).
 
 mod journal;
-pub mod people;
 mod seat;
 
 use std::collections::{BTreeMap, HashMap};
@@ -11,8 +10,6 @@ use std::path::PathBuf;
 use super::equipment::Observed;
 use crate::buffer::{Commit, States};
 use crate::judge::Finding;
-use crate::judge::anomaly::{together, watch};
-use crate::judge::spc::monitor::{Characteristic, Watched};
 use crate::record::{Role, Timestamp, Value};
 use crate::status::Status;
 use journal::{Journal, Observation, Seen, What};
@@ -24,39 +21,9 @@ const RUNNING: &str = "running";
 
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
-    pub machines: Vec<Judge>,
-    /// Charts of what people report.
-    pub people: Vec<Watched>,
+    pub judges: Vec<Judge>,
     /// Where what they have learnt is written.
     pub file: PathBuf,
-}
-
-impl Settings {
-    /// Who judges what, from what is charted and watched.
-    pub fn new(
-        charts: Vec<Watched>,
-        watches: Vec<watch::Settings>,
-        together: Vec<together::Settings>,
-        file: PathBuf,
-    ) -> Self {
-        let mut settings = Self {
-            machines: watches.into_iter().map(|watch| Judge::Watch(Box::new(watch))).collect(),
-            people: Vec::new(),
-            file,
-        };
-        settings.machines.extend(together.into_iter().map(Judge::Together));
-        for watched in charts {
-            match watched.from {
-                Characteristic::Point { equipment, point } => settings.machines.push(Judge::Chart {
-                    equipment,
-                    point,
-                    settings: Box::new(watched.settings),
-                }),
-                Characteristic::Inspection { .. } | Characteristic::Reports { .. } => settings.people.push(watched),
-            }
-        }
-        settings
-    }
 }
 
 #[derive(Debug)]
@@ -88,10 +55,10 @@ struct Ear {
 }
 
 impl Judgement {
-    pub fn new(machines: Vec<Judge>, file: PathBuf, status: Status) -> Self {
+    pub fn new(settings: Settings, status: Status) -> Self {
         let mut listeners: HashMap<String, Listeners> = HashMap::new();
         let mut seats = BTreeMap::new();
-        for judge in machines {
+        for judge in settings.judges {
             let name = judge.name();
             for (channel, (equipment, point)) in (0..).zip(judge.listens_to()) {
                 let ear = Ear {
@@ -107,7 +74,7 @@ impl Judgement {
         Self {
             seats,
             listeners,
-            journal: Journal::new(file),
+            journal: Journal::new(settings.file),
             found_before: Vec::new(),
             status,
         }

@@ -172,8 +172,11 @@ impl Intake {
         at: Timestamp,
         accepted: &mut Accepted,
     ) -> Option<inspection::Analysis> {
-        let findings = inspection::out_of_specification(inspection, at);
-        self.alerts.take(findings, at, accepted);
+        accepted
+            .findings
+            .extend(inspection::out_of_specification(inspection, at));
+        self.desk.floor.inspected(inspection, at, accepted);
+        self.tell_found(at, accepted);
         self.inspections.take(inspection);
         accepted
             .states

@@ -147,19 +147,19 @@ pub struct Simulation {
     pub runs: u64,
 }
 
-/// Runs a design on normal values that are off by `shift` standard errors, each run from its start to its first signal.
+/// Runs a design on normal values that are off by `shift` standard errors, each run from a quiet process to its first signal.
 pub fn simulate(design: &Design, shift: f64, runs_max: u64, points_max: u64, seed: u64) -> Simulation {
     let design = location_only(design);
     let process = Process::given(design.chart, 0.0, 1.0);
     let mut normal = Normal::new(seed);
     let (mut runs, mut points) = (0, 0);
-    let mut walk = Walk::new(&design);
+    let mut walk = Walk::after_quiet(&design);
     while runs < runs_max && points < points_max {
         points += 1;
         let sample = Sample::single(normal.next() + shift, None);
         if !walk.step(&design, &process, &sample).hits.is_empty() {
             runs += 1;
-            walk = Walk::new(&design);
+            walk = Walk::after_quiet(&design);
         }
     }
     #[expect(clippy::cast_precision_loss, reason = "points are far below 2^52")]

@@ -97,7 +97,6 @@ pub struct Process {
     /// Of single values; of counts what chance alone makes of one unit.
     pub sigma: f64,
     /// The centre of the ranges or standard deviations, where it was estimated; else it follows from sigma and n.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub spread: Option<f64>,
     /// How much more than chance counts vary from subgroup to subgroup.
     pub sigma_z: f64,

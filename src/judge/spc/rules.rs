@@ -280,11 +280,12 @@ impl fmt::Display for RuleSet {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Runs {
     points: u8,
-    last: f64,
+    last: Option<f64>,
     above: u32,
     below: u32,
     above_1: u32,
     below_1: u32,
+    inside_1: u32,
     above_2: u32,
     below_2: u32,
     up: u32,
@@ -307,19 +308,28 @@ fn newest(k: f64) -> u32 {
 }
 
 impl Runs {
+    /// As after points of which none was remarkable. Published run lengths begin so: two points beyond are two of three, also
+    /// where they are the first; on a chart the window must be full of points that were seen.
+    pub fn after_quiet() -> Self {
+        Self {
+            points: POINTS_MAX,
+            ..Self::default()
+        }
+    }
+
     /// Takes the next point and tells which rules it completes.
     pub fn step(&mut self, rules: &RuleSet, value: f64, line: Line) -> Hits {
-        let is_first = self.points == 0;
         self.points = self.points.saturating_add(1).min(POINTS_MAX);
         push(&mut self.above, value > line.center);
         push(&mut self.below, value < line.center);
         push(&mut self.above_1, value > line.upper(1.0));
         push(&mut self.below_1, value < line.lower(1.0));
+        push(&mut self.inside_1, (self.above_1 | self.below_1) & 1 == 0);
         push(&mut self.above_2, value > line.upper(2.0));
         push(&mut self.below_2, value < line.lower(2.0));
-        push(&mut self.up, !is_first && value > self.last);
-        push(&mut self.down, !is_first && value < self.last);
-        self.last = value;
+        push(&mut self.up, self.last.is_some_and(|last| value > last));
+        push(&mut self.down, self.last.is_some_and(|last| value < last));
+        self.last = Some(value);
         let mut hits = Hits::default();
         for Switch { rule, k } in &rules.0 {
             let is_hit = match rule {
@@ -337,7 +347,6 @@ impl Runs {
     fn window(&self, rule: Rule, k: f64) -> Option<u32> {
         let all = newest(k);
         let holds = |bits: u32| (bits & all == all).then_some(all);
-        let has = |points: f64| f64::from(self.points) >= points;
         match rule {
             Rule::We4 | Rule::N2 => holds(self.above).or_else(|| holds(self.below)),
             Rule::N3 => {
@@ -347,14 +356,11 @@ impl Runs {
             Rule::N4 => {
                 let turns = (self.up & self.down >> 1) | (self.down & self.up >> 1);
                 let wanted = newest(k - 2.0);
-                (has(k) && turns & wanted == wanted).then_some(all)
+                (turns & wanted == wanted).then_some(all)
             }
             Rule::We2 | Rule::N5 => self.most_of(k, self.above_2).or_else(|| self.most_of(k, self.below_2)),
             Rule::We3 | Rule::N6 => self.most_of(k, self.above_1).or_else(|| self.most_of(k, self.below_1)),
-            Rule::N7 => {
-                let is_inside = (self.above_1 | self.below_1) & all == 0;
-                (has(k) && is_inside).then_some(all)
-            }
+            Rule::N7 => holds(self.inside_1),
             Rule::N8 => {
                 let is_on_both = self.above_1 & all != 0 && self.below_1 & all != 0;
                 holds(self.above_1 | self.below_1).filter(|_| is_on_both)
@@ -381,79 +387,4 @@ impl Runs {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const NONE: [usize; 0] = [];
-
-    /// The points, counted from 1, at which a rule completes among standard values.
-    fn found(rule: &str, values: &[f64]) -> Vec<usize> {
-        let rules: RuleSet = rule.parse().expect("a rule");
-        let mut runs = Runs::default();
-        let line = Line::new(0.0, 1.0);
-        let hits = values.iter().map(|value| runs.step(&rules, *value, line));
-        (1..)
-            .zip(hits)
-            .filter(|(_, hits)| !hits.is_empty())
-            .map(|(point, _)| point)
-            .collect()
-    }
-
-    #[test]
-    fn a_value_on_a_line_is_not_beyond_it() {
-        assert_eq!(found("N1", &[3.0, -3.0, 3.000_001, -3.1]), [3, 4]);
-        assert_eq!(found("N1=2", &[2.0, 2.1]), [2]);
-        assert_eq!(found("WE2", &[2.0, 2.0, 2.0]), NONE);
-        assert_eq!(found("N2=3", &[1.0, 1.0, 0.0, 1.0, 1.0, 1.0]), [6]);
-        assert_eq!(found("N7=3", &[1.0, -1.0, 0.0, 1.1, 0.0, 0.0]), [3]);
-    }
-
-    #[test]
-    fn of_most_the_newest_is_one_and_the_window_is_full() {
-        assert_eq!(found("N5", &[2.1, 2.1]), NONE, "two of two are not two of three");
-        assert_eq!(
-            found("N5", &[2.1, 2.1, 0.0, 2.1]),
-            [4],
-            "the third point is not beyond itself"
-        );
-        assert_eq!(found("N5", &[2.1, -2.1, 0.0, -2.1]), [4], "on one side");
-        assert_eq!(found("N6", &[1.1, 1.1, 0.0, 1.1, 1.1, 0.0]), [5]);
-    }
-
-    #[test]
-    fn trends_and_turns_are_counted_in_points() {
-        assert_eq!(found("N3", &[0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6]), [6, 7]);
-        assert_eq!(found("N3", &[0.5, 0.4, 0.3, 0.3, 0.2, 0.1, 0.0]), NONE);
-        let turns: Vec<f64> = (0..16).map(|n| if n % 2 == 0 { 0.5 } else { -0.5 }).collect();
-        assert_eq!(found("N4", &turns), [14, 15, 16]);
-        assert_eq!(found("N8=3", &[1.1, 1.2, 1.3, -1.4]), [4], "on both sides");
-    }
-
-    #[test]
-    fn a_pattern_names_its_points() {
-        let rules: RuleSet = "N5".parse().expect("a rule");
-        let mut runs = Runs::default();
-        for value in [2.1, 0.0, 2.2] {
-            runs.step(&rules, value, Line::new(0.0, 1.0));
-        }
-        assert_eq!(runs.pattern(&rules, Rule::N5), [2, 0]);
-    }
-
-    #[test]
-    fn sets_are_read_as_they_are_written() {
-        for (text, written) in [
-            ("nelson", "N1,N2,N3,N4,N5,N6,N7,N8"),
-            ("we2, N2=8,n1", "WE2,N1,N2=8"),
-            ("none", "none"),
-            ("N2=9", "N2"),
-        ] {
-            assert_eq!(
-                text.parse::<RuleSet>().map(|set| set.to_string()),
-                Ok(written.to_owned())
-            );
-        }
-        for wrong in ["N9", "N2=0", "N2=1.5", "N2=99", "EWMA", "N1=x"] {
-            assert!(wrong.parse::<RuleSet>().is_err(), "{wrong}");
-        }
-    }
-}
+mod tests;

@@ -60,6 +60,14 @@ impl Walk {
         }
     }
 
+    /// In the midst of a process in which nothing happened, rather than at the first points of a chart.
+    pub fn after_quiet(design: &Design) -> Self {
+        Self {
+            runs: Runs::after_quiet(),
+            ..Self::new(design)
+        }
+    }
+
     /// Judges the next point. The rules look at the statistic itself, also where its weighted mean or its sums are drawn.
     pub fn step(&mut self, design: &Design, process: &Process, sample: &Sample) -> Plotted {
         let line = process.line(design.chart, sample.size);

@@ -5,7 +5,7 @@
 //! recent means from zero under their own covariance, learnt from the data, so that signals which wander by nature are
 //! given room and correlations count. The limit is the same number of standard deviations for any number of channels.
 //!
-//! While nothing is wrong the baseline follows slowly, for seasons and wear; while it alarms it stands still, so that a
+//! While nothing is wrong the baseline follows slowly, for seasons and wear; while it alarms it hardly moves, so that a
 //! fault does not become usual. The covariance is learnt only from what is well below the limit. Nothing knows the row number.
 //!
 //! A channel without a value is left out of that row; one that never moved has no measure yet and is left out until it has.
@@ -26,13 +26,17 @@ const VERSION: u8 = 1;
 const RECENT_SHARE: f64 = 0.1;
 /// The baseline follows at this pace, in rows.
 const BASELINE_MEMORY_ROWS: f64 = 600.0;
+/// So slowly while it alarms: a fault does not hide, and a machine that was changed does not alarm for ever.
+const ALARM_MEMORY_ROWS: f64 = 5000.0;
 const COVARIANCE_MEMORY_ROWS: f64 = 2000.0;
 /// This part of the rows to learn from only settles baseline and recent means.
 const SETTLING_SHARE: u32 = 8;
 /// Correlations are believed but for this part: they are learnt from few independent rows, and no channel is another's copy.
 const DISBELIEF: f64 = 0.1;
 /// How many standard deviations of `√(2T²)` the limit lies above what is usual.
-const LIMIT_SD: f64 = 6.1;
+const LIMIT_SD: f64 = 5.8;
+/// No more than so many limits are remembered, so that the end of a grave fault is seen as soon as that of a small one.
+const LIMITS_MAX: f64 = 3.0;
 /// Below this part of the limit all is quiet enough to learn the covariance from.
 const QUIET_SHARE: f64 = 0.5;
 
@@ -159,7 +163,7 @@ impl Drift {
             if self.rows > self.learn_rows / SETTLING_SHARE {
                 self.learn_covariance(&deviations);
             }
-            self.follow(&deviations, true);
+            self.follow(&deviations, None);
             return self.unjudged();
         }
         let distance = self.distance(&deviations);
@@ -167,9 +171,13 @@ impl Drift {
         if distance.t2 < QUIET_SHARE * distance.limit {
             self.learn_covariance(&deviations);
         }
-        if !self.is_alarm {
-            self.follow(&deviations, false);
-        }
+        let memory_rows = if self.is_alarm {
+            ALARM_MEMORY_ROWS
+        } else {
+            BASELINE_MEMORY_ROWS
+        };
+        self.follow(&deviations, Some(memory_rows));
+        self.forget_beyond(LIMITS_MAX * distance.limit / distance.t2);
         Drifted {
             score: distance.t2 / (distance.t2 + distance.limit),
             is_alarm: self.is_alarm,
@@ -253,15 +261,19 @@ impl Drift {
         }
     }
 
-    /// The baseline follows: at once at first, and slowly then.
-    fn follow(&mut self, deviations: &[Option<f64>], is_learning: bool) {
+    /// The baseline follows: as the mean of all that was seen while it learns, at the given pace then.
+    fn follow(&mut self, deviations: &[Option<f64>], memory_rows: Option<f64>) {
         for (channel, deviation) in self.channels.iter_mut().zip(deviations) {
-            let rows = if is_learning {
-                channel.values
-            } else {
-                BASELINE_MEMORY_ROWS
-            };
-            channel.baseline += deviation.unwrap_or(0.0) / rows;
+            channel.baseline += deviation.unwrap_or(0.0) / memory_rows.unwrap_or(channel.values);
+        }
+    }
+
+    /// Draws the recent means back until `T²` is this share of what it was.
+    fn forget_beyond(&mut self, share: f64) {
+        if share < 1.0 {
+            for channel in &mut self.channels {
+                channel.recent *= share.sqrt();
+            }
         }
     }
 }
@@ -292,3 +304,6 @@ fn this_version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u8, D::Err
         )))
     }
 }
+
+#[cfg(test)]
+mod tests;

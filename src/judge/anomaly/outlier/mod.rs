@@ -103,11 +103,12 @@ pub enum Sensitivity {
 }
 
 impl Sensitivity {
-    /// The score from which on a value is an anomaly.
+    /// The score from which on a value is an anomaly. On the normal parts of the Numenta developers' files, one every
+    /// five minutes, a false alarm comes every 80, 40 and 10 days.
     pub fn threshold(self) -> f64 {
         match self {
-            Self::Low => 0.6,
-            Self::Normal => 0.45,
+            Self::Low => 0.5,
+            Self::Normal => 0.4,
             Self::High => 0.3,
         }
     }
@@ -270,3 +271,6 @@ fn this_version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u8, D::Err
         )))
     }
 }
+
+#[cfg(test)]
+mod tests;

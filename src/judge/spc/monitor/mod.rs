@@ -7,6 +7,7 @@
 //! * The state is at most [`STATE_BYTES_MAX`] as JSON, however long it runs. One of other settings begins anew, and says so by
 //!   learning.
 
+mod phase;
 mod recent;
 mod settings;
 mod view;
@@ -16,14 +17,14 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use super::analysis::included;
 use super::design::Chart;
-use super::process::{EstimateError, Process, Sample};
+use super::process::{Process, Sample};
 use super::rules::Hits;
 use super::walk::{Plotted, Walk};
 use crate::judge::finding::{Change, Finding};
 use crate::record::Timestamp;
 
+pub use phase::PhaseError;
 use recent::Recent;
 pub use settings::{Baseline, Characteristic, Nominal, Sampling, Settings, Watched};
 pub use view::View;
@@ -33,9 +34,6 @@ pub use words::figure;
 pub const LEARN_MAX: usize = 50;
 /// So many points are shown.
 pub const RECENT_MAX: usize = 100;
-const EXCLUSIONS_MAX: usize = 6;
-const REASON_BYTES_MAX: usize = 64;
-const USER_BYTES_MAX: usize = 32;
 pub const STATE_BYTES_MAX: usize = 8 << 10;
 
 /// Raised when saved states mean something else.
@@ -105,20 +103,6 @@ pub struct Frozen {
     pub version: u32,
     pub at: Timestamp,
     pub process: Process,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum PhaseError {
-    #[error("limits that are given are not learnt")]
-    Given,
-    #[error("there is no point {0} in phase I")]
-    NoSuchPoint(usize),
-    #[error("a reason of 1 to {REASON_BYTES_MAX} bytes and a user of 1 to {USER_BYTES_MAX} are needed")]
-    NoReason,
-    #[error("{EXCLUSIONS_MAX} points are excluded already: learn anew from a process that is stable")]
-    TooMany,
-    #[error("{0}")]
-    Estimate(#[from] EstimateError),
 }
 
 impl Monitor {
@@ -319,123 +303,6 @@ impl Monitor {
         }
         findings
     }
-
-    /// Freezes the limits with what was learnt so far, and looks at it with them.
-    pub fn freeze(&mut self, settings: &Settings, at: Timestamp) -> Result<Vec<Finding>, PhaseError> {
-        if let Baseline::Given { .. } = settings.limits {
-            return Err(PhaseError::Given);
-        }
-        let learnt = included(&settings.design, &self.phase1, &self.excluded_places());
-        let process = Process::estimate(&settings.design, &learnt)?;
-        self.trouble = None;
-        let limits = self.set_limits(process, at);
-        let (walk, points) = self.walk_phase1(settings, &process);
-        self.walk = walk;
-        let unshown = self.phase1.len().saturating_sub(self.recent.len());
-        let first = self.recent.len().saturating_sub(self.phase1.len());
-        for (place, plotted) in &points {
-            let shown = place
-                .checked_sub(unshown)
-                .and_then(|place| self.recent.get_mut(first + place));
-            if let Some(shown) = shown {
-                shown.judged(plotted.value, plotted.hits);
-            }
-        }
-        let out = places_out(&points);
-        let mut findings = Vec::new();
-        if !out.is_empty() {
-            findings.push(words::of_phase1(settings, &limits, &out, at));
-        }
-        if let Some((_, last)) = points.last() {
-            findings.extend(self.tell(settings, at, &limits, last));
-        }
-        Ok(findings)
-    }
-
-    /// The points of phase I under limits, with their places.
-    fn walk_phase1(&self, settings: &Settings, process: &Process) -> (Walk, Vec<(usize, Plotted)>) {
-        let mut walk = Walk::new(&settings.design);
-        let excluded = self.excluded_places();
-        let included = self
-            .phase1
-            .iter()
-            .enumerate()
-            .filter(|(place, _)| !excluded.contains(place));
-        let points = included.map(|(place, sample)| (place, walk.step(&settings.design, process, sample)));
-        let points = points.collect();
-        (walk, points)
-    }
-
-    /// Learns its limits anew. What was firing ends with the next point: there is nothing left that it could hold against.
-    pub fn relearn(&mut self, settings: &Settings) {
-        let Self {
-            last_at,
-            late,
-            bad,
-            off_spec,
-            limits_version,
-            firing,
-            is_off_spec,
-            ..
-        } = *self;
-        *self = Self {
-            last_at,
-            late,
-            bad,
-            off_spec,
-            limits_version,
-            firing,
-            is_off_spec,
-            ..Self::new(settings)
-        };
-    }
-
-    /// Takes a point of phase I out of what was learnt, with its reason and who says so. Frozen limits change from the next
-    /// point on, under a new version; what was told stays as it was told.
-    pub fn exclude(
-        &mut self,
-        settings: &Settings,
-        point: usize,
-        reason: &str,
-        user: &str,
-        at: Timestamp,
-    ) -> Result<(), PhaseError> {
-        if let Baseline::Given { .. } = settings.limits {
-            return Err(PhaseError::Given);
-        }
-        if !(1..=self.phase1.len()).contains(&point) || self.excluded.iter().any(|known| known.point == point) {
-            return Err(PhaseError::NoSuchPoint(point));
-        }
-        let is_said = (1..=REASON_BYTES_MAX).contains(&reason.len()) && (1..=USER_BYTES_MAX).contains(&user.len());
-        if !is_said {
-            return Err(PhaseError::NoReason);
-        }
-        if self.excluded.len() == EXCLUSIONS_MAX {
-            return Err(PhaseError::TooMany);
-        }
-        let places = [self.excluded_places(), vec![point - 1]].concat();
-        if self.limits.is_some() {
-            let learnt = included(&settings.design, &self.phase1, &places);
-            let process = Process::estimate(&settings.design, &learnt)?;
-            self.set_limits(process, at);
-        }
-        self.excluded.push(Exclusion {
-            point,
-            reason: reason.to_owned(),
-            user: user.to_owned(),
-        });
-        Ok(())
-    }
-
-    fn excluded_places(&self) -> Vec<usize> {
-        self.excluded.iter().map(|exclusion| exclusion.point - 1).collect()
-    }
-}
-
-/// Points that completed a rule, counted from 1.
-fn places_out(points: &[(usize, Plotted)]) -> Vec<usize> {
-    let out = points.iter().filter(|(_, plotted)| !plotted.hits.is_empty());
-    out.map(|(place, _)| place + 1).collect()
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use chrono::DateTime;
 use proptest::prelude::*;
 
+use super::phase::{EXCLUSIONS_MAX, REASON_BYTES_MAX, USER_BYTES_MAX};
 use super::*;
 use crate::judge::spc::analysis::{Analysis, Limits, Options, counts, singles};
 use crate::judge::spc::{Chart, Rule, RuleSet, Spec};

@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use super::{Baseline, Exclusion, Monitor, Settings, places_out};
+use super::phase::places_out;
+use super::{Baseline, Exclusion, Monitor, Settings};
 use crate::judge::spc::analysis::{capability, included};
 use crate::judge::spc::arl::FalseAlarms;
 use crate::judge::spc::capability::{Capability, Spec};

@@ -1,0 +1,232 @@
+//! From a table to the points of a chart.
+
+use std::collections::BTreeMap;
+
+use super::arguments::Args;
+use super::table::Table;
+use crate::judge::spc::analysis::{counts, singles};
+use crate::judge::spc::constants::as_f64;
+use crate::judge::spc::{Chart, Sample};
+
+/// What is plotted, and what was not there to be plotted.
+pub struct Series {
+    pub title: String,
+    pub samples: Vec<Sample>,
+    /// The largest subgroup.
+    pub largest: usize,
+    /// Where values are missing.
+    pub missing: Vec<String>,
+    /// Points that are excluded, with their reasons.
+    pub excluded: BTreeMap<usize, String>,
+}
+
+impl Args {
+    pub fn series(&self, table: &Table) -> Result<Series, String> {
+        let mut series = Series {
+            title: self.columns.join(", "),
+            samples: Vec::new(),
+            largest: 1,
+            missing: Vec::new(),
+            excluded: self.excluded()?,
+        };
+        if !self.columns.is_empty() {
+            let columns = self.columns.iter().map(|title| table.numbers(table.column(title)?));
+            let columns = columns.collect::<Result<Vec<_>, _>>()?;
+            let rows = (0..columns.first().map_or(0, Vec::len)).map(|row| {
+                columns
+                    .iter()
+                    .filter_map(|column| column.get(row).copied())
+                    .collect::<Vec<_>>()
+            });
+            self.group_up(table, &mut series, rows.collect());
+            return Ok(series);
+        }
+        let value = match &self.value {
+            Some(title) => table.column(title)?,
+            None if table.titles.len() == 1 => 0,
+            None => {
+                return Err(format!(
+                    "which column has the values? --value one of: {}",
+                    table.titles.join(", ")
+                ));
+            }
+        };
+        series.title = table.titles.get(value).cloned().unwrap_or_default();
+        let numbers = table.numbers(value)?;
+        if self.chart.counts() {
+            self.count_up(table, &mut series, &numbers)?;
+        } else if let Some(title) = &self.group {
+            let keys = table.texts(table.column(title)?);
+            let mut places: BTreeMap<&str, usize> = BTreeMap::new();
+            let mut groups: Vec<Vec<(usize, Option<f64>)>> = Vec::new();
+            for (key, number) in keys.into_iter().zip(numbers) {
+                let place = *places.entry(key).or_insert(groups.len());
+                if place == groups.len() {
+                    groups.push(Vec::new());
+                }
+                groups.get_mut(place).into_iter().for_each(|group| group.push(number));
+            }
+            self.group_up(table, &mut series, groups);
+        } else if let Some(n) = self.subgroup.filter(|n| *n > 1) {
+            let rest = numbers.len() % n;
+            if rest > 0 {
+                series.missing.push(format!(
+                    "the last {rest} rows do not fill a subgroup of {n} and are left out"
+                ));
+            }
+            self.group_up(table, &mut series, numbers.chunks_exact(n).map(<[_]>::to_vec).collect());
+        } else if self.chart.is_short_run() {
+            self.short_run(table, &mut series, &numbers)?;
+        } else if self.chart.needs_subgroups() {
+            let chart = self.chart.name();
+            return Err(format!(
+                "{chart} needs subgroups: --group COLUMN, --columns A,B,… or --subgroup N"
+            ));
+        } else {
+            note_missing(table, &mut series, &numbers);
+            series.samples = singles(numbers.into_iter().map(|(_, number)| number));
+        }
+        Ok(series)
+    }
+
+    fn group_up(&self, table: &Table, series: &mut Series, groups: Vec<Vec<(usize, Option<f64>)>>) {
+        let is_alone = groups.iter().all(|group| group.len() == 1) && !self.chart.needs_subgroups();
+        if is_alone {
+            let numbers: Vec<_> = groups.into_iter().flatten().collect();
+            note_missing(table, series, &numbers);
+            series.samples = singles(numbers.into_iter().map(|(_, number)| number));
+            return;
+        }
+        for group in groups {
+            note_missing(table, series, &group);
+            let values: Vec<f64> = group.into_iter().filter_map(|(_, number)| number).collect();
+            series.largest = series.largest.max(values.len());
+            series.samples.extend(Sample::subgroup(&values));
+        }
+    }
+
+    fn count_up(&self, table: &Table, series: &mut Series, numbers: &[(usize, Option<f64>)]) -> Result<(), String> {
+        let sizes: Vec<Option<f64>> = match (self.size.as_deref(), self.given()?.and_then(|given| given.n)) {
+            (Some(size), _) => match size.parse() {
+                Ok(size) if table.column(size_title(self)).is_err() => vec![Some(size); numbers.len()],
+                _ => table
+                    .numbers(table.column(size)?)?
+                    .into_iter()
+                    .map(|(_, size)| size)
+                    .collect(),
+            },
+            (None, Some(n)) => vec![Some(n); numbers.len()],
+            (None, None) if !self.chart.needs_sizes() => vec![Some(1.0); numbers.len()],
+            (None, None) => {
+                let chart = self.chart.name();
+                return Err(format!(
+                    "{chart} needs how many were looked at: --size COLUMN, or --size N"
+                ));
+            }
+        };
+        note_missing(table, series, numbers);
+        let mut rows = Vec::with_capacity(numbers.len());
+        for ((line, defects), size) in numbers.iter().zip(sizes) {
+            let Some((defects, size)) = defects.zip(size) else {
+                continue;
+            };
+            let is_fraction = matches!(self.chart, Chart::P | Chart::Np | Chart::LaneyP);
+            if defects < 0.0 || size <= 0.0 || is_fraction && defects > size {
+                let at = table.at(*line);
+                return Err(format!(
+                    "{at}: {defects} of {size} is not a count of what was looked at"
+                ));
+            }
+            rows.push((defects, size));
+        }
+        series.samples = counts(self.chart, rows);
+        Ok(())
+    }
+
+    /// Values as deviations from what their product should have, or has in this file.
+    fn short_run(&self, table: &Table, series: &mut Series, numbers: &[(usize, Option<f64>)]) -> Result<(), String> {
+        let title = self
+            .part
+            .as_deref()
+            .ok_or("a short run needs the product of each row: --part COLUMN")?;
+        let parts = table.texts(table.column(title)?);
+        let mut nominals = self.nominals()?;
+        for part in &parts {
+            if !nominals.contains_key(*part) {
+                let own = numbers
+                    .iter()
+                    .zip(&parts)
+                    .filter(|(_, other)| *other == part)
+                    .map(|((_, number), _)| *number);
+                nominals.insert((*part).to_owned(), learnt_nominal(part, &singles(own))?);
+            }
+        }
+        note_missing(table, series, numbers);
+        let is_scaled = self.chart == Chart::ShortRunZ;
+        let mut deviations = Vec::with_capacity(numbers.len());
+        for ((line, number), part) in numbers.iter().zip(&parts) {
+            let (center, sigma) = nominals.get(*part).copied().unwrap_or_default();
+            let sigma = if is_scaled {
+                let none = || {
+                    format!(
+                        "{}: `{part}` has no sigma: --nominal {part}=CENTER:SIGMA",
+                        table.at(*line)
+                    )
+                };
+                sigma.ok_or_else(none)?
+            } else {
+                1.0
+            };
+            deviations.push(number.map(|number| (number - center) / sigma));
+        }
+        series.samples = singles(deviations);
+        Ok(())
+    }
+
+    fn nominals(&self) -> Result<BTreeMap<String, (f64, Option<f64>)>, String> {
+        let items = self
+            .nominal
+            .as_deref()
+            .unwrap_or_default()
+            .split(',')
+            .filter(|item| !item.trim().is_empty());
+        items
+            .map(|item| {
+                let wrong = || format!("--nominal: `{item}` is not PRODUCT=CENTER or PRODUCT=CENTER:SIGMA");
+                let (part, numbers) = item.split_once('=').ok_or_else(wrong)?;
+                let (center, sigma) = numbers.split_once(':').map_or((numbers, None), |(c, s)| (c, Some(s)));
+                let sigma = sigma.map(|sigma| sigma.parse().ok().filter(|sigma| *sigma > 0.0).ok_or_else(wrong));
+                Ok((
+                    part.trim().to_owned(),
+                    (center.parse().map_err(|_| wrong())?, sigma.transpose()?),
+                ))
+            })
+            .collect()
+    }
+}
+
+fn size_title(args: &Args) -> &str {
+    args.size.as_deref().unwrap_or_default()
+}
+
+fn note_missing(table: &Table, series: &mut Series, numbers: &[(usize, Option<f64>)]) {
+    let lines = numbers
+        .iter()
+        .filter(|(_, number)| number.is_none())
+        .map(|(line, _)| *line);
+    series
+        .missing
+        .extend(lines.map(|line| format!("{}: no value; it is left out", table.at(line))));
+}
+
+/// What a product has by itself: its mean, and sigma from its moving ranges, if it was made often enough.
+fn learnt_nominal(part: &str, samples: &[Sample]) -> Result<(f64, Option<f64>), String> {
+    const MEAN_MOVING_RANGE: f64 = std::f64::consts::FRAC_2_SQRT_PI;
+    if samples.is_empty() {
+        return Err(format!("`{part}` has no value to learn from"));
+    }
+    let center = samples.iter().map(|sample| sample.value).sum::<f64>() / as_f64(samples.len());
+    let ranges: Vec<f64> = samples.iter().filter_map(|sample| sample.range).collect();
+    let sigma = ranges.iter().sum::<f64>() / as_f64(ranges.len()) / MEAN_MOVING_RANGE;
+    Ok((center, Some(sigma).filter(|sigma| *sigma > 0.0)))
+}
