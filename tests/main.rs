@@ -13,6 +13,7 @@ mod demo;
 mod detect;
 mod floor;
 mod forward;
+mod judgement;
 mod kill;
 mod line;
 mod modbus;

@@ -26,6 +26,8 @@ const HAND_OVER: Duration = Duration::from_secs(2);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// Of a hundred pieces.
 const SCRAP_USUAL: u32 = 1;
+/// Nobody walks to the scanner for less.
+const WORTH_REPORTING: i64 = 3;
 /// UNDO goes back over so many reports at a station.
 const UNDOABLE_MAX: usize = 5;
 
@@ -320,6 +322,9 @@ impl Station {
         self.unreported += i64::from(made.saturating_sub(self.seen));
         self.seen = made;
         let pieces = self.unreported;
+        if pieces < WORTH_REPORTING {
+            return Ok(ControlFlow::Continue(0));
+        }
         let scrap = (0..pieces).filter(|_| self.rng.u32(..100) < scrap_share).count();
         let scrap = i64::try_from(scrap).unwrap_or(pieces);
         if scrap > 0 {

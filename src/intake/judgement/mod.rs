@@ -180,3 +180,6 @@ impl Listeners {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

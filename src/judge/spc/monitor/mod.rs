@@ -17,9 +17,9 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use super::design::Chart;
+use super::design::{Chart, Spread};
 use super::process::{Process, Sample};
-use super::rules::Hits;
+use super::rules::{Hits, Rule};
 use super::walk::{Plotted, Walk};
 use crate::judge::finding::{Change, Finding};
 use crate::record::Timestamp;
@@ -267,9 +267,16 @@ impl Monitor {
 
     /// One finding for each rule that begins or ends with this point.
     fn tell(&mut self, settings: &Settings, at: Timestamp, limits: &Frozen, plotted: &Plotted) -> Vec<Finding> {
-        let begun = plotted.hits.without(self.firing);
-        let ended = self.firing.without(plotted.hits);
-        self.firing = plotted.hits;
+        let mut hits = plotted.hits;
+        if settings.design.spread == Some(Spread::MovingRange) {
+            // It is drawn and tells little that the values do not: alarms of it would be false once in 109 points.
+            let mut of_spread = Hits::default();
+            of_spread.insert(Rule::Spread);
+            hits = hits.without(of_spread);
+        }
+        let begun = hits.without(self.firing);
+        let ended = self.firing.without(hits);
+        self.firing = hits;
         let begun = begun.rules().map(|rule| (rule, Change::Begins));
         let ended = ended.rules().map(|rule| (rule, Change::Ends));
         begun

@@ -88,7 +88,9 @@ proptest! {
         // Where the first five are all alike learning goes on, and the series begins later.
         prop_assume!(monitor.phase1.first() == first.first());
         let whole = as_a_whole(first, &settings, 5);
-        let whole: Told = whole.into_iter().map(|(index, rule, change)| (places[index], rule, change)).collect();
+        // A moving range is drawn, and raises no alarm.
+        let whole = whole.into_iter().filter(|(_, rule, _)| rule != "SPREAD");
+        let whole: Told = whole.map(|(index, rule, change)| (places[index], rule, change)).collect();
         prop_assert_eq!(told, whole);
     }
 
