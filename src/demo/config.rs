@@ -8,6 +8,44 @@ use super::office::{WORKSHOP_ID, WORKSHOP_NAME};
 pub const GATEWAY_ID: &str = "demo-shop-1";
 pub const TIME_ZONE: &str = "Asia/Shanghai";
 
+/// What the demo's gateway looks after. The machines' force varies by 0.1 kN about 12 kN.
+const JUDGEMENT: &str = r#"
+# ── What is judged on the spot ───────────────────────────────────────────────────────────────────────────────
+
+[spc.bend-1-force]               # a control chart: averages of five strokes, limits learnt from the first 25
+from = "BEND-1.force"
+chart = "xbar-r"
+subgroup = 5
+sample = "part"                  # one value for each part that is counted
+limits = { estimate = 25 }
+rules = ["N1", "N2"]             # a false alarm in 217 points
+spec = { lower = 11.4, upper = 12.6, target = 12.0 }
+
+[spc.bend-2-force]               # slow drifts show earlier on a chart that remembers; its limits are given
+from = "BEND-2.force"
+chart = "ewma"
+sample = "part"
+limits = { center = 12.0, sigma = 0.1 }
+rules = ["N1"]
+
+[watch.press-2-temperature]
+from = "PRESS-2.temperature"
+checks = ["stuck", "rate", "range"]
+stuck_after = "10s"              # what is exactly the same for so long is no measurement any more
+max_rate = { per_second = 6.0 }
+range = { low = 5.0, high = 90.0 }
+
+[watch.wash-1-temperature]
+from = "WASH-1.temperature"
+checks = ["outlier", "heartbeat"]
+heartbeat = { mode = "periodic", every = "200ms", grace = "5s" }
+
+[alerts]
+defect_rate = { warn = 0.05, high = 0.10, window = 200 }
+labor_time = { factor = 3.0 }    # hours per piece against what is usual
+repeat_after = "5m"
+"#;
+
 /// Where the plant's peers are.
 pub struct Peers<'a> {
     pub web: SocketAddr,
@@ -106,6 +144,7 @@ offline_after = "10s"            # silent for longer, it is shown as offline and
 "#
         );
     }
+    text.push_str(JUDGEMENT);
     let _ = write!(
         text,
         r#"

@@ -52,11 +52,11 @@ fn a_value_beyond_everything_is_found_at_once() {
 }
 
 #[test]
-fn a_shift_is_found_while_it_is_young() {
+fn a_large_shift_is_found_while_it_is_young() {
     let mut random = Rng::with_seed(3);
-    let scores = judged((0..4000).map(|row| noise(&mut random) + if row >= 3000 { 3.0 } else { 0.0 }));
+    let scores = judged((0..4000).map(|row| noise(&mut random) + if row >= 3000 { 5.0 } else { 0.0 }));
     let found = (0..4000).find(|row| scores[*row].score >= Sensitivity::High.threshold());
-    assert!(found.is_some_and(|row| (3000..3030).contains(&row)), "{found:?}");
+    assert!(found.is_some_and(|row| (3000..3010).contains(&row)), "{found:?}");
 }
 
 #[test]
