@@ -1,12 +1,12 @@
 //! Hours of the demo's plant in seconds: the machines' lives are told to the intake with the times that they would have, by
 //! the configuration that the demo writes, and what comes out as alerts is held against what was wrong.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use lineside::buffer::States;
+use lineside::buffer::{Commit, States};
 use lineside::config;
 use lineside::demo::config::{Peers, text};
 use lineside::demo::faults::Faults;
@@ -19,6 +19,8 @@ use serde_json::Value as Json;
 const MACHINES: [&str; 4] = ["PRESS-2", "WASH-1", "BEND-1", "BEND-2"];
 /// A machine is heard of this often, in steps of its life.
 const HEARD_EVERY: u32 = 2;
+/// The intake looks at time itself once a second.
+const TICK_EVERY: u32 = 5;
 
 fn point(name: &str, role: Option<Role>) -> Arc<PointDef> {
     Arc::new(PointDef {
@@ -49,7 +51,7 @@ fn intake(dir: &tempfile::TempDir) -> Intake {
     Intake::new(plan.intake, Status::default(), reference, &States::new())
 }
 
-/// An alert as it began: seconds since the start, type and key.
+/// An alert as it began: seconds since the start, type and message.
 type Begun = (i64, String, String);
 
 /// Lets the machines live for so long; gives the alerts of the judges, without the failures that the machines tell
@@ -69,9 +71,14 @@ fn live(time: Duration, seed: u64, faults: impl Fn(&str) -> Faults) -> Vec<Begun
         point("temperature", None),
     ];
     let mut begun = Vec::new();
+    let mut known = BTreeSet::new();
     let steps = u32::try_from(time.as_millis() / STEP.as_millis()).expect("hours");
     for step in 0..steps {
         let at = start + TimeDelta::from_std(STEP * step).expect("hours");
+        if step % TICK_EVERY == 0 {
+            let (mut urgent, mut patient) = (Commit::default(), Commit::default());
+            intake.tick(at, &mut urgent, &mut patient);
+        }
         for (name, life) in &mut lives {
             life.step(STEP);
             if step % HEARD_EVERY != 0 {
@@ -107,7 +114,8 @@ fn live(time: Duration, seed: u64, faults: impl Fn(&str) -> Faults) -> Vec<Begun
             for record in accepted.records.iter().filter(|record| record.kind == Kind::Alert) {
                 let whole = [b"{", record.json.as_ref()].concat();
                 let alert = serde_json::from_slice::<Json>(&whole).expect("JSON")["payload"].take();
-                if alert["ended_at"].is_null() && alert["alert_type"] != "EQUIPMENT_FAILURE" {
+                let is_first = known.insert(alert["alert_id"].to_string());
+                if is_first && alert["alert_type"] != "EQUIPMENT_FAILURE" {
                     let text = |name: &str| alert[name].as_str().unwrap_or_default().to_owned();
                     begun.push(((at - start).num_seconds(), text("alert_type"), text("message")));
                 }
@@ -121,21 +129,29 @@ fn live(time: Duration, seed: u64, faults: impl Fn(&str) -> Faults) -> Vec<Begun
 /// each 0.4 s for about 80 % of the time.
 const FALSE_ALARMS_PER_HOUR: f64 = 3600.0 * 0.8 / 0.4 * (1.0 / 5.0 / 108.0 + 1.0 / 494.0);
 
+/// Limits that are learnt from 50 averages are now too narrow, now too wide; false alarms are so much more frequent on average.
+const LEARNT: f64 = 1.3;
+
 #[test]
-fn a_clean_day_raises_as_many_alarms_as_its_rules_promise_and_none_from_checks() {
-    let hours = 8;
-    let begun = live(Duration::from_hours(hours), 40, |_| Faults::default());
-    let (of_rules, others): (Vec<&Begun>, Vec<&Begun>) = begun.iter().partition(|alert| alert.1 == "SPC_RULE");
+fn clean_hours_raise_as_many_alarms_as_their_rules_promise_and_none_from_checks() {
+    let seeds = (0..8).map(|nth| 40 + 10 * nth);
+    let begun: Vec<Begun> = seeds
+        .flat_map(|seed| live(Duration::from_hours(1), seed, |_| Faults::default()))
+        .collect();
+    let (of_rules, others): (Vec<&Begun>, Vec<&Begun>) = begun.iter().partition(|alert| alert.1.starts_with("SPC_"));
     assert!(others.is_empty(), "{others:?}");
-    let expected = FALSE_ALARMS_PER_HOUR * f64::from(u32::try_from(hours).expect("few"));
+    let expected = FALSE_ALARMS_PER_HOUR * 8.0;
     let found = f64::from(u32::try_from(of_rules.len()).expect("few"));
-    println!("{found} alarms of rules in {hours} clean hours, {expected:.0} expected");
-    assert!(found < expected + 4.0 * expected.sqrt(), "{found}, {expected} expected");
+    println!("{found} alarms of rules in 8 clean hours, {expected:.0} expected");
+    assert!(
+        found < LEARNT * expected + 3.0 * expected.sqrt(),
+        "{found}, {expected} expected"
+    );
 }
 
 #[test]
 fn each_seeded_fault_of_a_machine_is_found_named_and_in_time() {
-    let begun = live(Duration::from_mins(10), 40, Faults::of);
+    let begun = live(Duration::from_mins(9), 40, Faults::of);
     let first = |alert_type: &str, name: &str, from: i64| {
         let found = begun
             .iter()
@@ -144,11 +160,11 @@ fn each_seeded_fault_of_a_machine_is_found_named_and_in_time() {
     };
     // A shift of 2 sigma is one of 4.5 standard errors of averages of five: the first whole average nearly always shows it,
     // and an average takes two to four seconds.
-    let shift = first("SPC_RULE", "bend-1-force", 120).expect("the shift is found");
+    let shift = first("SPC_RULE", "bend-1-force", 180).expect("the shift is found");
     assert!(shift <= 15, "{shift} s");
-    let stuck = first("STUCK", "PRESS-2", 180).expect("the stuck sensor is found");
-    assert!((10..=30).contains(&stuck), "{stuck} s");
+    let stuck = first("STUCK", "PRESS-2", 270).expect("the stuck sensor is found");
+    assert!((9..=30).contains(&stuck), "{stuck} s");
     // A drift of 0.05 sigma a second is at 1 sigma after 20 s, where an EWMA needs about ten more points.
-    let drift = first("SPC_RULE", "bend-2-force", 330).expect("the drift is found");
+    let drift = first("SPC_RULE", "bend-2-force", 420).expect("the drift is found");
     assert!(drift <= 40, "{drift} s");
 }

@@ -24,11 +24,11 @@ pub enum Fault {
 type Row = (&'static str, Fault, u64, u64);
 
 const FAULTS: [Row; 5] = [
-    ("BEND-1", Fault::Shift(2.0), 120, 60),
-    ("PRESS-2", Fault::StuckSensor, 180, 120),
-    ("ST-02", Fault::SlowWorker(8.0), 240, 60),
-    ("BEND-2", Fault::Drift(0.05), 330, 90),
-    ("ST-01", Fault::DefectBurst(60), 450, 60),
+    ("BEND-1", Fault::Shift(2.0), 180, 60),
+    ("PRESS-2", Fault::StuckSensor, 270, 120),
+    ("ST-02", Fault::SlowWorker(8.0), 300, 60),
+    ("BEND-2", Fault::Drift(0.05), 420, 90),
+    ("ST-01", Fault::DefectBurst(60), 540, 60),
 ];
 
 /// The faults of one machine or station.
@@ -60,10 +60,10 @@ mod tests {
     fn a_fault_has_its_time_and_comes_around_again() {
         let faults = Faults::of("BEND-1");
         let at = |seconds| faults.at(Duration::from_secs(seconds)).next();
-        assert_eq!(at(119), None);
-        assert_eq!(at(150), Some((Fault::Shift(2.0), Duration::from_secs(30))));
-        assert_eq!(at(180), None);
-        assert_eq!(at(900 + 120), Some((Fault::Shift(2.0), Duration::ZERO)));
-        assert!(Faults::of("SHEAR-1").at(Duration::from_secs(150)).next().is_none());
+        assert_eq!(at(179), None);
+        assert_eq!(at(210), Some((Fault::Shift(2.0), Duration::from_secs(30))));
+        assert_eq!(at(240), None);
+        assert_eq!(at(900 + 180), Some((Fault::Shift(2.0), Duration::ZERO)));
+        assert!(Faults::of("SHEAR-1").at(Duration::from_secs(210)).next().is_none());
     }
 }

@@ -179,11 +179,11 @@ mod tests {
         let mut life = Life::new(3, Faults::of("BEND-1"));
         let (mut calm, mut shifted) = (Vec::new(), Vec::new());
         let mut before = 0;
-        for nth in 0..180 * 5 {
+        for nth in 0..240 * 5 {
             life.step(STEP);
             if life.good > before {
                 before = life.good;
-                let of = if nth < 120 * 5 { &mut calm } else { &mut shifted };
+                let of = if nth < 180 * 5 { &mut calm } else { &mut shifted };
                 of.push((life.force_kn - FORCE_KN) / FORCE_KN_SD);
             }
         }

@@ -325,6 +325,8 @@ impl Station {
         if pieces < WORTH_REPORTING {
             return Ok(ControlFlow::Continue(0));
         }
+        // On the way to the scanner the gateway hears of them, too.
+        self.wait(self.pace).await;
         let scrap = (0..pieces).filter(|_| self.rng.u32(..100) < scrap_share).count();
         let scrap = i64::try_from(scrap).unwrap_or(pieces);
         if scrap > 0 {

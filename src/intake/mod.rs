@@ -278,7 +278,7 @@ impl Intake {
     }
 
     /// Lets time pass for everyone.
-    fn tick(&mut self, now: Timestamp, urgent: &mut Commit, patient: &mut Commit) {
+    pub fn tick(&mut self, now: Timestamp, urgent: &mut Commit, patient: &mut Commit) {
         self.desk.is_clock_synced = is_clock_synced();
         for mut accepted in self.desk.tick(now) {
             self.tell_found(now, &mut accepted);
