@@ -39,13 +39,13 @@ pub struct Args {
     #[arg(long, value_name = "ESTIMATOR")]
     pub sigma: Option<Estimator>,
     /// `estimate`, or `center=…,sigma=…` (of counts: `center=…`, with `n=…` if there is no column of sizes)
-    #[arg(long, default_value = "estimate")]
+    #[arg(long, default_value = "estimate", allow_hyphen_values = true)]
     pub limits: String,
     /// `N1,WE2,N2=8,…`, nelson, western-electric, all, none; usually N1,N2, with ewma and cusum none beside their own
     #[arg(long)]
     pub rules: Option<RuleSet>,
     /// `lower=…,upper=…,target=…`: specification limits, one at least
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     pub spec: Option<String>,
     /// Limits are learnt from the first N points; else from all
     #[arg(long, value_name = "N")]

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -27,6 +27,8 @@ const TOLD: &str = "judgement/told/";
 const VERSION: u32 = 1;
 /// All states are written after this time, or sooner when much was told: each new segment of the lane copies it.
 const WRITTEN_EVERY: Duration = Duration::from_mins(1);
+/// But no sooner.
+const WRITTEN_APART: Duration = Duration::from_secs(5);
 const TOLD_BYTES_DUE: usize = 256 << 10;
 /// When the file cannot be written for so long, the oldest gives way: judges lose what they learnt from it.
 const TOLD_BYTES_MAX: usize = 2 << 20;
@@ -137,6 +139,8 @@ pub struct Journal {
     is_in_file: Vec<u64>,
     /// Everything before this number is in the file.
     written_before: Arc<AtomicU64>,
+    /// One at a time: they would stand in each other's way.
+    is_writing: Arc<AtomicBool>,
     due_since: Option<Timestamp>,
 }
 
@@ -149,6 +153,7 @@ impl Journal {
             next: 1,
             is_in_file: Vec::new(),
             written_before: Arc::default(),
+            is_writing: Arc::default(),
             due_since: None,
         }
     }
@@ -225,12 +230,13 @@ impl Journal {
 
     /// Whether all states are to be written now: what was told is on its way to the disk, and old or much.
     pub fn is_due(&mut self, now: Timestamp) -> bool {
-        if self.told.is_empty() {
+        if self.told.is_empty() || self.is_writing.load(Ordering::Acquire) {
             return false;
         }
         let since = *self.due_since.get_or_insert(now);
-        let is_old = (now - since).to_std().is_ok_and(|age| age >= WRITTEN_EVERY);
-        let is_due = is_old || self.told_bytes() >= TOLD_BYTES_DUE;
+        let age = (now - since).to_std().unwrap_or_default();
+        let is_much = age >= WRITTEN_APART && self.told_bytes() >= TOLD_BYTES_DUE;
+        let is_due = age >= WRITTEN_EVERY || is_much;
         if is_due {
             self.due_since = None;
         }
@@ -241,17 +247,34 @@ impl Journal {
     /// know of readings that may come again, nor of alarms that may be lost.
     pub fn checkpoint(&self, judges: BTreeMap<String, Vec<u8>>) -> impl FnOnce() + Send + use<> {
         let (file, written_before) = (self.file.clone(), Arc::clone(&self.written_before));
+        let is_writing = Arc::clone(&self.is_writing);
+        is_writing.store(true, Ordering::Release);
+        // Also when it is never called, for the commit was refused.
+        let done = Done(is_writing);
         let checkpoint = Checkpoint {
             version: VERSION,
             told_before: self.next,
             judges,
         };
-        move || match checkpoint.write(&file) {
-            Ok(()) => {
-                written_before.fetch_max(checkpoint.told_before, Ordering::Release);
+        move || {
+            match checkpoint.write(&file) {
+                Ok(()) => {
+                    written_before.fetch_max(checkpoint.told_before, Ordering::Release);
+                }
+                Err(error) => {
+                    tracing::warn!(%error, file = %file.display(), "what judges have learnt cannot be written");
+                }
             }
-            Err(error) => tracing::warn!(%error, file = %file.display(), "what judges have learnt cannot be written"),
+            drop(done);
         }
+    }
+}
+
+struct Done(Arc<AtomicBool>);
+
+impl Drop for Done {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
     }
 }
 
@@ -370,10 +393,11 @@ mod tests {
         assert!(!journal.is_due(now));
         assert!(journal.is_due(now + TimeDelta::seconds(60)));
         assert!(!journal.is_due(now + TimeDelta::seconds(61)));
+        assert!(!journal.is_due(now + TimeDelta::seconds(62)));
         for at_ms in 0..20_000 {
             journal.note("spc/x", observation(at_ms));
         }
         bench.commit(&mut journal);
-        assert!(journal.is_due(now + TimeDelta::seconds(62)));
+        assert!(journal.is_due(now + TimeDelta::seconds(67)));
     }
 }

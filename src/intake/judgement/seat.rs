@@ -11,7 +11,7 @@ use crate::judge::spc::monitor::{self, Monitor};
 use crate::record::Timestamp;
 
 /// What is shown changes at most this often: it is for people.
-const SHOWN_EVERY: TimeDelta = TimeDelta::seconds(1);
+const SHOWN_EVERY: TimeDelta = TimeDelta::seconds(5);
 
 /// What is configured of a judge of machines.
 #[derive(Debug, Clone)]

@@ -98,10 +98,13 @@ impl std::str::FromStr for Chart {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let name = match text {
+        let lower = text.to_lowercase();
+        let name = match lower.as_str() {
             "p'" => "laney-p",
             "u'" => "laney-u",
-            "imr" | "i" => "i-mr",
+            "imr" | "i" | "mr" => "i-mr",
+            "xbar" | "r" => "xbar-r",
+            "s" => "xbar-s",
             other => other,
         };
         let chart = Self::ALL.into_iter().find(|chart| chart.name() == name);

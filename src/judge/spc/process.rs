@@ -114,6 +114,17 @@ pub enum EstimateError {
     TooLarge(usize),
 }
 
+/// What was counted, from its share: a whole number where it is one but for rounding.
+fn defects(sample: &Sample) -> f64 {
+    let counted = sample.value * sample.size;
+    let whole = counted.round();
+    if (counted - whole).abs() < 1e-9 * whole.max(1.0) {
+        whole
+    } else {
+        counted
+    }
+}
+
 impl Process {
     /// Given rather than learnt.
     pub fn given(chart: Chart, center: f64, sigma: f64) -> Self {
@@ -131,7 +142,11 @@ impl Process {
         let is_count = matches!(design.chart, Chart::Np | Chart::C);
         let sum: f64 = samples
             .iter()
-            .map(|s| if is_count { s.value } else { s.value * s.size })
+            .map(|s| match design.chart {
+                _ if is_count => s.value,
+                chart if chart.counts() => defects(s),
+                _ => s.value * s.size,
+            })
             .sum();
         let center = if design.chart == Chart::C {
             sum / as_f64(samples.len())

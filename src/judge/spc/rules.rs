@@ -1,10 +1,10 @@
 //! The rules of Western Electric and of Nelson, each with its own switch and its own K, one point at a time.
 //!
 //! What they share is decided once per point and kept as bits, the newest lowest: above or below the centre, beyond one or
-//! two sigma, up or down from the point before. A rule is then a pattern of bits. A value on a line is not beyond it, and
-//! every point is judged by its own limits, where they differ. Of "two of three" and "four of five" the newest point
+//! two sigma, up or down from the point before. A rule is then a pattern of bits. A value on a line is not beyond it. Of "two of three" and "four of five" the newest point
 //! must itself be beyond: otherwise the point that tells is not the one that is told.
 
+use std::collections::VecDeque;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -260,6 +260,18 @@ impl std::str::FromStr for RuleSet {
     }
 }
 
+impl RuleSet {
+    /// Points that the rules of zones look at; one at least.
+    fn zone_window(&self) -> usize {
+        let zones = self
+            .0
+            .iter()
+            .filter(|switch| matches!(switch.rule, Rule::We2 | Rule::We3 | Rule::N5 | Rule::N6));
+        let widest = zones.map(|switch| newest(switch.k).count_ones() as usize + 1).max();
+        widest.unwrap_or(1)
+    }
+}
+
 impl fmt::Display for RuleSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.is_empty() {
@@ -276,18 +288,21 @@ impl fmt::Display for RuleSet {
     }
 }
 
-/// What is remembered of the points so far: one bit each, the newest lowest.
+/// What is remembered of the points so far: one bit each, the newest lowest. Where the lines differ from point to point,
+/// runs and alternations are of each point and its own lines, and k of k + 1 are all held against those of the newest.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Runs {
     points: u8,
-    last: Option<f64>,
+    /// The newest points, the last one last, as many as k of k + 1 can be of.
+    recent: VecDeque<f64>,
     above: u32,
     below: u32,
     above_1: u32,
     below_1: u32,
     inside_1: u32,
-    above_2: u32,
-    below_2: u32,
+    /// Above and below one and two standard errors of the newest point.
+    zone_1: (u32, u32),
+    zone_2: (u32, u32),
     up: u32,
     down: u32,
 }
@@ -325,11 +340,16 @@ impl Runs {
         push(&mut self.above_1, value > line.upper(1.0));
         push(&mut self.below_1, value < line.lower(1.0));
         push(&mut self.inside_1, (self.above_1 | self.below_1) & 1 == 0);
-        push(&mut self.above_2, value > line.upper(2.0));
-        push(&mut self.below_2, value < line.lower(2.0));
-        push(&mut self.up, self.last.is_some_and(|last| value > last));
-        push(&mut self.down, self.last.is_some_and(|last| value < last));
-        self.last = Some(value);
+        let last = self.recent.back().copied();
+        push(&mut self.up, last.is_some_and(|last| value > last));
+        push(&mut self.down, last.is_some_and(|last| value < last));
+        let kept = rules.zone_window();
+        while self.recent.len() >= kept {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(value);
+        self.zone_1 = self.beyond(&line, 1.0);
+        self.zone_2 = self.beyond(&line, 2.0);
         let mut hits = Hits::default();
         for Switch { rule, k } in &rules.0 {
             let is_hit = match rule {
@@ -341,6 +361,17 @@ impl Runs {
             }
         }
         hits
+    }
+
+    fn beyond(&self, line: &Line, errors: f64) -> (u32, u32) {
+        let (upper, lower) = (line.upper(errors), line.lower(errors));
+        let count = |(above, below): (u32, u32), value: &f64| {
+            (
+                above << 1 | u32::from(*value > upper),
+                below << 1 | u32::from(*value < lower),
+            )
+        };
+        self.recent.iter().fold((0, 0), count)
     }
 
     /// The points that make the pattern of a rule at the newest one, as bits.
@@ -358,8 +389,12 @@ impl Runs {
                 let wanted = newest(k - 2.0);
                 (turns & wanted == wanted).then_some(all)
             }
-            Rule::We2 | Rule::N5 => self.most_of(k, self.above_2).or_else(|| self.most_of(k, self.below_2)),
-            Rule::We3 | Rule::N6 => self.most_of(k, self.above_1).or_else(|| self.most_of(k, self.below_1)),
+            Rule::We2 | Rule::N5 => self
+                .most_of(k, self.zone_2.0)
+                .or_else(|| self.most_of(k, self.zone_2.1)),
+            Rule::We3 | Rule::N6 => self
+                .most_of(k, self.zone_1.0)
+                .or_else(|| self.most_of(k, self.zone_1.1)),
             Rule::N7 => holds(self.inside_1),
             Rule::N8 => {
                 let is_on_both = self.above_1 & all != 0 && self.below_1 & all != 0;

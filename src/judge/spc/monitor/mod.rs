@@ -34,6 +34,8 @@ pub use words::figure;
 pub const LEARN_MAX: usize = 50;
 /// So many points are shown.
 pub const RECENT_MAX: usize = 100;
+/// What is larger is no measurement: its square, or what is shown of it, would be no number.
+const VALUE_MAX: f64 = 1e30;
 pub const STATE_BYTES_MAX: usize = 8 << 10;
 
 /// Raised when saved states mean something else.
@@ -164,7 +166,9 @@ impl Monitor {
         self.last_at = Some(at);
         let counts = settings.design.chart.counts();
         let value = match observation {
-            Observation::Count { defects, size } if counts && defects >= 0.0 && size > 0.0 && size.is_finite() => {
+            Observation::Count { defects, size }
+                if counts && (0.0..=VALUE_MAX).contains(&defects) && size > 0.0 && size <= VALUE_MAX =>
+            {
                 return self.plot(settings, at, Sample::counted(settings.design.chart, defects, size));
             }
             Observation::Value(value) if settings.products.is_empty() => Some(value),
@@ -172,7 +176,7 @@ impl Monitor {
             Observation::Of { product, value } => settings.deviation(product, value),
             _ => None,
         };
-        let Some(value) = value.filter(|value| value.is_finite() && !counts) else {
+        let Some(value) = value.filter(|value| value.abs() <= VALUE_MAX && !counts) else {
             self.bad += 1;
             self.before = None;
             self.held = None;
