@@ -262,6 +262,28 @@ impl From<BytesRejection> for Problem {
     }
 }
 
+impl utoipa::PartialSchema for Problem {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+        use utoipa::openapi::schema::{ObjectBuilder, Type};
+        let text = || ObjectBuilder::new().schema_type(Type::String);
+        let status = ObjectBuilder::new().schema_type(Type::Integer);
+        let problem = ObjectBuilder::new()
+            .property("type", text())
+            .property("title", text())
+            .property("status", status)
+            .property(
+                "detail",
+                text().description(Some("what is wrong, and what would be right")),
+            );
+        let problem = ["type", "title", "status", "detail"]
+            .into_iter()
+            .fold(problem, ObjectBuilder::required);
+        problem.into()
+    }
+}
+
+impl utoipa::ToSchema for Problem {}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut body = self.members;

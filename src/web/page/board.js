@@ -1,15 +1,12 @@
 // The live page: asks the gateway once a second and shows what it says. Whatever comes from machines, scans or orders is
 // put in as text, never as markup. When the gateway does not answer, the page says so and fades what it last knew.
-"use strict";
+import { call, element, figure, fill, grouped, language, marked, plantClock, say, since, size, span, startPage } from "./shell.js";
 
 const ASK_EVERY_MS = 1000;
-const ANSWER_WITHIN_MS = 4000;
 const STALE_AFTER_MS = 3500;
-const LANGUAGE_KEY = "lineside-language";
 
 const WORDS = {
   en: {
-    other: "中文",
     flow: "Where the records are", stations: "Stations", machines: "Machines", sources: "Connections",
     source: "Connection", link: "State", readings: "Readings", rejected: "Not understood", problem: "Last problem",
     running: "running", stopped: "stopped", fault: "FAULT", offline: "OFFLINE", unknown: "not known yet",
@@ -34,14 +31,10 @@ const WORDS = {
     oldReference: "Orders and people were last confirmed {0} ago: stations take what they cannot check, and mark it.",
     noReference: "Orders and people are not known yet: stations take what they cannot check, and mark it.",
     buffer: "Buffer {0} of {1}",
-    gone: "The gateway does not answer. What you see is from {0} ago.",
-    never: "The gateway does not answer.",
     about: "Gateway {0} · version {1}",
     workshop: "{0} · {1}",
-    units: { d: "d", h: "h", m: "min", s: "s" },
   },
   zh: {
-    other: "English",
     flow: "数据去向", stations: "报工工位", machines: "设备", sources: "连接",
     source: "连接", link: "状态", readings: "读数", rejected: "无法解析", problem: "最近问题",
     running: "运行", stopped: "停机", fault: "故障", offline: "离线", unknown: "尚无状态",
@@ -66,11 +59,8 @@ const WORDS = {
     oldReference: "工单和人员数据最近确认于 {0} 前：工位无法核对时照收并标记。",
     noReference: "尚无工单和人员数据：工位无法核对时照收并标记。",
     buffer: "缓存 {0} / {1}",
-    gone: "网关无应答，以下是 {0} 前的数据。",
-    never: "网关无应答。",
     about: "网关 {0} · 版本 {1}",
     workshop: "{0} · {1}",
-    units: { d: "天", h: "小时", m: "分", s: "秒" },
   },
 };
 
@@ -88,71 +78,8 @@ const FEEDBACK = {
   err: { mark: "✖", level: "warn" },
 };
 
-let language = startLanguage();
 let last = null;
 let lastAt = 0;
-
-function startLanguage() {
-  let kept = null;
-  try { kept = localStorage.getItem(LANGUAGE_KEY); } catch { /* Storage may be forbidden; then nothing is remembered. */ }
-  return kept in WORDS ? kept : navigator.language.toLowerCase().startsWith("zh") ? "zh" : "en";
-}
-
-function say(key, ...values) {
-  const words = WORDS[language][key] ?? key;
-  return words.replace(/\{(\d)\}/g, (_, nth) => values[nth] ?? "");
-}
-
-// ── Building blocks ──
-
-function element(tag, className, ...children) {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  made.append(...children.filter((child) => child !== null && child !== undefined));
-  return made;
-}
-
-function marked(kind, text, className) {
-  const mark = element("span", "mark", kind.mark);
-  mark.setAttribute("aria-hidden", "true");
-  return element("p", `${className} ${kind.level}`.trim(), mark, element("span", "", text));
-}
-
-const grouped = (number) => Number(number).toLocaleString("en-US").replace(/,/g, "\u202f");
-
-// What has a unit is measured, and keeps its decimals also when it happens to be whole; the rest is counted.
-function figure(value, unit) {
-  if (typeof value !== "number") return String(value);
-  return Number.isInteger(value) && !unit ? grouped(value) : value.toFixed(value !== 0 && Math.abs(value) < 10 ? 2 : 1);
-}
-
-function span(ms) {
-  const unit = WORDS[language].units;
-  const s = Math.max(0, Math.round(ms / 1000));
-  const gap = language === "zh" ? "" : "\u00a0";
-  if (s < 60) return `${s}${gap}${unit.s}`;
-  if (s < 3600) return `${Math.floor(s / 60)}${gap}${unit.m}`;
-  if (s < 86400) return `${Math.floor(s / 3600)}${gap}${unit.h} ${Math.floor((s % 3600) / 60)}${gap}${unit.m}`;
-  return `${Math.floor(s / 86400)}${gap}${unit.d} ${Math.floor((s % 86400) / 3600)}${gap}${unit.h}`;
-}
-
-const size = (bytes) => bytes >= 2 ** 30 ? `${(bytes / 2 ** 30).toFixed(1)} GiB` : `${Math.round(bytes / 2 ** 20)} MiB`;
-
-// Times of day as the plant's clocks show them: the gateway's own time carries the plant's offset.
-function plantClock(status, instant, withSeconds) {
-  const offset = /([+-])(\d\d):(\d\d)$/.exec(status.time);
-  const minutes = offset ? (offset[1] === "-" ? -1 : 1) * (Number(offset[2]) * 60 + Number(offset[3])) : 0;
-  const local = new Date(Date.parse(instant) + minutes * 60000).toISOString();
-  const time = local.slice(11, withSeconds ? 19 : 16);
-  const today = new Date(Date.parse(status.time) + minutes * 60000).toISOString().slice(0, 10);
-  return local.slice(0, 10) === today ? time : `${local.slice(5, 10)} ${time}`;
-}
-
-const since = (status, instant) => Date.parse(status.time) - Date.parse(instant);
-
-function fill(id, ...children) {
-  document.getElementById(id).replaceChildren(...children);
-}
 
 // ── Where the records are ──
 
@@ -326,22 +253,10 @@ function showAge() {
   document.body.classList.toggle("is-stale", isStale);
 }
 
-function showLanguage() {
-  document.documentElement.lang = language;
-  document.getElementById("language").textContent = say("other");
-  for (const place of document.querySelectorAll("[data-word]")) place.textContent = say(place.dataset.word);
-}
-
-async function ask(path) {
-  const answer = await fetch(`/api/v1/${path}`, { cache: "no-store", signal: AbortSignal.timeout(ANSWER_WITHIN_MS) });
-  if (!answer.ok) throw new Error(`${path}: ${answer.status}`);
-  return answer.json();
-}
-
 async function keepAsking() {
   for (;;) {
     try {
-      const [status, stations, equipment] = await Promise.all([ask("status"), ask("stations"), ask("equipment")]);
+      const [status, stations, equipment] = await Promise.all([call("GET", "status"), call("GET", "stations"), call("GET", "equipment")]);
       last = { status, stations, equipment };
       lastAt = Date.now();
     } catch {
@@ -352,12 +267,6 @@ async function keepAsking() {
   }
 }
 
-document.getElementById("language").addEventListener("click", () => {
-  language = language === "en" ? "zh" : "en";
-  try { localStorage.setItem(LANGUAGE_KEY, language); } catch { /* Then it is not remembered. */ }
-  showLanguage();
-  show();
-});
+startPage(WORDS, show);
 setInterval(showAge, ASK_EVERY_MS);
-showLanguage();
 keepAsking();
