@@ -373,6 +373,7 @@ impl Intake {
             }
         }
         self.tracker.tell_anew();
+        self.judgement.take_back(refused.telemetry_states);
         for (receipt, _) in refused.receipts {
             receipt.refuse();
         }
@@ -380,13 +381,12 @@ impl Intake {
     }
 
     /// Reports, alerts and their states go ahead of telemetry, whatever they follow from: while there is no room for
-    /// telemetry, nobody is to miss an alert; and a refusal of telemetry must not undo a report.
+    /// telemetry, nobody is to miss an alert; and a refusal of telemetry must not undo a report. Where someone waits, all
+    /// records are what is waited for.
     fn place(&self, accepted: Accepted, urgent: &mut Commit, patient: &mut Commit) {
         for record in accepted.records {
-            let commit = match record.kind.lane() {
-                Lane::Report => &mut *urgent,
-                Lane::Telemetry => &mut *patient,
-            };
+            let is_urgent = accepted.someone_waits || record.kind.lane() == Lane::Report;
+            let commit = if is_urgent { &mut *urgent } else { &mut *patient };
             commit.records.push(record);
         }
         urgent.states.extend(accepted.states);
@@ -464,3 +464,6 @@ fn is_clock_synced() -> bool {
     // Only systemd-timesyncd leaves this mark. With another time service nothing is claimed.
     std::path::Path::new("/run/systemd/timesync/synchronized").exists()
 }
+
+#[cfg(test)]
+mod tests;

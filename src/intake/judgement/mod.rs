@@ -155,6 +155,11 @@ impl Judgement {
         }
     }
 
+    /// The disk refused this commit. The judges were told of it all the same, so it goes with the next one.
+    pub fn take_back(&mut self, refused: States) {
+        self.journal.take_back(refused);
+    }
+
     /// What goes to disk with the readings that the judges were told of.
     pub fn commit(&mut self, commit: &mut Commit, now: Timestamp) {
         self.journal.commit(&mut commit.telemetry_states);
