@@ -170,7 +170,8 @@ impl Intake {
         let now = chrono::Utc::now();
         self.desk.restore(states, now);
         self.alerts.restore(states, now);
-        self.judgement.restore(states, now);
+        let alerts = &self.alerts;
+        self.judgement.restore(states, now, |key| alerts.is_live(key));
         self.handed_in = submitted::Known::restored(states);
         let inspections = states.get(submitted::INSPECTIONS);
         self.inspections =
@@ -298,8 +299,18 @@ impl Intake {
         }
         let found = self.judgement.tick(now);
         self.alerts.take(found, now, &mut accepted);
+        self.hear_what_lasts(now, &mut accepted);
         self.alerts.tick(now, &mut accepted);
         self.place(accepted, urgent, patient);
+    }
+
+    /// What lasts is not news, and yet it must not look as if nobody spoke of it any more.
+    fn hear_what_lasts(&mut self, now: Timestamp, accepted: &mut Accepted) {
+        let lasting = self.judgement.open_keys().chain(self.desk.floor.open_keys()).collect();
+        self.alerts.hold_against(&lasting, now, accepted);
+        for equipment in self.alerts.failed() {
+            self.judge_state(&equipment, now, accepted);
+        }
     }
 
     /// Judges what comes until every source has ended.
