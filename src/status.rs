@@ -1,6 +1,7 @@
 //! What the gateway knows of itself at this moment: sources, stations, equipment, buffer, upstreams. Stages write their
 //! own part through a handle; the board, the API and `/metrics` read. Nothing here is durable, nothing waits.
 
+mod bus;
 mod rejected;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use serde::Serialize;
 use serde_json::Value as Json;
 
 use crate::record::{Alert, Feedback, Lane, ProgressUpdated, Quality, Seq, Timestamp, Value, Waiting};
+pub use bus::{BusView, Unmet};
 pub use rejected::{Rejected, Rejections, Sample};
 
 /// Shared by every stage; cheap to clone.
@@ -204,7 +206,9 @@ struct Link {
     is_up: bool,
     since: Option<Timestamp>,
     last_error: Option<String>,
+    last_error_at: Option<Timestamp>,
     reconnects: u64,
+    bus: Option<BusView>,
     last_rejection: Option<String>,
     rejections: Rejections,
     devices: BTreeMap<String, DeviceView>,
@@ -215,6 +219,7 @@ pub struct SourceView {
     pub connected: bool,
     pub since: Option<Timestamp>,
     pub last_error: Option<String>,
+    pub last_error_at: Option<Timestamp>,
     pub reconnects: u64,
     pub readings: u64,
     pub rejected: u64,
@@ -227,6 +232,9 @@ pub struct SourceView {
     pub lost: u64,
     pub last_rejection: Option<String>,
     pub rejections: Rejections,
+    /// Of a connection that is polled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bus: Option<BusView>,
     pub devices: BTreeMap<String, DeviceView>,
 }
 
@@ -238,6 +246,12 @@ pub struct DeviceView {
     /// It has been silent for long and is only tried now and then.
     pub resting: bool,
     pub last_error: Option<String>,
+    pub last_error_at: Option<Timestamp>,
+    pub unit: Option<u8>,
+    /// How often it is to be polled.
+    pub poll_ms: f64,
+    /// Registers and bits of one poll.
+    pub addresses: u32,
     pub polls: u64,
     pub failed_polls: u64,
     pub poll_ms_last: f64,
@@ -268,11 +282,25 @@ impl SourceStatus {
         }
         link.is_up = false;
         link.last_error = Some(error.into());
+        link.last_error_at = Some(at);
+    }
+
+    /// What the connection is like, and how full it is meant to be.
+    pub fn set_bus(&self, view: BusView) {
+        lock(&self.link).bus = Some(view);
+    }
+
+    pub fn set_bus_load(&self, percent: f64) {
+        if let Some(bus) = &mut lock(&self.link).bus {
+            bus.load_percent = Some(percent);
+        }
     }
 
     /// The link works, but not as it was asked to.
     pub fn complain(&self, error: impl Into<String>) {
-        lock(&self.link).last_error = Some(error.into());
+        let mut link = lock(&self.link);
+        link.last_error = Some(error.into());
+        link.last_error_at = link.since;
     }
 
     pub fn update_device(&self, name: &str, change: impl FnOnce(&mut DeviceView)) {
@@ -334,6 +362,7 @@ impl SourceStatus {
             connected: link.is_up,
             since: link.since,
             last_error: link.last_error,
+            last_error_at: link.last_error_at,
             reconnects: link.reconnects,
             readings: self.readings.load(Ordering::Relaxed),
             rejected: self.rejected.load(Ordering::Relaxed),
@@ -343,6 +372,7 @@ impl SourceStatus {
             lost: self.lost.load(Ordering::Relaxed),
             last_rejection: link.last_rejection,
             rejections: link.rejections,
+            bus: link.bus,
             devices: link.devices,
         }
     }

@@ -5,6 +5,7 @@
 
 pub mod access;
 mod api;
+mod configuration;
 mod page;
 
 use std::fs;
@@ -25,10 +26,12 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use access::Access;
+pub use configuration::{Checked, Configuration, Found};
 
 use crate::buffer::Buffer;
 use crate::clock::Zone;
 use crate::http::{self, Limits, Problem};
+use crate::looks::Looks;
 use crate::reference::Reference;
 use crate::secret::Secret;
 use crate::status::Status;
@@ -50,6 +53,7 @@ pub struct Settings {
     pub listen: SocketAddr,
     pub zone: Zone,
     pub identity: Identity,
+    pub configuration: Configuration,
 }
 
 /// Who this gateway is, for whoever looks at it.
@@ -68,6 +72,8 @@ pub struct Window {
     pub buffer: Buffer,
     pub reference: watch::Receiver<Arc<Reference>>,
     pub writes: Writes,
+    pub looks: Looks,
+    pub configuration: Configuration,
     pub submissions: Submissions,
     pub control: Secret,
     pub zone: Zone,

@@ -2,6 +2,7 @@
 //! are the document at `/api/v1/openapi.json`, which also says who may call (see [`super::access`]).
 
 mod buffer;
+mod engineering;
 mod floor;
 mod health;
 mod judges;
@@ -43,6 +44,7 @@ pub fn calls() -> (Router<Window>, OpenApi) {
         .merge(judges::calls())
         .merge(buffer::calls())
         .merge(submit::calls())
+        .merge(engineering::calls())
         .routes(routes!(openapi))
         .split_for_parts();
     let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
