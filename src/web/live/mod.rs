@@ -35,7 +35,7 @@ const READ_BUFFER_BYTES: usize = 1 << 10;
 const TAKE_WITHIN: Duration = Duration::from_secs(15);
 const PING_EVERY: Duration = Duration::from_secs(15);
 /// Then a viewer comes anew and shows again who it is.
-const VISIT_MAX: Duration = Duration::from_mins(60);
+const VISIT_MAX: Duration = Duration::from_hours(1);
 const RETRY_AFTER_S: u64 = 10;
 
 pub fn calls() -> OpenApiRouter<Window> {
