@@ -1,8 +1,10 @@
 //! What the gateway knows of itself at this moment: sources, stations, equipment, buffer, upstreams. Stages write their
-//! own part through a handle; the board, the API and `/metrics` read. Nothing here is durable, nothing waits.
+//! own part through a handle; the board, the API and `/metrics` read. Nothing here is durable, nothing waits. What people
+//! look at is told when it changes (`news`), and given from a number of changes on, so that following it is cheap.
 
 mod bus;
 mod rejected;
+mod shelf;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -16,6 +18,7 @@ use serde_json::Value as Json;
 use crate::record::{Alert, Feedback, Lane, ProgressUpdated, Quality, Seq, Timestamp, Value, Waiting};
 pub use bus::{BusView, Unmet};
 pub use rejected::{Rejected, Rejections, Sample};
+use shelf::{Changes, Shelf};
 
 /// Shared by every stage; cheap to clone.
 #[derive(Debug, Clone, Default)]
@@ -23,14 +26,15 @@ pub struct Status(Arc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
+    changes: Changes,
     sources: Mutex<BTreeMap<String, Arc<SourceStatus>>>,
-    stations: Mutex<BTreeMap<String, StationView>>,
-    equipment: Mutex<BTreeMap<Arc<str>, EquipmentView>>,
-    orders: Mutex<BTreeMap<String, OrderView>>,
+    stations: Shelf<String, StationView>,
+    equipment: Shelf<Arc<str>, EquipmentView>,
+    orders: Shelf<String, OrderView>,
     capacity: Mutex<Option<CapacityView>>,
     upstreams: Mutex<BTreeMap<String, UpstreamView>>,
     buffer: Mutex<BufferView>,
-    judges: Mutex<BTreeMap<String, Json>>,
+    judges: Shelf<String, Json>,
     alerts: Mutex<Arc<Vec<AlertView>>>,
     sources_started: AtomicBool,
 }
@@ -60,42 +64,63 @@ impl Status {
         self.0.sources_started.load(Ordering::Relaxed)
     }
 
+    /// Until stations, equipment, orders, judges or alerts have changed since this was last awaited. One may wait.
+    pub async fn news(&self) {
+        self.0.changes.next().await;
+    }
+
+    /// How much has changed so far: to be noted before what has changed is asked for.
+    pub fn changes(&self) -> u64 {
+        self.0.changes.count()
+    }
+
     pub fn set_station(&self, name: &str, view: StationView) {
-        lock(&self.0.stations).insert(name.to_owned(), view);
+        self.0.stations.put(name, view, &self.0.changes);
     }
 
     pub fn station(&self, name: &str) -> Option<StationView> {
-        lock(&self.0.stations).get(name).cloned()
+        self.0.stations.get(name)
     }
 
     pub fn stations(&self) -> BTreeMap<String, StationView> {
-        lock(&self.0.stations).clone()
+        self.0.stations.all()
+    }
+
+    pub fn stations_since(&self, changes: u64) -> Vec<(String, StationView)> {
+        self.0.stations.since(changes)
     }
 
     /// Changes what is shown of one equipment, in place: this runs once per reading.
     pub fn update_equipment(&self, name: &Arc<str>, change: impl FnOnce(&mut EquipmentView)) {
-        let mut all = lock(&self.0.equipment);
-        if let Some(view) = all.get_mut(name) {
-            change(view);
-        } else {
-            change(all.entry(Arc::clone(name)).or_default());
-        }
+        self.0.equipment.update(name, change, &self.0.changes);
     }
 
     pub fn equipment(&self) -> BTreeMap<Arc<str>, EquipmentView> {
-        lock(&self.0.equipment).clone()
+        self.0.equipment.all()
+    }
+
+    pub fn equipment_since(&self, changes: u64) -> Vec<(Arc<str>, EquipmentView)> {
+        self.0.equipment.since(changes)
     }
 
     pub fn set_order(&self, order_no: &str, view: OrderView) {
-        lock(&self.0.orders).insert(order_no.to_owned(), view);
+        self.0.orders.put(order_no, view, &self.0.changes);
     }
 
     pub fn keep_orders(&self, is_kept: impl Fn(&str) -> bool) {
-        lock(&self.0.orders).retain(|order_no, _| is_kept(order_no));
+        self.0.orders.keep(|order_no| is_kept(order_no), &self.0.changes);
+    }
+
+    pub fn order(&self, order_no: &str) -> Option<OrderView> {
+        self.0.orders.get(order_no)
     }
 
     pub fn orders(&self) -> BTreeMap<String, OrderView> {
-        lock(&self.0.orders).clone()
+        self.0.orders.all()
+    }
+
+    pub fn orders_since(&self, changes: u64) -> Vec<(String, OrderView)> {
+        self.0.orders.since(changes)
     }
 
     pub fn set_capacity(&self, view: CapacityView) {
@@ -124,6 +149,7 @@ impl Status {
     pub fn set_alerts(&self, mut alerts: Vec<AlertView>) {
         alerts.sort_by(|a, b| (a.state, &b.alert.began_at).cmp(&(b.state, &a.alert.began_at)));
         *lock(&self.0.alerts) = Arc::new(alerts);
+        self.0.changes.note();
     }
 
     /// Active ones first, then those that were acknowledged, then those that have ended; of each the latest first.
@@ -133,25 +159,23 @@ impl Status {
 
     /// What a chart or a watch shows, by its name (`spc/press-force`).
     pub fn set_judge(&self, name: &str, view: Json) {
-        let mut judges = lock(&self.0.judges);
-        if let Some(shown) = judges.get_mut(name) {
-            *shown = view;
-        } else {
-            judges.insert(name.to_owned(), view);
-        }
+        self.0.judges.put(name, view, &self.0.changes);
     }
 
     pub fn judge(&self, name: &str) -> Option<Json> {
-        lock(&self.0.judges).get(name).cloned()
+        self.0.judges.get(name)
     }
 
     /// All judges whose name begins so.
     pub fn judges(&self, prefix: &str) -> Vec<Json> {
-        let judges = lock(&self.0.judges);
-        let named = judges
-            .range(prefix.to_owned()..)
-            .take_while(|(name, _)| name.starts_with(prefix));
-        named.map(|(_, view)| view.clone()).collect()
+        self.judges_since(0, prefix, |_, view| view.clone())
+    }
+
+    /// What is seen of the judges whose name begins so; their views are large, so they are looked at in place.
+    pub fn judges_since<T>(&self, changes: u64, prefix: &str, see: impl Fn(&str, &Json) -> T) -> Vec<T> {
+        let is_named = |name: &String| name.starts_with(prefix);
+        let see = |name: &String, view: &Json| see(name, view);
+        self.0.judges.look(&prefix.to_owned(), is_named, changes, see)
     }
 
     pub fn update_buffer(&self, change: impl FnOnce(&mut BufferView)) {

@@ -6,6 +6,7 @@
 pub mod access;
 mod api;
 mod configuration;
+mod live;
 mod page;
 
 use std::fs;
@@ -84,13 +85,17 @@ pub async fn serve(listener: TcpListener, window: Window, stop: CancellationToke
     let (calls, document) = api::calls();
     let access = Access::new(&document, window.control.clone());
     let text = document.to_json().expect("the document is JSON");
+    let live = live::Hub::new(window.clone(), stop.clone());
     let router = calls
         .route_layer(middleware::from_fn_with_state(access, access::authorise))
         .layer(Extension(api::Text(text.into())))
+        .layer(Extension(live.clone()))
         .merge(page::routes())
         .with_state(window)
         .layer(middleware::from_fn(only_by_own_name));
-    http::serve(listener, http::harden(router, LIMITS, PAGE_POLICY), LIMITS, stop).await
+    let serving = http::serve(listener, http::harden(router, LIMITS, PAGE_POLICY), LIMITS, stop);
+    let (served, ()) = tokio::join!(serving, live.run());
+    served
 }
 
 /// A page of someone else that makes its name point to loopback must not read ours.

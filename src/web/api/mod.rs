@@ -45,6 +45,7 @@ pub fn calls() -> (Router<Window>, OpenApi) {
         .merge(buffer::calls())
         .merge(submit::calls())
         .merge(engineering::calls())
+        .merge(super::live::calls())
         .routes(routes!(openapi))
         .split_for_parts();
     let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
