@@ -5,6 +5,7 @@
 mod bus;
 mod rejected;
 mod shelf;
+mod station;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -19,6 +20,7 @@ use crate::record::{Alert, Feedback, Lane, ProgressUpdated, Quality, Seq, Timest
 pub use bus::{BusView, Unmet};
 pub use rejected::{Rejected, Rejections, Sample};
 use shelf::{Changes, Shelf};
+pub use station::{Accepts, AskedView, ReasonView, ScanView, StampedFeedback, StationView, TodayView};
 
 /// Shared by every stage; cheap to clone.
 #[derive(Debug, Clone, Default)]
@@ -409,38 +411,6 @@ impl Waiting for SourceStatus {
     fn refused(&self, _: u64) {
         self.lost.fetch_add(1, Ordering::Relaxed);
     }
-}
-
-/// What a station screen shows.
-#[derive(Debug, Clone, Serialize)]
-pub struct StationView {
-    pub state: &'static str,
-    pub equipment: Option<String>,
-    pub worker_no: Option<String>,
-    pub worker_name: Option<String>,
-    /// Everyone who is signed on, the one above first.
-    pub crew: Vec<String>,
-    pub order_no: Option<String>,
-    /// All orders of the run, the one above first.
-    pub orders: Vec<String>,
-    pub process_code: Option<String>,
-    pub process_name: Option<String>,
-    pub order_quantity: Option<rust_decimal::Decimal>,
-    pub completed_quantity: Option<rust_decimal::Decimal>,
-    /// Reported at this station for the job at hand.
-    pub qualified_quantity: rust_decimal::Decimal,
-    pub unqualified_quantity: rust_decimal::Decimal,
-    pub last_feedback: Option<StampedFeedback>,
-    /// What the dialogue expects next, as a sentence.
-    pub expects: String,
-    pub unverified: bool,
-}
-
-#[derive(Debug, Clone, Serialize, serde::Deserialize)]
-pub struct StampedFeedback {
-    #[serde(flatten)]
-    pub feedback: Feedback,
-    pub at: String,
 }
 
 /// The live picture of one equipment.

@@ -7,6 +7,7 @@ mod floor;
 mod health;
 mod judges;
 mod metrics;
+mod scan;
 mod status;
 mod submit;
 
@@ -46,6 +47,7 @@ pub fn calls() -> (Router<Window>, OpenApi) {
         .merge(submit::calls())
         .merge(engineering::calls())
         .merge(super::live::calls())
+        .merge(scan::calls())
         .routes(routes!(openapi))
         .split_for_parts();
     let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
