@@ -32,15 +32,15 @@ export const begunOf = (orders) => orders.filter(([, order]) => isBegun(order)).
 
 function orderRow(now, orderNo, order, late) {
   const progress = order.progress;
+  if (!isBegun(order)) return waitingRow(now, orderNo, order, late);
   const plan = progress?.plan_qty ?? order.order_quantity;
   const done = progress?.completed_qty ?? order.completed_quantity;
   const percent = Number(plan) > 0 ? (Number(done) / Number(plan)) * 100 : null;
   const bar = element("progress", "progress");
   [bar.max, bar.value] = [Math.max(1, Number(plan)), Number(done)];
   bar.setAttribute("aria-label", orderNo);
-  const product = [order.product_code, order.product_name].filter(Boolean).join(" · ");
   return element("li", "order-row",
-    element("div", "", element("p", "order-no", orderNo), element("small", "", product)),
+    element("div", "", element("p", "order-no", orderNo), element("small", "", product(order))),
     element("div", "",
       element("p", "done figures", grouped(done), element("small", "", `/ ${grouped(plan)}`),
         percent === null ? null : element("span", "percent", `${Math.floor(percent)} %`)),
@@ -48,10 +48,22 @@ function orderRow(now, orderNo, order, late) {
     element("div", "rate-cell",
       element("p", "rate figures", progress?.rate_per_hour ? grouped(Math.round(progress.rate_per_hour)) : "–"),
       element("small", "", say("perHour"))),
-    end(now, progress, isBegun(order)),
+    end(now, progress),
     element("div", "lateness", lateBadge(progress, late),
       element("small", "figures", progress?.due ? say("due", plantClock(now, progress.due, false)) : say("noDue"))));
 }
+
+// What nobody has begun needs a line, not a row.
+function waitingRow(now, orderNo, order, late) {
+  return element("li", "order-row is-waiting",
+    element("p", "order-no", orderNo),
+    element("small", "", product(order)),
+    element("p", "quiet figures", `${grouped(order.progress?.plan_qty ?? order.order_quantity)} · ${say("notBegun")}`),
+    element("div", "lateness", late ? lateBadge(order.progress, late) : null,
+      order.progress?.due ? element("small", "figures", say("due", plantClock(now, order.progress.due, false))) : null));
+}
+
+const product = (order) => [order.product_code, order.product_name].filter(Boolean).join(" · ");
 
 function lateBadge(progress, late) {
   if (late) return element("p", `badge ${late.level}`, `${late.mark} ${late.brief}`);
@@ -60,9 +72,9 @@ function lateBadge(progress, late) {
 }
 
 // The expected end with the times between which it lies, and the day that was promised as a flag.
-function end(now, progress, hasBegun) {
+function end(now, progress) {
   const { estimated_completion: expected, earliest_completion: earliest, latest_completion: latest, due } = progress ?? {};
-  if (!expected) return element("div", "", element("p", "quiet", hasBegun ? say("noEnd") : say("notBegun")));
+  if (!expected) return element("div", "", element("p", "quiet", say("noEnd")));
   const at = (instant) => plantClock(now, instant, false);
   const text = element("p", "end figures", at(expected));
   if (earliest && latest) text.append(element("small", "figures", `${at(earliest)} – ${at(latest)}`));

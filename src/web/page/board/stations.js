@@ -16,11 +16,12 @@ function row(id, station, said) {
   const link = element("a", "", id);
   link.href = `/station/${encodeURIComponent(id)}`;
   const who = station.worker_no ? station.worker_name || station.worker_no : null;
-  const job = station.order_no ? [station.order_no, station.process_name || station.process_code].filter(Boolean).join(" · ") : say("noOrder");
   const doubt = station.unverified ? ` (${say("unverified")})` : "";
+  const job = station.order_no ? `${station.order_no}${doubt}` : say("noOrder");
+  const below = [station.order_no && (station.process_name || station.process_code), said].filter(Boolean).join(" · ");
   const bad = Number(station.unqualified_quantity) > 0 ? ` · ${grouped(station.unqualified_quantity)} ${say("defective")}` : "";
   return element("li", "station-row", link,
-    element("p", who ? "job" : "job quiet", who ? `${who} · ${job}${doubt}` : say("nobody")),
+    element("p", who ? "job" : "job quiet", who ? `${who} · ${job}` : say("nobody")),
     element("p", "count figures", ...(station.order_no ? [grouped(station.qualified_quantity), element("small", "quiet", ` ${say("good")}${bad}`)] : [])),
-    said ? element("p", "said figures", said) : null);
+    below ? element("p", "said figures", below) : null);
 }
