@@ -17,6 +17,7 @@ mod forward;
 mod judgement;
 mod kill;
 mod line;
+mod live;
 mod modbus;
 mod modbus_devices;
 mod modbus_rtu;

@@ -171,6 +171,11 @@ impl Site {
         format!("http://127.0.0.1:{}/api/v1/{path}", self.web_port)
     }
 
+    /// Where live values are told.
+    pub fn live_url(&self) -> String {
+        self.url("live").replacen("http", "ws", 1)
+    }
+
     pub async fn get(&self, path: &str) -> Value {
         let answer = self
             .client
