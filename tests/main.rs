@@ -26,4 +26,5 @@ mod signal_quality;
 mod sparkplug;
 mod spc;
 mod station;
+mod station_page;
 mod store;
