@@ -17,11 +17,11 @@ use crate::http::Problem;
 struct Assets;
 
 /// Where each page stands.
-<<<<<<< HEAD
-const PAGES: &[(&str, &str)] = &[("/", "board.html"), ("/engineering", "engineering.html")];
-=======
-const PAGES: &[(&str, &str)] = &[("/", "board.html"), ("/station/{id}", "station.html")];
->>>>>>> f6064da (The screen of a station: what is expected, the last answer, a keypad; scans wait in the page until the gateway has answered them)
+const PAGES: &[(&str, &str)] = &[
+    ("/", "board.html"),
+    ("/station/{id}", "station.html"),
+    ("/engineering", "engineering.html"),
+];
 
 pub fn routes() -> Router<Window> {
     let pages = PAGES.iter().fold(Router::new(), |router, &(at, name)| {

@@ -178,10 +178,7 @@ impl Site {
         String::from_utf8(output.stdout).expect("text")
     }
 
-<<<<<<< HEAD
     /// Where a part of the API is.
-=======
->>>>>>> f6064da (The screen of a station: what is expected, the last answer, a keypad; scans wait in the page until the gateway has answered them)
     pub fn url(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}/api/v1/{path}", self.web_port)
     }
