@@ -7,6 +7,8 @@ const CODE_CHARS_MIN = 3;
 const SCANNER_MS = 35;
 // A longer silence tears a code apart.
 const GAP_MS = 100;
+// Keys so shortly before a code that nothing has ended them may be its beginning.
+const LOOSE_MS = 1000;
 // How long to wait for the end of a code before what came is told to be a part of one. Keys may be late in the queue.
 const SILENCE_MS = 300;
 // The rest of a torn code is thrown away up to its end, but not for ever: a person may come.
@@ -22,6 +24,7 @@ const isField = (target) => target instanceof HTMLInputElement || target instanc
 export function watchKeys(on) {
   let burst = null;
   let tornSince = null;
+  let looseAt = -Infinity;
   let altDigits = "";
   let timer = 0;
 
@@ -41,6 +44,7 @@ export function watchKeys(on) {
 
   // A person typed this.
   function release() {
+    if (burst) looseAt = burst.last;
     if (burst && !burst.field) on.typed(burst.text);
     burst = null;
   }
@@ -72,7 +76,8 @@ export function watchKeys(on) {
     if (isScanner()) {
       event.preventDefault();
       event.stopPropagation();
-      const isWhole = event.timeStamp - burst.last <= GAP_MS;
+      const isWhole = event.timeStamp - burst.last <= GAP_MS && burst.first - looseAt > LOOSE_MS;
+      looseAt = -Infinity;
       putBack();
       const code = burst.text.replaceAll("^]", GS);
       burst = null;
@@ -82,6 +87,7 @@ export function watchKeys(on) {
     }
     const wasTyped = burst !== null && !burst.field;
     release();
+    looseAt = -Infinity;
     if (event.key === "Enter" && !isField(event.target) && (wasTyped || event.target === document.body)) {
       event.preventDefault();
       on.enter();

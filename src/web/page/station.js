@@ -397,7 +397,10 @@ function startKeys() {
   });
   watchKeys({
     scan: take,
-    torn: () => announce("err", () => say("torn")),
+    torn() {
+      keyed.value = "";
+      announce("err", () => say("torn"));
+    },
     typed: (text) => { keyed.value += text; },
     enter,
     erase,
