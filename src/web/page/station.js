@@ -1,14 +1,14 @@
 // The screen of one reporting station: what is expected next, the last answer, who works on what; a keypad and the buttons
 // that have their place now. Green means on disk: it is shown for an answer of the gateway alone, never for what was sent.
 
+import { live, STALE_AFTER_MS } from "./live.js";
 import { call, element, fill, grouped, kept, language, plantClock, say, startPage } from "./shell.js";
 import { allowSound, canSound, sound } from "./station-sound.js";
 import { startWaiting } from "./station-waiting.js";
 import { watchKeys } from "./station-wedge.js";
 
-const LOOK_EVERY_MS = 1000;
-// Without news for so long, what is shown may be wrong.
-const STALE_MS = 3500;
+const DRAW_EVERY_MS = 1000;
+const OVERTAKEN_MS = 2000;
 // An answer is loud for so long.
 const LOUD_MS = 30_000;
 // An answer that comes at once needs no "not saved yet" before it.
@@ -21,11 +21,11 @@ const SHAPES = { ok: "✔", err: "✖", ask: "?", dup: "⧉", wait: "◷" };
 const WORDS = {
   en: {
     title: "Station {0}", notSaved: "Not saved yet", lately: "Last scans", enter: "ENTER", drop: "Drop",
-    sound: "Sound", muted: "Muted", touch: "Touch for sound",
+    sound: "Sound is on", muted: "Sound is off", touch: "Touch for sound",
     kind_ok: "Saved", kind_err: "Refused", kind_ask: "Question", kind_dup: "Seen before", kind_wait: "Not saved yet",
     noAnswer: "Nothing scanned yet", waits: "The gateway does not answer. It is sent as soon as it does.",
     torn: "Only part of the code came. Nothing was sent. Scan again.", full: "Too many scans wait. Nothing was taken.", notTaken: "Not taken: {0}",
-    away: "The gateway does not answer. Scans are not saved; they wait here.", signIn: "This screen may not report: {0}",
+    away: "The gateway does not answer. Scans are not saved; they wait here.", signIn: "This screen may not report: {0}", unknown: "This gateway has no station {0}. Look at the address.",
     badge: "Scan your badge", order: "Scan an order or traveler", operation: "Which operation of {0}?", start: "START the job", travelers: "More travelers, or START",
     quantity: "Quantity, then DONE", piece: "Scan each piece, then DONE", card: "One card for each piece, then DONE", resume: "Paused. RESUME?", supervisor: "Supervisor’s badge needed",
     many: "How many {0}?", why: "Why {0}?", whyStop: "Why was it stopped?",
@@ -39,11 +39,11 @@ const WORDS = {
   },
   zh: {
     title: "工位 {0}", notSaved: "尚未保存", lately: "最近扫描", enter: "确认", drop: "放弃",
-    sound: "有声", muted: "静音", touch: "触摸开启声音",
+    sound: "声音：开", muted: "声音：关", touch: "触摸开启声音",
     kind_ok: "已保存", kind_err: "已拒绝", kind_ask: "请回答", kind_dup: "重复", kind_wait: "尚未保存",
     noAnswer: "还没有扫描", waits: "网关无应答，恢复后自动发送。",
     torn: "读码不完整，未发送，请重新扫描。", full: "等待发送的扫描过多，本次未接收。", notTaken: "未接收：{0}",
-    away: "网关无应答。扫描尚未保存，在此等待。", signIn: "本屏幕不能报工：{0}",
+    away: "网关无应答。扫描尚未保存，在此等待。", signIn: "本屏幕不能报工：{0}", unknown: "本网关没有工位 {0}，请核对地址。",
     badge: "请扫描工牌", order: "请扫描工单或流转卡", operation: "工单 {0}：哪道工序？", start: "请开工", travelers: "继续扫流转卡，或开工",
     quantity: "报数量，完成后完工", piece: "逐件扫描，完成后完工", card: "每件扫一次卡，完成后完工", resume: "已暂停，继续？", supervisor: "请班组长扫描工牌",
     many: "{0}数量？", why: "{0}原因？", whyStop: "停机原因？",
@@ -72,12 +72,12 @@ const BUTTONS = ["ok", "start", "resume", "done", "cancel", "pause", "good", "sc
 
 const station = decodeURIComponent(location.pathname.split("/").pop());
 let view = null;
-let viewAt = -Infinity;
-let asked = 0;
-let clock = { time: new Date().toISOString() };
+let told = null;
 // What the band shows: {kind, message, at, since}.
 let band = null;
+// The last answer that was shown, and when this page was last answered itself.
 let seen = null;
+let answeredAt = -Infinity;
 let trouble = null;
 let isMuted = kept(MUTED_KEY) === "yes";
 let bearer = null;
@@ -144,7 +144,7 @@ function showBand() {
   const shape = element("span", "shape", SHAPES[band.kind]);
   shape.setAttribute("aria-hidden", "true");
   const told = element("div", "", element("strong", "", say(`kind_${band.kind}`)), element("p", "told", band.message()));
-  place.replaceChildren(shape, told, element("time", "figures", band.at ? plantClock(clock, band.at, true) : ""));
+  place.replaceChildren(shape, told, element("time", "figures", band.at && clock().time ? plantClock(clock(), band.at, true) : ""));
 }
 
 // A new answer is seen and heard.
@@ -264,7 +264,7 @@ function showScans() {
   fill("scans", ...(view?.scans ?? []).map((scan) => {
     const shape = element("span", "", SHAPES[scan.kind]);
     shape.setAttribute("aria-hidden", "true");
-    const line = element("li", "", element("time", "", plantClock(clock, scan.at, true)), element("span", "kind", shape, say(`kind_${scan.kind}`)), element("code", "", scan.scanned), element("span", "said", scan.message));
+    const line = element("li", "", element("time", "", clock().time ? plantClock(clock(), scan.at, true) : ""), element("span", "kind", shape, say(`kind_${scan.kind}`)), element("code", "", scan.scanned), element("span", "said", scan.message));
     line.dataset.kind = scan.kind;
     return line;
   }));
@@ -273,19 +273,22 @@ function showScans() {
 function showHead() {
   byId("place").textContent = say("title", station);
   document.title = say("title", station);
-  byId("clock").textContent = view ? plantClock(clock, clock.time, false) : "";
+  byId("clock").textContent = clock().time ? plantClock(clock(), clock().time, false) : "";
   const mute = byId("mute");
-  mute.textContent = isMuted ? `🔇 ${say("muted")}` : canSound() ? `🔊 ${say("sound")}` : `🔈 ${say("touch")}`;
+  mute.textContent = say(isMuted ? "muted" : canSound() ? "sound" : "touch");
   mute.setAttribute("aria-pressed", String(isMuted));
 }
 
 function showTrouble() {
-  const isAway = performance.now() - viewAt > STALE_MS && performance.now() > STALE_MS;
+  const isAway = told !== null && Math.min(told.age(), performance.now()) > STALE_AFTER_MS;
   const place = byId("stale");
-  const text = isAway ? say("away") : trouble === null ? "" : say("signIn", trouble);
+  const isUnknown = view === null && told?.value("gateway") !== undefined;
+  const text = isAway ? say("away") : isUnknown ? say("unknown", station) : trouble === null ? "" : say("signIn", trouble);
   place.hidden = text === "";
   if (place.textContent !== text) place.textContent = text;
 }
+
+const clock = () => told?.now() ?? { time: null };
 
 function draw() {
   if (!byId("mute")) return;
@@ -316,9 +319,9 @@ const waiting = startWaiting(station, headers, {
   changed: () => byId("mute") && showWaiting(),
   answered(entry, { feedback, station: now }) {
     trouble = null;
-    asked += 1;
-    if (now) learn(now);
+    if (now) view = now;
     seen = `${feedback.at} ${feedback.code}`;
+    answeredAt = performance.now();
     announce(feedback.kind, feedback.message, feedback.at);
     draw();
   },
@@ -330,39 +333,23 @@ const waiting = startWaiting(station, headers, {
   },
 });
 
-function learn(now) {
-  view = now;
-  viewAt = performance.now();
-}
-
 // How the station is, whoever scans there: this page, another, a scanner.
-async function look() {
-  const before = asked;
-  try {
-    const [now, status] = await Promise.all([call("GET", `stations/${encodeURIComponent(station)}`, undefined, headers()), call("GET", "status", undefined, headers())]);
-    // What was answered in the meantime is newer than this.
-    if (asked === before) {
-      learn(now);
-      clock = status;
-      const last = now.last_feedback;
-      const name = last ? `${last.at} ${last.code}` : "";
-      if (last && name !== seen) {
-        const isFirst = seen === null;
-        seen = name;
-        if (!isFirst) announce(last.kind, last.message, last.at);
-        else band ??= { kind: last.kind, message: () => last.message, at: last.at, since: 0 };
-      }
-      seen ??= name;
+function follow(keys) {
+  const now = told?.value(`station/${station}`);
+  const last = now?.last_feedback;
+  // What was on its way while this page was answered is older than the answer.
+  const isOvertaken = performance.now() - answeredAt < OVERTAKEN_MS && last && seen !== null && Date.parse(last.at) < Date.parse(seen.split(" ")[0]);
+  if (keys.has(`station/${station}`) && now && !isOvertaken) {
+    view = now;
+    const name = last ? `${last.at} ${last.code}` : "";
+    if (last && name !== seen) {
+      // What was said before this page was opened is not said again.
+      if (seen === null) band ??= { kind: last.kind, message: () => last.message, at: last.at, since: 0 };
+      else announce(last.kind, last.message, last.at);
     }
-    if (waiting.list().length === 0) trouble = null;
-  } catch (problem) {
-    if (problem?.status) {
-      viewAt = performance.now();
-      trouble = problem.detail;
-    }
+    seen = name;
   }
   draw();
-  setTimeout(look, LOOK_EVERY_MS);
 }
 
 // A device brings its token in the address; it does not stay there.
@@ -434,4 +421,7 @@ startPage(WORDS, () => {
 });
 startMute();
 startKeys();
-signIn().then(look);
+signIn().then(() => {
+  told = live(follow);
+  setInterval(draw, DRAW_EVERY_MS);
+});
