@@ -27,4 +27,5 @@ mod signal_quality;
 mod sparkplug;
 mod spc;
 mod station;
+mod station_page;
 mod store;
