@@ -179,13 +179,14 @@ function showLanguage() {
 }
 
 // Asks the API. A refusal is thrown as the problem that the gateway tells: {status, title, detail, findings?}.
-export async function call(method, path, body, headers = {}) {
+// What waits for a machine or a disk is given longer (`within`).
+export async function call(method, path, body, headers = {}, within = ANSWER_WITHIN_MS) {
   const answer = await fetch(`/api/v1/${path}`, {
     method,
     cache: "no-store",
     headers: body === undefined ? headers : { "content-type": "application/json", ...headers },
     body: body === undefined ? undefined : JSON.stringify(body),
-    signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
+    signal: AbortSignal.timeout(within),
   });
   const told = answer.status === 204 ? null : await answer.json();
   if (!answer.ok) throw told;
