@@ -20,7 +20,7 @@ impl Language {
 }
 
 /// One sentence in every language.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Words {
     pub en: String,
     pub zh: String,
