@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
@@ -334,6 +335,7 @@ pub enum Payload {
 /// What can be handed in. Bodies stay as they came, so that all that is wrong with them is found in one place.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Submitted {
+    Scan(PageScan),
     WorkReport(Paper),
     Inspection(Paper),
     Acknowledgement {
@@ -341,6 +343,17 @@ pub enum Submitted {
         by: String,
         comment: Option<String>,
     },
+}
+
+/// A scan that a station's page took, or what was keyed in there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PageScan {
+    pub station: String,
+    /// The page says the same again when it hands in the same scan again.
+    pub id: Uuid,
+    pub code: String,
+    /// How long the page held it before it could send it.
+    pub waited: Duration,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -452,7 +465,7 @@ impl Receipt {
         Self { to: Some(to), token }
     }
 
-    /// For sources that no one waits behind, such as a poll.
+    /// No one waits, and no one counts what is lost.
     pub fn nobody() -> Self {
         Self { to: None, token: 0 }
     }

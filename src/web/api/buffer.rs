@@ -6,6 +6,10 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+<<<<<<< HEAD
+=======
+use serde_json::{Value, json};
+>>>>>>> main
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -15,14 +19,17 @@ use crate::buffer::{BatchLimit, DeadLetter, ResubmitError};
 use crate::http::Problem;
 use crate::record::{Lane, Seq};
 use crate::web::Window;
+use crate::web::access::Caller;
 use crate::wire;
 
 const PAGE_BYTES_MAX: usize = 4 << 20;
+const REASON_CHARS_MAX: usize = 500;
 
 pub fn calls() -> OpenApiRouter<Window> {
     OpenApiRouter::new()
         .routes(routes!(records))
         .routes(routes!(dead_letters))
+        .routes(routes!(dead_letter))
         .routes(routes!(resubmit))
         .routes(routes!(discard))
         .routes(routes!(forget))
@@ -152,13 +159,39 @@ struct Forgotten {
     forgotten: String,
 }
 
+/// One message that was refused, whole: a letter for each upstream that refused it.
+#[utoipa::path(get, path = "/api/v1/buffer/dead-letters/{id}", tag = "buffer", security(("caller" = [])), params(("id" = String, Path, description = "the message id")), responses((status = OK, description = "by upstream", body = serde_json::Value), (status = NOT_FOUND, description = "there is nothing of that name", body = Problem)))]
+async fn dead_letter(State(window): State<Window>, Path(id): Path<String>) -> Result<Json<Value>, Problem> {
+    let (buffer, wanted) = (window.buffer.clone(), id.clone());
+    let failed = |cause: String| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, cause);
+    let letters = tokio::task::spawn_blocking(move || buffer.dead_letters(&wanted, PAGE_MAX)).await;
+    let mut letters = letters
+        .map_err(|e| failed(e.to_string()))?
+        .map_err(|e| failed(e.to_string()))?;
+    letters.retain(|letter| letter.message_id == id);
+    if letters.is_empty() {
+        return Err(problem(&ResubmitError::Unknown(id)));
+    }
+    Ok(Json(json!({"message_id": id, "dead_letters": letters})))
+}
+
 /// Sends a dead letter again, as it is or with a corrected payload as the body.
+<<<<<<< HEAD
 #[utoipa::path(post, path = "/api/v1/buffer/dead-letters/{id}/resubmit", tag = "buffer", security(("caller" = ["supervisor", "admin"])), params(("id" = String, Path, description = "the message id", example = "0199d7a1-7a4c-7b0e-9d52-3f2c1f0c7a11")), request_body = Option<serde_json::Value>, responses((status = OK, description = "it goes again", body = Resubmitted), (status = NOT_FOUND, description = "there is nothing of that name", body = Problem), (status = UNPROCESSABLE_ENTITY, description = "the correction can not be read", body = Problem), (status = SERVICE_UNAVAILABLE, description = "the disk takes nothing now", body = Problem)))]
 async fn resubmit(
     State(window): State<Window>,
     Path(id): Path<String>,
     body: Bytes,
 ) -> Result<Json<Resubmitted>, Problem> {
+=======
+#[utoipa::path(post, path = "/api/v1/buffer/dead-letters/{id}/resubmit", tag = "buffer", security(("caller" = ["supervisor", "admin"])), params(("id" = String, Path, description = "the message id")), request_body = Option<serde_json::Value>, responses((status = OK, description = "it goes again", body = serde_json::Value), (status = NOT_FOUND, description = "there is nothing of that name", body = Problem), (status = UNPROCESSABLE_ENTITY, description = "the correction can not be read", body = Problem)))]
+async fn resubmit(
+    State(window): State<Window>,
+    Path(id): Path<String>,
+    caller: Caller,
+    body: Bytes,
+) -> Result<Json<Value>, Problem> {
+>>>>>>> main
     let corrected: Option<&RawValue> = if body.is_empty() {
         None
     } else {
@@ -176,6 +209,7 @@ async fn resubmit(
         .await
         .map_err(|e| problem(&e))?;
     tracing::info!(
+        by = &*caller.name,
         message_id = id,
         corrected = corrected.is_some(),
         "a dead letter was resubmitted"
@@ -183,12 +217,50 @@ async fn resubmit(
     Ok(Json(Resubmitted { resubmitted: id }))
 }
 
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Discard {
+    /// Why nobody needs it; at most 500 characters.
+    reason: Option<String>,
+}
+
 /// Gives a dead letter up.
+<<<<<<< HEAD
 #[utoipa::path(post, path = "/api/v1/buffer/dead-letters/{id}/discard", tag = "buffer", security(("caller" = ["supervisor", "admin"])), params(("id" = String, Path, description = "the message id", example = "0199d7a1-7a4c-7b0e-9d52-3f2c1f0c7a11")), responses((status = OK, description = "it is gone", body = Discarded), (status = NOT_FOUND, description = "there is nothing of that name", body = Problem), (status = SERVICE_UNAVAILABLE, description = "the disk takes nothing now", body = Problem)))]
 async fn discard(State(window): State<Window>, Path(id): Path<String>) -> Result<Json<Discarded>, Problem> {
     window.buffer.discard(&id).await.map_err(|e| problem(&e))?;
     tracing::info!(message_id = id, "a dead letter was discarded");
     Ok(Json(Discarded { discarded: id }))
+=======
+#[utoipa::path(post, path = "/api/v1/buffer/dead-letters/{id}/discard", tag = "buffer", security(("caller" = ["supervisor", "admin"])), params(("id" = String, Path, description = "the message id")), request_body = Option<Discard>, responses((status = OK, description = "it is gone", body = serde_json::Value), (status = BAD_REQUEST, description = "the reason can not be read", body = Problem), (status = NOT_FOUND, description = "there is nothing of that name", body = Problem)))]
+async fn discard(
+    State(window): State<Window>,
+    Path(id): Path<String>,
+    caller: Caller,
+    body: Bytes,
+) -> Result<Json<Value>, Problem> {
+    let wrong = |detail: String| Problem::new(StatusCode::BAD_REQUEST, detail);
+    let said: Discard = if body.is_empty() {
+        Discard::default()
+    } else {
+        serde_json::from_slice(&body).map_err(|e| wrong(format!("write {{\"reason\": \"a test\"}}: {e}")))?
+    };
+    if said
+        .reason
+        .as_ref()
+        .is_some_and(|reason| reason.chars().count() > REASON_CHARS_MAX)
+    {
+        return Err(wrong(format!("`reason` has at most {REASON_CHARS_MAX} characters")));
+    }
+    window.buffer.discard(&id).await.map_err(|e| problem(&e))?;
+    tracing::info!(
+        by = &*caller.name,
+        message_id = id,
+        reason = said.reason,
+        "a dead letter was discarded"
+    );
+    Ok(Json(json!({"discarded": id})))
+>>>>>>> main
 }
 
 /// Gives up what waits for an upstream that is not configured any more.

@@ -2,14 +2,22 @@
 //! are the document at `/api/v1/openapi.json`, which also says who may call (see [`super::access`]).
 
 mod buffer;
+<<<<<<< HEAD
 mod document;
+=======
+mod engineering;
+>>>>>>> main
 mod floor;
 mod health;
 mod judges;
 mod known;
 mod metrics;
+<<<<<<< HEAD
 mod page;
 mod papers;
+=======
+mod scan;
+>>>>>>> main
 mod status;
 mod submit;
 
@@ -36,6 +44,9 @@ pub fn calls() -> (Router<Window>, OpenApi) {
         .merge(judges::calls())
         .merge(buffer::calls())
         .merge(submit::calls())
+        .merge(engineering::calls())
+        .merge(super::live::calls())
+        .merge(scan::calls())
         .routes(routes!(openapi))
         .split_for_parts();
     document::complete(&mut document);

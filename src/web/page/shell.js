@@ -3,21 +3,22 @@
 
 const LANGUAGE_KEY = "lineside-language";
 const LOOK_KEY = "lineside-look";
+const ANSWER_WITHIN_MS = 4000;
 
 const SHARED = {
   en: {
-    other: "中文", look: "Light or dark", board: "Board", quality: "Quality", engineering: "Engineering", signIn: "Sign in", signOut: "Sign out",
+    other: "中文", look: "Light or dark", board: "Board", engineering: "Engineering",
     gone: "The gateway does not answer. What you see is from {0} ago.", never: "The gateway does not answer.",
     units: { d: "d", h: "h", m: "min", s: "s" },
   },
   zh: {
-    other: "English", look: "明暗", board: "看板", quality: "质量", engineering: "工程", signIn: "登录", signOut: "退出",
+    other: "English", look: "明暗", board: "看板", engineering: "工程",
     gone: "网关无应答，以下是 {0} 前的数据。", never: "网关无应答。",
     units: { d: "天", h: "小时", m: "分", s: "秒" },
   },
 };
 
-const PAGES = [["/", "board"], ["/quality", "quality"], ["/engineering", "engineering"]];
+const PAGES = [["/", "board"], ["/engineering", "engineering"]];
 
 let words = SHARED;
 let redraw = () => {};
@@ -48,7 +49,7 @@ export function startPage(own, show) {
   const look = kept(LOOK_KEY);
   if (look) document.documentElement.dataset.look = look;
   const pages = element("nav", "pages", ...PAGES.map(([at, word]) => {
-    const link = element("a", "");
+    const link = element("a");
     link.href = at;
     link.dataset.word = word;
     if (at === location.pathname) link.setAttribute("aria-current", "page");
@@ -101,8 +102,6 @@ export async function call(method, path, body, headers = {}) {
   if (!answer.ok) throw told;
   return told;
 }
-
-const ANSWER_WITHIN_MS = 15000;
 
 export function element(tag, className, ...children) {
   const made = document.createElement(tag);
