@@ -246,6 +246,7 @@ pub struct SourceView {
     #[schema(value_type = Option<String>, format = DateTime)]
     pub since: Option<Timestamp>,
     pub last_error: Option<String>,
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub last_error_at: Option<Timestamp>,
     pub reconnects: u64,
     pub readings: u64,
@@ -275,6 +276,7 @@ pub struct DeviceView {
     /// It has been silent for long and is only tried now and then.
     pub resting: bool,
     pub last_error: Option<String>,
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub last_error_at: Option<Timestamp>,
     pub unit: Option<u8>,
     /// How often it is to be polled.
@@ -407,38 +409,6 @@ impl SourceStatus {
     }
 }
 
-<<<<<<< HEAD
-/// What a station screen shows.
-#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
-pub struct StationView {
-    pub state: &'static str,
-    pub equipment: Option<String>,
-    pub worker_no: Option<String>,
-    pub worker_name: Option<String>,
-    /// Everyone who is signed on, the one above first.
-    pub crew: Vec<String>,
-    pub order_no: Option<String>,
-    /// All orders of the run, the one above first.
-    pub orders: Vec<String>,
-    pub process_code: Option<String>,
-    pub process_name: Option<String>,
-    pub order_quantity: Option<rust_decimal::Decimal>,
-    pub completed_quantity: Option<rust_decimal::Decimal>,
-    /// Reported at this station for the job at hand.
-    pub qualified_quantity: rust_decimal::Decimal,
-    pub unqualified_quantity: rust_decimal::Decimal,
-    pub last_feedback: Option<StampedFeedback>,
-    /// What the dialogue expects next, as a sentence.
-    pub expects: String,
-    pub unverified: bool,
-}
-
-#[derive(Debug, Clone, Serialize, serde::Deserialize, utoipa::ToSchema)]
-pub struct StampedFeedback {
-    #[serde(flatten)]
-    pub feedback: Feedback,
-    pub at: String,
-=======
 /// Waits for readings that come once, such as polls, to count those that are lost.
 impl Waiting for SourceStatus {
     fn kept(&self, _: u64, _: Option<Feedback>) {}
@@ -446,7 +416,6 @@ impl Waiting for SourceStatus {
     fn refused(&self, _: u64) {
         self.lost.fetch_add(1, Ordering::Relaxed);
     }
->>>>>>> main
 }
 
 /// The live picture of one equipment.

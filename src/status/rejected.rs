@@ -25,6 +25,7 @@ pub struct Rejected {
 }
 
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+#[schema(as = RejectedSample)]
 pub struct Sample {
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,

@@ -6,10 +6,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-<<<<<<< HEAD
-=======
-use serde_json::{Value, json};
->>>>>>> main
+
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -159,12 +156,18 @@ struct Forgotten {
     forgotten: String,
 }
 
+#[derive(Serialize, ToSchema)]
+struct LettersOfOne {
+    message_id: String,
+    dead_letters: Vec<DeadLetter>,
+}
+
 /// One message that was refused, whole: a letter for each upstream that refused it.
-#[utoipa::path(get, path = "/api/v1/buffer/dead-letters/{id}", tag = "buffer", security(("caller" = [])), params(("id" = String, Path, description = "the message id")), responses((status = OK, description = "by upstream", body = serde_json::Value), (status = NOT_FOUND, description = "there is nothing of that name", body = Problem)))]
-async fn dead_letter(State(window): State<Window>, Path(id): Path<String>) -> Result<Json<Value>, Problem> {
+#[utoipa::path(get, path = "/api/v1/buffer/dead-letters/{id}", tag = "buffer", security(("caller" = [])), params(("id" = String, Path, description = "the message id")), responses((status = OK, description = "by upstream", body = LettersOfOne), (status = NOT_FOUND, description = "there is nothing of that name", body = Problem)))]
+async fn dead_letter(State(window): State<Window>, Path(id): Path<String>) -> Result<Json<LettersOfOne>, Problem> {
     let (buffer, wanted) = (window.buffer.clone(), id.clone());
     let failed = |cause: String| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, cause);
-    let letters = tokio::task::spawn_blocking(move || buffer.dead_letters(&wanted, PAGE_MAX)).await;
+    let letters = tokio::task::spawn_blocking(move || buffer.dead_letters(&wanted, Limit::default().count())).await;
     let mut letters = letters
         .map_err(|e| failed(e.to_string()))?
         .map_err(|e| failed(e.to_string()))?;
@@ -172,26 +175,20 @@ async fn dead_letter(State(window): State<Window>, Path(id): Path<String>) -> Re
     if letters.is_empty() {
         return Err(problem(&ResubmitError::Unknown(id)));
     }
-    Ok(Json(json!({"message_id": id, "dead_letters": letters})))
+    Ok(Json(LettersOfOne {
+        message_id: id,
+        dead_letters: letters,
+    }))
 }
 
 /// Sends a dead letter again, as it is or with a corrected payload as the body.
-<<<<<<< HEAD
 #[utoipa::path(post, path = "/api/v1/buffer/dead-letters/{id}/resubmit", tag = "buffer", security(("caller" = ["supervisor", "admin"])), params(("id" = String, Path, description = "the message id", example = "0199d7a1-7a4c-7b0e-9d52-3f2c1f0c7a11")), request_body = Option<serde_json::Value>, responses((status = OK, description = "it goes again", body = Resubmitted), (status = NOT_FOUND, description = "there is nothing of that name", body = Problem), (status = UNPROCESSABLE_ENTITY, description = "the correction can not be read", body = Problem), (status = SERVICE_UNAVAILABLE, description = "the disk takes nothing now", body = Problem)))]
-async fn resubmit(
-    State(window): State<Window>,
-    Path(id): Path<String>,
-    body: Bytes,
-) -> Result<Json<Resubmitted>, Problem> {
-=======
-#[utoipa::path(post, path = "/api/v1/buffer/dead-letters/{id}/resubmit", tag = "buffer", security(("caller" = ["supervisor", "admin"])), params(("id" = String, Path, description = "the message id")), request_body = Option<serde_json::Value>, responses((status = OK, description = "it goes again", body = serde_json::Value), (status = NOT_FOUND, description = "there is nothing of that name", body = Problem), (status = UNPROCESSABLE_ENTITY, description = "the correction can not be read", body = Problem)))]
 async fn resubmit(
     State(window): State<Window>,
     Path(id): Path<String>,
     caller: Caller,
     body: Bytes,
-) -> Result<Json<Value>, Problem> {
->>>>>>> main
+) -> Result<Json<Resubmitted>, Problem> {
     let corrected: Option<&RawValue> = if body.is_empty() {
         None
     } else {
@@ -220,25 +217,19 @@ async fn resubmit(
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Discard {
-    /// Why nobody needs it; at most 500 characters.
+    /// Why nobody needs it.
+    #[schema(max_length = 500, example = "a test")]
     reason: Option<String>,
 }
 
 /// Gives a dead letter up.
-<<<<<<< HEAD
-#[utoipa::path(post, path = "/api/v1/buffer/dead-letters/{id}/discard", tag = "buffer", security(("caller" = ["supervisor", "admin"])), params(("id" = String, Path, description = "the message id", example = "0199d7a1-7a4c-7b0e-9d52-3f2c1f0c7a11")), responses((status = OK, description = "it is gone", body = Discarded), (status = NOT_FOUND, description = "there is nothing of that name", body = Problem), (status = SERVICE_UNAVAILABLE, description = "the disk takes nothing now", body = Problem)))]
-async fn discard(State(window): State<Window>, Path(id): Path<String>) -> Result<Json<Discarded>, Problem> {
-    window.buffer.discard(&id).await.map_err(|e| problem(&e))?;
-    tracing::info!(message_id = id, "a dead letter was discarded");
-    Ok(Json(Discarded { discarded: id }))
-=======
-#[utoipa::path(post, path = "/api/v1/buffer/dead-letters/{id}/discard", tag = "buffer", security(("caller" = ["supervisor", "admin"])), params(("id" = String, Path, description = "the message id")), request_body = Option<Discard>, responses((status = OK, description = "it is gone", body = serde_json::Value), (status = BAD_REQUEST, description = "the reason can not be read", body = Problem), (status = NOT_FOUND, description = "there is nothing of that name", body = Problem)))]
+#[utoipa::path(post, path = "/api/v1/buffer/dead-letters/{id}/discard", tag = "buffer", security(("caller" = ["supervisor", "admin"])), params(("id" = String, Path, description = "the message id", example = "0199d7a1-7a4c-7b0e-9d52-3f2c1f0c7a11")), request_body = Option<Discard>, responses((status = OK, description = "it is gone", body = Discarded), (status = BAD_REQUEST, description = "the reason can not be read", body = Problem), (status = NOT_FOUND, description = "there is nothing of that name", body = Problem), (status = SERVICE_UNAVAILABLE, description = "the disk takes nothing now", body = Problem)))]
 async fn discard(
     State(window): State<Window>,
     Path(id): Path<String>,
     caller: Caller,
     body: Bytes,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<Discarded>, Problem> {
     let wrong = |detail: String| Problem::new(StatusCode::BAD_REQUEST, detail);
     let said: Discard = if body.is_empty() {
         Discard::default()
@@ -259,8 +250,7 @@ async fn discard(
         reason = said.reason,
         "a dead letter was discarded"
     );
-    Ok(Json(json!({"discarded": id})))
->>>>>>> main
+    Ok(Json(Discarded { discarded: id }))
 }
 
 /// Gives up what waits for an upstream that is not configured any more.

@@ -24,6 +24,7 @@ const PROBLEM_JSON: &str = "application/problem+json";
         (name = "floor", description = "Stations, machines, orders"),
         (name = "judgement", description = "Control charts, watches, alerts"),
         (name = "hand in", description = "What people and programs report"),
+        (name = "engineering", description = "For who connects machines"),
         (name = "buffer", description = "Records on their way, and dead letters")
     ),
     components(schemas(Problem))
@@ -59,11 +60,12 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = (&mut Operation, bool
 fn add_shared(operation: &mut Operation, has_place: bool, is_get: bool) {
     let has_parameters = operation.parameters.as_ref().is_some_and(|all| !all.is_empty());
     let has_body = operation.request_body.is_some();
-    let needs_someone = operation
-        .security
-        .iter()
-        .flatten()
-        .any(|one| *one != Default::default());
+    let nobody = SecurityRequirement::default();
+    let needs_someone = operation.security.iter().flatten().any(|one| *one != nobody);
+    let any_role = SecurityRequirement::new::<_, [&str; 0], &str>(SCHEME, []);
+    if let Some(who) = operation.security.as_mut().filter(|who| **who == [any_role]) {
+        who.push(nobody);
+    }
     let shared = [
         ("400", has_parameters || has_body, "what was asked can not be read"),
         ("401", needs_someone, "nobody is known here"),

@@ -2,22 +2,16 @@
 //! are the document at `/api/v1/openapi.json`, which also says who may call (see [`super::access`]).
 
 mod buffer;
-<<<<<<< HEAD
 mod document;
-=======
 mod engineering;
->>>>>>> main
 mod floor;
 mod health;
 mod judges;
 mod known;
 mod metrics;
-<<<<<<< HEAD
 mod page;
 mod papers;
-=======
 mod scan;
->>>>>>> main
 mod status;
 mod submit;
 
