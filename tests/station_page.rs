@@ -1,6 +1,7 @@
 //! Scans of a station's page over HTTP, beside a scanner of the same station: one line of truth, exactly once over lost
 //! answers and kill -9, never a success that the disk does not have.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use lineside::demo::operators::Scanner;
@@ -50,7 +51,7 @@ impl Place {
 
     /// Scans at the page under an id of its own; returns the code of the answer.
     async fn page(&self, code: &str) -> String {
-        let (status, answer) = self.post(&json!({"code": code, "scan_id": Uuid::new_v4()})).await;
+        let (status, answer) = self.post(&json!({"code": code, "scan_id": Uuid::now_v7()})).await;
         assert_eq!(status, 200, "{code}: {answer}");
         answer["feedback"]["code"].as_str().expect("a code").to_owned()
     }
@@ -94,10 +95,10 @@ async fn a_page_and_a_scanner_are_one_line_of_truth() {
 #[tokio::test]
 async fn a_repeated_scan_is_answered_alike_and_done_once() {
     let mut place = Place::open().await;
-    let refused = json!({"code": "QTY-4", "scan_id": Uuid::new_v4()});
+    let refused = json!({"code": "QTY-4", "scan_id": Uuid::now_v7()});
     assert_eq!(place.post(&refused).await.1["feedback"]["code"], "NOT_SIGNED_ON");
     place.begin().await;
-    let scan = json!({"code": "QTY-7", "scan_id": Uuid::new_v4()});
+    let scan = json!({"code": "QTY-7", "scan_id": Uuid::now_v7()});
     let (_, first) = place.post(&scan).await;
     assert_eq!(
         (&first["feedback"]["kind"], &first["repeated"]),
@@ -120,7 +121,7 @@ async fn a_repeated_scan_is_answered_alike_and_done_once() {
 }
 
 /// A page that says each scan until it is answered, while the gateway is killed again and again.
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test]
 async fn kill_9_between_scan_and_answer_counts_each_scan_once() {
     let mut place = Place::open().await;
     place.begin().await;
@@ -130,9 +131,10 @@ async fn kill_9_between_scan_and_answer_counts_each_scan_once() {
         .unwrap();
     let url = place.site.url("stations/ST-01/scans");
     let token_file = place.site.data().join("control-token");
-    let page = tokio::spawn(async move {
+    let is_done = Cell::new(false);
+    let scans = async {
         for quantity in 1..=30 {
-            let scan = json!({"code": format!("QTY-{quantity}"), "scan_id": Uuid::new_v4()}).to_string();
+            let scan = json!({"code": format!("QTY-{quantity}"), "scan_id": Uuid::now_v7()}).to_string();
             until("an answer", async || {
                 let token = std::fs::read_to_string(&token_file).ok()?;
                 let sent = client.post(&url).bearer_auth(token).body(scan.clone()).send().await;
@@ -142,12 +144,15 @@ async fn kill_9_between_scan_and_answer_counts_each_scan_once() {
             .await;
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-    });
-    while !page.is_finished() {
-        tokio::time::sleep(Duration::from_millis(fastrand::u64(20..150))).await;
-        place.kill().await;
-    }
-    page.await.unwrap();
+        is_done.set(true);
+    };
+    let kills = async {
+        while !is_done.get() {
+            tokio::time::sleep(Duration::from_millis(fastrand::u64(20..150))).await;
+            place.kill().await;
+        }
+    };
+    tokio::join!(scans, kills);
     let expected: Vec<String> = (1..=30).map(|quantity: u32| quantity.to_string()).collect();
     assert_eq!(place.reported().await, expected);
 }
@@ -157,7 +162,7 @@ async fn scans_that_waited_for_the_gateway_are_not_taken_for_double_reads() {
     let place = Place::open().await;
     place.begin().await;
     for waited_ms in [30_000, 20_000] {
-        let scan = json!({"code": "QTY-1", "scan_id": Uuid::new_v4(), "waited_ms": waited_ms});
+        let scan = json!({"code": "QTY-1", "scan_id": Uuid::now_v7(), "waited_ms": waited_ms});
         assert_eq!(place.post(&scan).await.1["feedback"]["code"], "REPORTED");
     }
     assert_eq!(place.page("QTY-2").await, "REPORTED");
@@ -167,7 +172,7 @@ async fn scans_that_waited_for_the_gateway_are_not_taken_for_double_reads() {
 #[tokio::test]
 async fn what_can_not_be_a_scan_is_refused_with_a_reason() {
     let place = Place::open().await;
-    let id = Uuid::new_v4();
+    let id = Uuid::now_v7();
     let long = "x".repeat(5000);
     for (path, body, status) in [
         ("stations/ST-99/scans", json!({"code": "EMP-W1", "scan_id": id}), 404),
@@ -233,7 +238,7 @@ async fn a_full_disk_saves_nothing_and_says_so() {
     let mut taken = 0_u32;
     let refused = until("the disk to be full", async || {
         disk.fill();
-        let scan = json!({"code": format!("QTY-{}", taken + 1), "scan_id": Uuid::new_v4()});
+        let scan = json!({"code": format!("QTY-{}", taken + 1), "scan_id": Uuid::now_v7()});
         let (status, answer) = place.post(&scan).await;
         if status == 200 {
             taken += 1;

@@ -105,12 +105,16 @@ impl Tallies {
         if reference.is_fresh(now) {
             self.look_for_unlisted(reference, now, states);
         }
-        let is_over = |key: &str| match reference.order(order_of(key)) {
-            Some(order) => order.status == OrderStatus::Closed,
-            None => {
-                let since = self.unlisted.get(order_of(key));
-                since.is_some_and(|since| now - *since >= FORGOTTEN_AFTER)
-            }
+        let is_long_gone = |order_no: &str| {
+            self.unlisted
+                .get(order_no)
+                .is_some_and(|since| now - *since >= FORGOTTEN_AFTER)
+        };
+        let is_over = |key: &str| {
+            let order_no = order_of(key);
+            reference
+                .order(order_no)
+                .map_or(is_long_gone(order_no), |order| order.status == OrderStatus::Closed)
         };
         let good = self.good.extract_if(|key, _| is_over(key)).map(|(key, _)| (GOOD, key));
         let serials = self.serials.extract_if(|key| is_over(key)).map(|key| (SERIAL, key));
