@@ -4,14 +4,18 @@ use std::collections::BTreeMap;
 
 use super::arguments::Args;
 use super::table::Table;
+use crate::drawing::Histogram;
 use crate::judge::spc::analysis::{counts, singles};
 use crate::judge::spc::constants::as_f64;
-use crate::judge::spc::{Chart, Sample};
+use crate::judge::spc::{Analysis, Chart, Options, Sample};
+use crate::language::Language;
 
 /// What is plotted, and what was not there to be plotted.
 pub struct Series {
     pub title: String,
     pub samples: Vec<Sample>,
+    /// The values of each point, where something is measured.
+    pub values: Vec<Vec<f64>>,
     /// The largest subgroup.
     pub largest: usize,
     /// Where values are missing.
@@ -20,11 +24,41 @@ pub struct Series {
     pub excluded: BTreeMap<usize, String>,
 }
 
+impl Series {
+    /// One value after another, none where one is missing.
+    fn single(&mut self, values: impl IntoIterator<Item = Option<f64>>) {
+        self.samples = singles(values);
+        self.values = self.samples.iter().map(|sample| vec![sample.value]).collect();
+    }
+
+    /// How what is measured is distributed, without the points that are excluded.
+    pub fn histogram(&self, analysis: &Analysis) -> Option<Histogram> {
+        let Options {
+            design, excluded, spec, ..
+        } = &analysis.options;
+        let places = self.values.iter().enumerate();
+        let included = places
+            .filter(|(place, _)| !excluded.contains(place))
+            .map(|(_, values)| values);
+        (!self.values.is_empty()).then(|| Histogram {
+            title: self.title.clone(),
+            unit: None,
+            language: Language::En,
+            values: included.flatten().copied().collect(),
+            subgroup: 1,
+            spec: spec.filter(|_| !design.chart.is_short_run()),
+            normal: Some((analysis.process.center, analysis.process.sigma)),
+            capability: analysis.capability.clone(),
+        })
+    }
+}
+
 impl Args {
     pub fn series(&self, table: &Table) -> Result<Series, String> {
         let mut series = Series {
             title: self.columns.join(", "),
             samples: Vec::new(),
+            values: Vec::new(),
             largest: 1,
             missing: Vec::new(),
             excluded: self.excluded()?,
@@ -84,7 +118,7 @@ impl Args {
             ));
         } else {
             note_missing(table, &mut series, &numbers);
-            series.samples = singles(numbers.into_iter().map(|(_, number)| number));
+            series.single(numbers.into_iter().map(|(_, number)| number));
         }
         Ok(series)
     }
@@ -94,14 +128,17 @@ impl Args {
         if is_alone {
             let numbers: Vec<_> = groups.into_iter().flatten().collect();
             note_missing(table, series, &numbers);
-            series.samples = singles(numbers.into_iter().map(|(_, number)| number));
+            series.single(numbers.into_iter().map(|(_, number)| number));
             return;
         }
         for group in groups {
             note_missing(table, series, &group);
             let values: Vec<f64> = group.into_iter().filter_map(|(_, number)| number).collect();
             series.largest = series.largest.max(values.len());
-            series.samples.extend(Sample::subgroup(&values));
+            if let Some(sample) = Sample::subgroup(&values) {
+                series.samples.push(sample);
+                series.values.push(values);
+            }
         }
     }
 
@@ -179,7 +216,7 @@ impl Args {
             };
             deviations.push(number.map(|number| (number - center) / sigma));
         }
-        series.samples = singles(deviations);
+        series.single(deviations);
         Ok(())
     }
 

@@ -4,7 +4,7 @@
 //! For independent normal values and known limits. Usual choices stand in a table, exact from Markov chains where no other
 //! note says so; any other is simulated through the code that judges the points, always with the same random numbers.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::constants::as_f64;
 use super::design::{Chart, Cusum, Design, Ewma};
@@ -12,14 +12,14 @@ use super::process::{Process, Sample};
 use super::rules::Rule;
 use super::walk::Walk;
 
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct FalseAlarms {
     /// One in so many points.
     pub points: f64,
     pub basis: Basis,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Basis {
     /// From a table that was computed exactly, or by a simulation long enough for its digits.

@@ -359,24 +359,28 @@ fn products_are_charted_by_their_deviation() {
 
 #[test]
 fn the_state_stays_small_at_its_largest() {
-    let mut settings = settings(Chart::XbarS, 25);
+    let mut settings = settings(Chart::XbarS, SUBGROUP_MAX);
     settings.limits = Baseline::Learn(LEARN_MAX);
+    settings.design.rules = RuleSet::of(&Rule::NELSON);
     let mut monitor = Monitor::new(&settings);
     let mut random = fastrand::Rng::with_seed(1);
-    for second in 0..25 * 400 + 24 {
+    for second in 0..50 * 400 + 49 {
         let value = (random.f64() - 0.5) * 1e-5 / 3.0;
         monitor.take(&settings, at(second * 3600), Observation::Value(value));
     }
     for point in 1..=EXCLUSIONS_MAX {
         let (reason, user) = ("r".repeat(REASON_BYTES_MAX), "u".repeat(USER_BYTES_MAX));
         monitor
-            .exclude(&settings, point, &reason, &user, at(40_000_000))
+            .exclude(&settings, point, &reason, &user, at(80_000_000))
             .expect("one more");
     }
     assert_eq!(
         (monitor.recent.len(), monitor.phase1.len(), monitor.group.len()),
-        (RECENT_MAX, LEARN_MAX, 24)
+        (RECENT_MAX, LEARN_MAX, SUBGROUP_MAX - 1)
     );
-    let bytes = monitor.encode().len();
-    assert!(bytes <= STATE_BYTES_MAX, "{bytes} bytes");
+    let state = monitor.encode();
+    assert!(state.len() <= STATE_BYTES_MAX, "{} bytes", state.len());
+    assert_eq!(Monitor::resume(&state, &settings), monitor);
+    settings.subgroup += 1;
+    assert!(settings.problem().is_some_and(|problem| problem.contains("at most 50")));
 }
