@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::arguments::Args;
-use super::table::Table;
+use super::table::{Table, is_missing};
 use crate::drawing::Histogram;
 use crate::judge::spc::analysis::{counts, singles};
 use crate::judge::spc::constants::as_f64;
@@ -55,16 +55,20 @@ impl Series {
 
 impl Args {
     pub fn series(&self, table: &Table) -> Result<Series, String> {
+        self.check_grouping()?;
         let mut series = Series {
             title: self.columns.join(", "),
             samples: Vec::new(),
             values: Vec::new(),
             largest: 1,
-            missing: Vec::new(),
+            missing: table.noted.clone(),
             excluded: self.excluded()?,
         };
         if !self.columns.is_empty() {
-            let columns = self.columns.iter().map(|title| table.numbers(table.column(title)?));
+            let columns = self
+                .columns
+                .iter()
+                .map(|title| table.numbers(table.column(title.trim())?));
             let columns = columns.collect::<Result<Vec<_>, _>>()?;
             let rows = (0..columns.first().map_or(0, Vec::len)).map(|row| {
                 columns
@@ -94,6 +98,11 @@ impl Args {
             let mut places: BTreeMap<&str, usize> = BTreeMap::new();
             let mut groups: Vec<Vec<(usize, Option<f64>)>> = Vec::new();
             for (key, number) in keys.into_iter().zip(numbers) {
+                if is_missing(key) {
+                    let at = table.at(number.0);
+                    series.missing.push(format!("{at}: no `{title}`; the row is left out"));
+                    continue;
+                }
                 let place = *places.entry(key).or_insert(groups.len());
                 if place == groups.len() {
                     groups.push(Vec::new());
@@ -121,6 +130,23 @@ impl Args {
             series.single(numbers.into_iter().map(|(_, number)| number));
         }
         Ok(series)
+    }
+
+    /// What is plotted one by one must not be thrown together.
+    fn check_grouping(&self) -> Result<(), String> {
+        let flags = [
+            ("--columns", !self.columns.is_empty()),
+            ("--group", self.group.is_some()),
+            ("--subgroup", self.subgroup.is_some_and(|n| n > 1)),
+        ];
+        let asked = flags.into_iter().find(|(_, is_asked)| *is_asked);
+        match asked.filter(|_| !self.chart.takes_subgroups()) {
+            Some((flag, _)) => Err(format!(
+                "{} plots single values or counts: leave {flag} out, or take xbar-r, xbar-s, ewma or cusum",
+                self.chart.name()
+            )),
+            None => Ok(()),
+        }
     }
 
     fn group_up(&self, table: &Table, series: &mut Series, groups: Vec<Vec<(usize, Option<f64>)>>) {
@@ -165,6 +191,10 @@ impl Args {
         let mut rows = Vec::with_capacity(numbers.len());
         for ((line, defects), size) in numbers.iter().zip(sizes) {
             let Some((defects, size)) = defects.zip(size) else {
+                if defects.is_some() {
+                    let at = table.at(*line);
+                    series.missing.push(format!("{at}: no size; the row is left out"));
+                }
                 continue;
             };
             let is_fraction = matches!(self.chart, Chart::P | Chart::Np | Chart::LaneyP);
@@ -232,10 +262,11 @@ impl Args {
                 let wrong = || format!("--nominal: `{item}` is not PRODUCT=CENTER or PRODUCT=CENTER:SIGMA");
                 let (part, numbers) = item.split_once('=').ok_or_else(wrong)?;
                 let (center, sigma) = numbers.split_once(':').map_or((numbers, None), |(c, s)| (c, Some(s)));
-                let sigma = sigma.map(|sigma| sigma.parse().ok().filter(|sigma| *sigma > 0.0).ok_or_else(wrong));
+                let number = |text: &str| text.trim().parse().ok().filter(|number: &f64| number.is_finite());
+                let sigma = sigma.map(|sigma| number(sigma).filter(|sigma| *sigma > 0.0).ok_or_else(wrong));
                 Ok((
                     part.trim().to_owned(),
-                    (center.parse().map_err(|_| wrong())?, sigma.transpose()?),
+                    (number(center).ok_or_else(wrong)?, sigma.transpose()?),
                 ))
             })
             .collect()

@@ -250,7 +250,7 @@ impl std::str::FromStr for RuleSet {
 
     /// `nelson`, `western-electric`, `none`, or `N1,N2=8,WE3`.
     fn from_str(text: &str) -> Result<Self, String> {
-        match text.trim() {
+        match text.trim().to_ascii_lowercase().as_str() {
             "nelson" => return Ok(Self::of(&Rule::NELSON)),
             "western-electric" => return Ok(Self::of(&Rule::WESTERN_ELECTRIC)),
             "all" => return Ok(Self::of(&[Rule::WESTERN_ELECTRIC.as_slice(), &Rule::NELSON].concat())),
