@@ -4,6 +4,8 @@
 //! For independent normal values and known limits. Usual choices stand in a table, exact from Markov chains where no other
 //! note says so; any other is simulated through the code that judges the points, always with the same random numbers.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::constants::as_f64;
@@ -73,6 +75,23 @@ const fn ewma(lambda: f64, width: f64, fixed: bool) -> Ewma {
 
 const fn cusum(k: f64, h: f64, fir: f64) -> Cusum {
     Cusum { k, h, fir }
+}
+
+impl fmt::Display for FalseAlarms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let points = self.points;
+        match self.basis {
+            Basis::Table => write!(f, "one false alarm in {points:.1} points of a stable process"),
+            Basis::Simulated => write!(
+                f,
+                "one false alarm in about {points:.0} points of a stable process, simulated"
+            ),
+            Basis::AtLeast => write!(
+                f,
+                "one false alarm in more than {points:.0} points of a stable process, simulated"
+            ),
+        }
+    }
 }
 
 /// Points that a simulation may take: some tenths of a second, and 1.5 % of what a usual chart has.

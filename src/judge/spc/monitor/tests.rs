@@ -299,6 +299,32 @@ fn an_excluded_point_changes_the_limits_under_a_new_version() {
 }
 
 #[test]
+fn what_is_excluded_stays_excluded_while_learning_goes_on() {
+    let mut settings = settings(Chart::IMr, 1);
+    settings.limits = Baseline::Learn(4);
+    let mut monitor = Monitor::new(&settings);
+    fed(&mut monitor, &settings, &[5.0, 5.0, 9.0].map(Observation::Value));
+    for point in [1, 3] {
+        monitor
+            .exclude(&settings, point, "gauge slipped", "anna", at(3))
+            .expect("a point of phase I");
+    }
+    // All that remain are alike, so learning goes on and the oldest makes room.
+    monitor.take(&settings, at(10), Observation::Value(5.0));
+    assert!(monitor.is_learning());
+    let excluded: Vec<usize> = monitor
+        .view(&settings)
+        .excluded
+        .iter()
+        .map(|exclusion| exclusion.point)
+        .collect();
+    assert_eq!(excluded, [2]);
+    monitor.take(&settings, at(11), Observation::Value(5.5));
+    let limits = monitor.limits.expect("frozen").process;
+    assert!((limits.center - 5.166_667).abs() < 1e-5, "without the 9: {limits:?}");
+}
+
+#[test]
 fn other_settings_learn_anew_and_close_what_was_open() {
     let learnt = settings(Chart::IMr, 1);
     let (mut monitor, second) = after_learning(&learnt);
