@@ -262,7 +262,10 @@ fn a_good_file_passes() {
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("lineside.toml is fine"), "{said}");
     // What the rules promise stands beside their choice.
-    assert!(said.contains("rules N1,N2,N3,N4,N5,N6,N7,N8: one false alarm in 73.5 points"), "{said}");
+    assert!(
+        said.contains("rules N1,N2,N3,N4,N5,N6,N7,N8: one false alarm in 73.5 points"),
+        "{said}"
+    );
 }
 
 #[test]

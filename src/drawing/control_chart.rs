@@ -11,6 +11,7 @@ use crate::judge::spc::walk::Lines;
 const WIDTH: f64 = 1000.0;
 const LEFT: f64 = 66.0;
 const RIGHT: f64 = 112.0;
+const END: f64 = WIDTH - RIGHT;
 const HEAD: f64 = 58.0;
 /// Above each panel: its name, phases, the codes of rules.
 const BAND: f64 = 30.0;
@@ -60,7 +61,7 @@ impl Picture {
     }
 
     fn step(&self) -> f64 {
-        (WIDTH - LEFT - RIGHT) / count(self.shown.len().max(1))
+        (END - LEFT) / count(self.shown.len().max(1))
     }
 
     /// The middle of the place of a point, also of one beside those that are shown.
@@ -92,7 +93,7 @@ impl Picture {
             }
         }
         if !self.times.is_empty() {
-            canvas.text("tick", (WIDTH - RIGHT + 8.0, y + 30.0), Anchor::Start, "UTC");
+            canvas.text("tick", (END + 8.0, y + 30.0), Anchor::Start, "UTC");
         }
     }
 
@@ -202,10 +203,6 @@ impl<'a> Frame<'a> {
         self.top < HEAD + 2.0 * BAND
     }
 
-    fn end(&self) -> f64 {
-        WIDTH - RIGHT
-    }
-
     fn marks(&self) -> impl DoubleEndedIterator<Item = (usize, &Mark)> + Clone {
         let start = self.picture.shown.start;
         let shown = self.panel.marks.get(self.picture.shown.clone()).unwrap_or_default();
@@ -215,7 +212,7 @@ impl<'a> Frame<'a> {
     fn draw_ground(&self, canvas: &mut Canvas) {
         let baseline = self.top - 10.0;
         canvas.text("name", (LEFT, baseline), Anchor::Start, &self.panel.name);
-        canvas.line("axis", (LEFT, self.bottom), (self.end(), self.bottom));
+        canvas.line("axis", (LEFT, self.bottom), (END, self.bottom));
         let wanted = (self.bottom - self.top) / 45.0;
         for tick in self.y.ticks(wanted) {
             let y = self.y.place(tick);
@@ -264,7 +261,7 @@ impl<'a> Frame<'a> {
             if self.y.holds(limit) {
                 let y = self.y.place(limit);
                 let class = if name == target { "spec target" } else { "spec" };
-                canvas.line(class, (LEFT, y), (self.end(), y));
+                canvas.line(class, (LEFT, y), (END, y));
                 note(y, "spec", format!("{name} {}", figure(limit)));
             } else {
                 let is_above = self.y.place(limit) < self.top;
@@ -282,7 +279,7 @@ impl<'a> Frame<'a> {
     fn draw_labels(&self, canvas: &mut Canvas, labels: Vec<Label>) {
         const LETTERS: f64 = 4.0;
         let labels = moved_apart(labels, self.top, self.bottom);
-        let x = self.end() + 8.0;
+        let x = END + 8.0;
         for label in &labels {
             canvas.text(label.class, (x, label.y + LETTERS), Anchor::Start, &label.text);
         }

@@ -79,7 +79,7 @@ impl Histogram {
         if let Some(x) = self.scale() {
             self.draw_bars(&mut canvas, x);
             self.draw_curve(&mut canvas, x);
-            self.draw_axis(&mut canvas, x);
+            draw_axis(&mut canvas, x);
             self.draw_spec(&mut canvas, x);
         }
         self.draw_figures(&mut canvas);
@@ -181,15 +181,6 @@ impl Histogram {
         canvas.path("polyline", "curve", &corners);
     }
 
-    fn draw_axis(&self, canvas: &mut Canvas, x: Scale) {
-        canvas.line("axis", (LEFT, BOTTOM), (FIGURES - 40.0, BOTTOM));
-        for tick in x.ticks(8.0) {
-            let at = x.place(tick);
-            canvas.line("axis", (at, BOTTOM), (at, BOTTOM + 4.0));
-            canvas.text("tick", (at, BOTTOM + 17.0), Anchor::Middle, &figure(tick));
-        }
-    }
-
     fn draw_spec(&self, canvas: &mut Canvas, x: Scale) {
         let spec = self.spec.unwrap_or_default();
         let target = self.language.pick("target", "目标");
@@ -240,5 +231,14 @@ impl Histogram {
             let at = (LEFT, BOTTOM + 34.0 + 15.0 * count(nth));
             canvas.text("quiet", at, Anchor::Start, flag);
         }
+    }
+}
+
+fn draw_axis(canvas: &mut Canvas, x: Scale) {
+    canvas.line("axis", (LEFT, BOTTOM), (FIGURES - 40.0, BOTTOM));
+    for tick in x.ticks(8.0) {
+        let at = x.place(tick);
+        canvas.line("axis", (at, BOTTOM), (at, BOTTOM + 4.0));
+        canvas.text("tick", (at, BOTTOM + 17.0), Anchor::Middle, &figure(tick));
     }
 }

@@ -3,9 +3,11 @@
 //! Without accounts it only listens on loopback, and only reads. The exceptions are dead letters, points of machines, and
 //! what is handed in: who changes something shows the control token, which the gateway writes for its own user at each start.
 
+pub mod access;
 mod api;
-mod metrics;
-mod submit;
+mod configuration;
+mod live;
+mod page;
 
 use std::fs;
 use std::io::{self, Write};
@@ -14,20 +16,23 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use axum::Router;
+use axum::Extension;
 use axum::extract::Request;
 use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use access::Access;
+pub use configuration::{Checked, Configuration, Found};
+
 use crate::buffer::Buffer;
 use crate::clock::Zone;
 use crate::http::{self, Limits, Problem};
+use crate::looks::Looks;
 use crate::reference::Reference;
 use crate::secret::Secret;
 use crate::status::Status;
@@ -49,10 +54,11 @@ pub struct Settings {
     pub listen: SocketAddr,
     pub zone: Zone,
     pub identity: Identity,
+    pub configuration: Configuration,
 }
 
 /// Who this gateway is, for whoever looks at it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct Identity {
     pub gateway_id: String,
     pub tenant_id: i64,
@@ -67,6 +73,8 @@ pub struct Window {
     pub buffer: Buffer,
     pub reference: watch::Receiver<Arc<Reference>>,
     pub writes: Writes,
+    pub looks: Looks,
+    pub configuration: Configuration,
     pub submissions: Submissions,
     pub control: Secret,
     pub zone: Zone,
@@ -74,21 +82,20 @@ pub struct Window {
 }
 
 pub async fn serve(listener: TcpListener, window: Window, stop: CancellationToken) -> io::Result<()> {
-    let page =
-        |kind: &'static str, text: &'static str| get(move || async move { ([(header::CONTENT_TYPE, kind)], text) });
-    let router = Router::new()
-        .route("/", page("text/html; charset=utf-8", include_str!("page/index.html")))
-        .route(
-            "/page.css",
-            page("text/css; charset=utf-8", include_str!("page/page.css")),
-        )
-        .route(
-            "/page.js",
-            page("text/javascript; charset=utf-8", include_str!("page/page.js")),
-        )
-        .merge(api::routes(window))
+    let (calls, document) = api::calls();
+    let access = Access::new(&document, window.control.clone());
+    let text = document.to_json().expect("the document is JSON");
+    let live = live::Hub::new(window.clone(), stop.clone());
+    let router = calls
+        .route_layer(middleware::from_fn_with_state(access, access::authorise))
+        .layer(Extension(api::Text(text.into())))
+        .layer(Extension(live.clone()))
+        .merge(page::routes())
+        .with_state(window)
         .layer(middleware::from_fn(only_by_own_name));
-    http::serve(listener, http::harden(router, LIMITS, PAGE_POLICY), LIMITS, stop).await
+    let serving = http::serve(listener, http::harden(router, LIMITS, PAGE_POLICY), LIMITS, stop);
+    let (served, ()) = tokio::join!(serving, live.run());
+    served
 }
 
 /// A page of someone else that makes its name point to loopback must not read ours.

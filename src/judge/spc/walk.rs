@@ -138,7 +138,7 @@ impl Walk {
 }
 
 /// Where a point should lie, as it is drawn.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Lines {
     pub center: f64,
     pub lcl: f64,

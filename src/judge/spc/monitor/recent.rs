@@ -64,6 +64,7 @@ fn for_the_eye(value: f64) -> f32 {
     value as f32
 }
 
+#[expect(clippy::many_single_char_names, reason = "bytes in their order")]
 impl Packed<18> for Recent {
     fn pack(&self) -> [u8; 18] {
         let [a, b, c, d, e, f, ..] = self.at_ms.to_le_bytes();

@@ -10,10 +10,12 @@ use crate::judge::spc::rules::Rule;
 use crate::judge::spc::walk::Lines;
 use crate::record::Timestamp;
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ShownPoint {
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub at: Option<Timestamp>,
     pub value: f32,
+    #[schema(value_type = Vec<String>)]
     pub rules: Vec<Rule>,
     /// Of a CUSUM.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -30,7 +32,7 @@ pub struct ShownPoint {
 }
 
 /// Where points should lie, from one on until the next of these.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ShownLines {
     /// Counted from 1.
     pub from: usize,

@@ -16,9 +16,11 @@ use crate::judge::spc::walk::Lines;
 use crate::language::Words;
 use crate::record::Timestamp;
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = Chart)]
 pub struct View {
     pub name: String,
+    #[schema(value_type = String)]
     pub chart: Chart,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unit: Option<String>,
@@ -31,8 +33,10 @@ pub struct View {
     pub points: Vec<ShownPoint>,
     pub lines: Vec<ShownLines>,
     /// What the `spread` of points is.
+    #[schema(value_type = Option<String>)]
     pub spread: Option<Spread>,
     /// What holds right now.
+    #[schema(value_type = Vec<String>)]
     pub firing: Vec<Rule>,
     pub is_off_spec: bool,
     pub spec: Option<Spec>,
@@ -46,7 +50,7 @@ pub struct View {
     pub off_spec: u64,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case", tag = "name")]
 pub enum Phase {
     Learning {
@@ -58,9 +62,10 @@ pub enum Phase {
     Watching,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ShownLimits {
     pub version: u16,
+    #[schema(value_type = String, format = DateTime)]
     pub frozen_at: Timestamp,
     pub is_given: bool,
     pub center: f64,

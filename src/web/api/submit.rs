@@ -1,21 +1,24 @@
 //! What can be handed in: work reports, inspections, acknowledgements of alerts. Answered 201 once the disk has it, 200 when
 //! it was handed in before, 422 with every objection at once.
 
+use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
-use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::Window;
-use super::api::may_write;
+use super::papers;
 use crate::http::Problem;
 use crate::record::{Answered, Paper, Submitted};
 use crate::submissions::NotTaken;
+use crate::web::Window;
+use crate::web::access::Caller;
 
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 const KEY_CHARS_MAX: usize = 200;
@@ -25,44 +28,51 @@ const COMMENT_CHARS_MAX: usize = 500;
 /// When to come again with what was not taken.
 const RETRY_AFTER_S: u64 = 2;
 
-pub fn routes() -> Router<Window> {
-    Router::new()
-        .route("/api/v1/work-reports", post(work_report))
-        .route("/api/v1/inspections", post(inspection))
-        .route("/api/v1/alerts/{id}/acknowledge", post(acknowledge))
+pub fn calls() -> OpenApiRouter<Window> {
+    OpenApiRouter::new()
+        .routes(routes!(work_report))
+        .routes(routes!(inspection))
+        .routes(routes!(acknowledge))
 }
 
+/// A work report, in the columns of `production_report`.
+#[utoipa::path(post, path = "/api/v1/work-reports", tag = "hand in", security(("caller" = ["operator", "supervisor", "admin"])), params(("Idempotency-Key" = Option<String>, Header, description = "the same again is recognised by it", min_length = 1, max_length = 200, pattern = "^[!#-~]+$", example = "3f2c1f0c7a11")), request_body = papers::WorkReport, responses((status = CREATED, description = "the disk has it", body = papers::ReportTaken), (status = OK, description = "it was handed in before", body = papers::ReportTaken), (status = UNPROCESSABLE_ENTITY, description = "every objection, in `findings`", body = Problem), (status = TOO_MANY_REQUESTS, description = "too much at once", body = Problem), (status = SERVICE_UNAVAILABLE, description = "the disk takes nothing now", body = Problem)))]
 async fn work_report(State(window): State<Window>, headers: HeaderMap, body: Bytes) -> Result<Response, Problem> {
-    may_write(&window, &headers)?;
     let paper = paper(&headers, &body)?;
     hand_in(&window, Submitted::WorkReport(paper)).await
 }
 
+/// An inspection, in the columns of `production_quality`.
+#[utoipa::path(post, path = "/api/v1/inspections", tag = "hand in", security(("caller" = ["quality", "supervisor", "admin"])), params(("Idempotency-Key" = Option<String>, Header, description = "the same again is recognised by it", min_length = 1, max_length = 200, pattern = "^[!#-~]+$", example = "3f2c1f0c7a11")), request_body = papers::Inspection, responses((status = CREATED, description = "the disk has it", body = papers::InspectionTaken), (status = OK, description = "it was handed in before", body = papers::InspectionTaken), (status = UNPROCESSABLE_ENTITY, description = "every objection, in `findings`", body = Problem), (status = TOO_MANY_REQUESTS, description = "too much at once", body = Problem), (status = SERVICE_UNAVAILABLE, description = "the disk takes nothing now", body = Problem)))]
 async fn inspection(State(window): State<Window>, headers: HeaderMap, body: Bytes) -> Result<Response, Problem> {
-    may_write(&window, &headers)?;
     let paper = paper(&headers, &body)?;
     hand_in(&window, Submitted::Inspection(paper)).await
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Acknowledge {
-    who: String,
+    /// Of programs: for whom they speak. Who signed in speaks for themselves.
+    #[schema(min_length = 1, max_length = 50, pattern = r"^\S", example = "1001")]
+    who: Option<String>,
+    #[schema(max_length = 500, example = "on my way")]
     comment: Option<String>,
 }
 
+/// Says that someone has taken notice of an alert.
+#[utoipa::path(post, path = "/api/v1/alerts/{id}/acknowledge", tag = "hand in", security(("caller" = ["operator", "quality", "supervisor", "admin"])), params(("id" = Uuid, Path)), request_body = Acknowledge, responses((status = CREATED, description = "the disk has it", body = papers::Acknowledged), (status = OK, description = "it was handed in before", body = papers::Acknowledged), (status = NOT_FOUND, description = "there is no such alert", body = Problem), (status = UNPROCESSABLE_ENTITY, description = "every objection, in `findings`", body = Problem), (status = TOO_MANY_REQUESTS, description = "too much at once", body = Problem), (status = SERVICE_UNAVAILABLE, description = "the disk takes nothing now", body = Problem)))]
 async fn acknowledge(
     State(window): State<Window>,
     Path(id): Path<String>,
-    headers: HeaderMap,
+    caller: Caller,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    may_write(&window, &headers)?;
     let wrong = |detail: String| Problem::new(StatusCode::BAD_REQUEST, detail);
     let said: Acknowledge = serde_json::from_slice(&body)
         .map_err(|e| wrong(format!("write {{\"who\": \"1001\", \"comment\": \"on my way\"}}: {e}")))?;
     let is_name = |name: &str| !name.trim().is_empty() && name.chars().count() <= NAME_CHARS_MAX;
-    if !is_name(&said.who) {
+    let who = said.who.unwrap_or_else(|| caller.name.to_string());
+    if !is_name(&who) {
         return Err(wrong(format!("`who` has 1 to {NAME_CHARS_MAX} characters")));
     }
     if said
@@ -76,7 +86,7 @@ async fn acknowledge(
     let alert_id = Uuid::parse_str(&id).map_err(unknown)?;
     let acknowledgement = Submitted::Acknowledgement {
         alert_id,
-        by: said.who,
+        by: who,
         comment: said.comment,
     };
     hand_in(&window, acknowledgement).await

@@ -1,0 +1,215 @@
+//! Who may call what. Each call says in the API document which roles may make it; the document that is served is what is
+//! enforced, so what is not described can't be called. Everything is refused unless it is allowed here.
+//!
+//! `security(())` in a call's description lets anyone in; `security(("caller" = []))` everyone who is known, and on this
+//! machine also who is not, where reads are open; `security(("caller" = ["quality", "admin"]))` these roles alone.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::extract::{ConnectInfo, FromRequestParts, MatchedPath, Request, State};
+use axum::http::request::Parts;
+use axum::http::{Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use utoipa::openapi::{OpenApi, PathItem};
+
+use crate::http::Problem;
+use crate::secret::Secret;
+
+/// The name of the security scheme in the API document.
+pub const SCHEME: &str = "caller";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    Operator,
+    Quality,
+    Supervisor,
+    Admin,
+    /// A screen or a program beside one station, which speaks for that station only.
+    Station,
+}
+
+impl Role {
+    pub const ALL: [Self; 5] = [
+        Self::Operator,
+        Self::Quality,
+        Self::Supervisor,
+        Self::Admin,
+        Self::Station,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Operator => "operator",
+            Self::Quality => "quality",
+            Self::Supervisor => "supervisor",
+            Self::Admin => "admin",
+            Self::Station => "station",
+        }
+    }
+
+    fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.name() == name)
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Who makes a request. Handlers take it as an argument where it matters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// What decisions and changes are signed with.
+    pub name: Arc<str>,
+    /// None: someone on this machine who may read what is open.
+    pub role: Option<Role>,
+    /// Of a station's device: the only station that it speaks for.
+    pub station: Option<Arc<str>>,
+}
+
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let caller = parts.extensions.get::<Self>().cloned();
+        caller.ok_or_else(|| Problem::new(StatusCode::UNAUTHORIZED, "nobody is known here"))
+    }
+}
+
+/// Who may make one call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Right {
+    Anyone,
+    /// Everyone who is known, and who is not where reads are open.
+    Known,
+    Roles(Vec<Role>),
+}
+
+/// What the API document says of who may call.
+pub fn rights(document: &OpenApi) -> HashMap<(Method, String), Right> {
+    let mut rights = HashMap::new();
+    for (path, item) in &document.paths.paths {
+        for (method, operation) in operations(item) {
+            let listed = operation.security.iter().flatten();
+            let roles = listed.filter_map(|requirement| {
+                let json = serde_json::to_value(requirement).expect("a requirement is JSON");
+                let names: Option<Vec<String>> = serde_json::from_value(json[SCHEME].clone()).ok();
+                names
+            });
+            let roles: Vec<Vec<String>> = roles.collect();
+            let right = match roles.as_slice() {
+                [] => Right::Anyone,
+                [names, ..] if names.is_empty() => Right::Known,
+                [names, ..] => {
+                    let named = |name: &String| Role::named(name).expect("the document names roles that there are");
+                    Right::Roles(names.iter().map(named).collect())
+                }
+            };
+            rights.insert((method, path.clone()), right);
+        }
+    }
+    rights
+}
+
+fn operations(item: &PathItem) -> impl Iterator<Item = (Method, &utoipa::openapi::path::Operation)> {
+    [
+        (Method::GET, &item.get),
+        (Method::POST, &item.post),
+        (Method::PUT, &item.put),
+        (Method::DELETE, &item.delete),
+    ]
+    .into_iter()
+    .filter_map(|(method, operation)| Some((method, operation.as_ref()?)))
+}
+
+/// What requests are held against.
+#[derive(Clone)]
+pub struct Access {
+    rights: Arc<HashMap<(Method, String), Right>>,
+    control: Secret,
+}
+
+impl Access {
+    pub fn new(document: &OpenApi, control: Secret) -> Self {
+        Self {
+            rights: Arc::new(rights(document)),
+            control,
+        }
+    }
+
+    /// Who the request shows to be.
+    fn caller(&self, head: &Parts) -> Option<Caller> {
+        let shown = head
+            .headers
+            .get(header::AUTHORIZATION)
+            .and_then(|value| value.to_str().ok());
+        if let Some(token) = shown.and_then(|value| value.strip_prefix("Bearer ")) {
+            return self.control.matches(token).then(|| Caller {
+                name: "control".into(),
+                role: Some(Role::Admin),
+                station: None,
+            });
+        }
+        let peer = head.extensions.get::<ConnectInfo<SocketAddr>>()?;
+        peer.ip().is_loopback().then(|| Caller {
+            name: "local".into(),
+            role: None,
+            station: None,
+        })
+    }
+
+    fn admit(right: Option<&Right>, caller: Option<&Caller>) -> Result<(), Problem> {
+        let stranger = || {
+            Problem::new(
+                StatusCode::UNAUTHORIZED,
+                "this needs someone who is signed in, or the control token of the gateway's data folder",
+            )
+        };
+        match (right, caller) {
+            (Some(Right::Anyone), _) | (Some(Right::Known), Some(_)) => Ok(()),
+            (None, _) => Err(Problem::new(StatusCode::FORBIDDEN, "nobody may call this")),
+            (Some(_), None) => Err(stranger()),
+            (Some(Right::Roles(roles)), Some(caller)) => match caller.role {
+                Some(role) if roles.contains(&role) => Ok(()),
+                Some(role) => {
+                    let roles: Vec<_> = roles.iter().map(|role| role.name()).collect();
+                    let detail = format!("{} is {role}; this is for {}", caller.name, roles.join(", "));
+                    Err(Problem::new(StatusCode::FORBIDDEN, detail))
+                }
+                None => Err(stranger()),
+            },
+        }
+    }
+}
+
+/// Lets a request through to its call, with its [`Caller`] beside it, or answers it.
+pub async fn authorise(State(access): State<Access>, request: Request, next: Next) -> Response {
+    let (mut head, body) = request.into_parts();
+    let path = head
+        .extensions
+        .get::<MatchedPath>()
+        .map(|path| path.as_str().to_owned());
+    // What answers to GET answers to HEAD.
+    let method = if head.method == Method::HEAD {
+        Method::GET
+    } else {
+        head.method.clone()
+    };
+    let right = path.and_then(|path| access.rights.get(&(method, path)));
+    let caller = access.caller(&head);
+    if let Err(problem) = Access::admit(right, caller.as_ref()) {
+        return problem.into_response();
+    }
+    if let Some(caller) = caller {
+        head.extensions.insert(caller);
+    }
+    next.run(Request::from_parts(head, body)).await
+}
