@@ -333,6 +333,7 @@ impl Alerts {
                 None => AlertState::Active,
             },
             key: episode.key.clone(),
+            is_away: episode.away_at.is_some(),
             alert: self.alert(episode),
         };
         self.book.episodes().map(view).collect()

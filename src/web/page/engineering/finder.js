@@ -1,7 +1,7 @@
 // What a device holds right now, in every type and byte order. Who finds the value that the machine's own display shows has
 // found the line for the configuration.
-import { element, say } from "../shell.js";
-import { button, change, field, refusal } from "./grid.js";
+import { button, element, field, refusal, say } from "../shell.js";
+import { change } from "./grid.js";
 
 const TABLES = ["holding", "input", "coil", "discrete"];
 const COUNT_MAX = { holding: 125, input: 125, coil: 2000, discrete: 2000 };
@@ -21,10 +21,10 @@ export function finder() {
     count.value = Math.min(last === undefined ? 1 : last - first + 1, COUNT_MAX[area]);
   };
   device.addEventListener("change", begin);
-  const read = button("readNow", null, "submit");
+  const read = button(say("readNow"), null, "submit");
   const told = element("div");
   told.setAttribute("aria-live", "polite");
-  const form = element("form", "bar", field("device", device), field("table", table), field("address", from), field("count", count), read);
+  const form = element("form", "bar", field(say("device"), device), field(say("table"), table), field(say("address"), from), field(say("count"), count), read);
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     read.disabled = true;
@@ -35,11 +35,11 @@ export function finder() {
       told.replaceChildren(found(seen));
     } catch (problem) {
       const isAddress = problem?.status === 502 && problem.detail.includes("illegal");
-      told.replaceChildren(refusal(problem), ...(isAddress ? [element("p", "is-quiet", say("tooMany"))] : []));
+      told.replaceChildren(refusal(problem), ...(isAddress ? [element("p", "quiet", say("tooMany"))] : []));
     }
     read.disabled = false;
   });
-  const node = element("section", "panel", element("h3", "", say("finder")), element("p", "is-quiet", say("finderHint")), form, told);
+  const node = element("section", "panel", element("h3", "", say("finder")), element("p", "quiet", say("finderHint")), form, told);
   return {
     node,
     // Devices by `connection/device`, each with what it is polled for, which is a good place to begin.
@@ -66,9 +66,9 @@ function found(seen) {
   const line = element("input");
   line.readOnly = true;
   line.setAttribute("aria-label", say("configurationLine"));
-  const copied = element("span", "is-quiet");
+  const copied = element("span", "quiet");
   copied.setAttribute("role", "status");
-  const copy = button("copy", async () => {
+  const copy = button(say("copy"), async () => {
     line.select();
     try {
       await navigator.clipboard.writeText(line.value);
@@ -91,7 +91,7 @@ function found(seen) {
   const byAddress = new Map();
   for (const form of seen.forms) byAddress.set(form.at, [...(byAddress.get(form.at) ?? []), form]);
   const addresses = [...byAddress].map(([at, forms], nth) => address(at, forms, seen.words[nth], choose));
-  return element("div", "", element("p", "is-quiet", say("finderRead", seen.range)), ...addresses, bar);
+  return element("div", "", element("p", "quiet", say("finderRead", seen.range)), ...addresses, bar);
 }
 
 // One address: what is most likely there, and, opened, everything it could be.

@@ -1,7 +1,7 @@
 // Every connection: whether it works, since when, what was last wrong and what to do about it. One can be opened: its
 // devices, what they are asked for and refuse, and samples of what was not understood.
 import { call, element, grouped, plantClock, say, since } from "../shell.js";
-import { DOWN, grid, LATE, state, WELL } from "./grid.js";
+import { DOWN, grid, LATE, NOT_YET, state, WELL } from "./grid.js";
 
 // What people can do about an error, by what it says.
 const ADVICE = [
@@ -40,7 +40,7 @@ function need({ status }) {
 }
 
 function stateOf(status, source) {
-  if (isIdle(source)) return state({ mark: "○", level: "" }, "waitsForFirst");
+  if (isIdle(source)) return state(NOT_YET, "waitsForFirst");
   if (!source.connected) return state(DOWN, "lost");
   return troubled(status, source).length > 0 ? state(LATE, "connectedPartly") : state(WELL, "connected");
 }

@@ -1,6 +1,6 @@
 // Where records go: whether it takes them, how many wait and for how long, what it last answered, how fast it is.
 import { element, grouped, plantClock, say, since, span } from "../shell.js";
-import { DOWN, grid, state, WELL } from "./grid.js";
+import { DOWN, grid, NOT_YET, state, WELL } from "./grid.js";
 import { rate } from "./history.js";
 
 function need({ status }) {
@@ -27,7 +27,7 @@ function row(status, name, upstream) {
   const oldest = upstream.oldest_waiting ? since(status, upstream.oldest_waiting) : null;
   const fast = rate(name);
   const lanes = Object.entries(upstream.waiting).map(([lane, count]) => `${say(lane)} ${grouped(count)}`).join(" · ");
-  const how = !upstream.since && !upstream.reachable ? state({ mark: "○", level: "" }, "noAnswerYet") : upstream.reachable ? state(WELL, "delivers") : state(DOWN, "doesNotTake");
+  const how = !upstream.since && !upstream.reachable ? state(NOT_YET, "noAnswerYet") : upstream.reachable ? state(WELL, "delivers") : state(DOWN, "doesNotTake");
   return {
     key: name,
     by: [name, null, waiting, oldest, fast, null, null, upstream.sent, upstream.failures, upstream.rejected],
