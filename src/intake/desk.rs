@@ -241,7 +241,7 @@ impl Desk {
             signal,
             is_change,
         } = step;
-        let Outcome { mut accepted, .. } = told(feedback);
+        let Outcome { mut accepted, .. } = told(*feedback);
         let has_reports = !reports.is_empty();
         let reference = Arc::clone(&self.reference.borrow());
         for mut report in reports {

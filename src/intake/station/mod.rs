@@ -216,7 +216,7 @@ pub enum Signal {
 /// What one scan or one passing of time led to.
 #[derive(Debug)]
 pub struct Step {
-    pub feedback: Feedback,
+    pub feedback: Box<Feedback>,
     /// Drafts without number; numbered when they are accepted.
     pub reports: Vec<WorkReport>,
     pub signal: Option<Box<Signal>>,
@@ -226,9 +226,9 @@ pub struct Step {
 
 impl Step {
     fn new(kind: FeedbackKind, code: &str, words: &[&str], context: &Context) -> Self {
-        let words: Vec<Words> = words.iter().map(|word| Words::new(*word, *word)).collect();
+        let words: Vec<Words> = words.iter().map(|word| Words::same(word)).collect();
         Self {
-            feedback: feedback(kind, code, &words, context.bench.language),
+            feedback: Box::new(feedback(kind, code, &words, context.bench.language)),
             reports: Vec::new(),
             signal: None,
             is_change: false,
@@ -237,8 +237,8 @@ impl Step {
 
     /// With words that are others in each language.
     fn worded(mut self, words: &[Words], context: &Context) -> Self {
-        let Feedback { kind, code, .. } = &self.feedback;
-        self.feedback = feedback(*kind, code, words, context.bench.language);
+        let Feedback { kind, code, .. } = &*self.feedback;
+        *self.feedback = feedback(*kind, code, words, context.bench.language);
         self
     }
 
@@ -316,6 +316,8 @@ impl Dialogue {
     /// What is expected next, as a sentence for the screen.
     pub fn expects(&self, bench: &Bench) -> String {
         words::expects(self.state(), bench)
+            .in_language(bench.language)
+            .to_owned()
     }
 
     /// Takes one scan. What was read earlier than it came, for it had to wait, is no repeat of what came just before it.
@@ -371,7 +373,7 @@ impl Dialogue {
         self.asked = None;
         self.held = None;
         let is_at_work = !self.crew.is_empty();
-        let feedback = is_at_work.then(|| Step::ask("RESTARTED", &[], context).feedback);
+        let feedback = is_at_work.then(|| *Step::ask("RESTARTED", &[], context).feedback);
         (self, feedback)
     }
 

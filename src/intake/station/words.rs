@@ -35,7 +35,7 @@ pub fn in_every_language(code: &str, words: &[Words]) -> Words {
 }
 
 /// What is expected in a state, as a sentence.
-pub fn expects(state: State, bench: &Bench) -> String {
+pub fn expects(state: State, bench: &Bench) -> Words {
     let code = match (state, bench.mode) {
         (State::JobLoaded, Mode::ReportOnly) => "EXPECT_QUANTITIES",
         (State::JobLoaded, Mode::BatchTraveler) => "EXPECT_TRAVELERS",
@@ -50,7 +50,7 @@ pub fn expects(state: State, bench: &Bench) -> String {
         (State::ReasonPending, _) => "EXPECT_REASON_PENDING",
         (State::ConfirmPending, _) => "EXPECT_CONFIRM_PENDING",
     };
-    sentence(code, &[], bench.language)
+    in_every_language(code, &[])
 }
 
 pub fn kind(kind: QuantityKind) -> Words {

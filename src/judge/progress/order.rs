@@ -372,8 +372,7 @@ fn left(progress: &Progress) -> Decimal {
 
 /// With times as the plant's clocks show them.
 fn words(order_no: &str, progress: &Progress, severity: Severity, change: Change, zone: Zone) -> Words {
-    let wall = |at: Timestamp| at.with_timezone(&zone.0).format("%Y-%m-%d %H:%M").to_string();
-    let day = |at: Option<Timestamp>| at.map_or_else(|| "?".to_owned(), wall);
+    let day = |at: Option<Timestamp>| at.map_or_else(|| "?".to_owned(), |at| zone.wall(at));
     let (due, end) = (day(progress.due), day(progress.estimated_completion));
     let left = left(progress);
     let pace = progress.rate_per_hour.map_or_else(|| "?".to_owned(), figure);

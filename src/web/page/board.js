@@ -92,7 +92,6 @@ function showStations() {
 function showFlow() {
   const [worst] = flow(feed);
   if (!worst) return;
-  at("flow-line").className = worst.level;
   put(at("flow-line"), `${MARKS[worst.level]} ${worst.text}`);
 }
 

@@ -12,7 +12,6 @@ export const FLOW_WORDS = {
     away: "{0}: {1} records wait, the oldest for {2}; it has not answered since {3}.",
     awayIdle: "{0}: it has not answered since {1}; nothing waits.",
     trying: "{0}: no answer yet; {1} records wait.",
-    answered: "It said: {0}",
     nowhere: "Nothing is sent anywhere: no upstream is configured. Everything is kept in the buffer.",
     notWritable: "NOTHING CAN BE SAVED: {0}. Stations refuse scans until this is mended.",
     telemetryHeld: "The disk is nearly full: machine data is held back, reports are still taken.",
@@ -29,7 +28,6 @@ export const FLOW_WORDS = {
     away: "{0}：{1} 条待传，最早已等待 {2}；自 {3} 起无应答。",
     awayIdle: "{0}：自 {1} 起无应答；没有待传数据。",
     trying: "{0}：尚无应答；{1} 条待传。",
-    answered: "对方回答：{0}",
     nowhere: "未配置上传目标，所有数据保存在本地缓存。",
     notWritable: "无法保存数据：{0}。修复前工位拒绝扫码。",
     telemetryHeld: "磁盘将满：设备数据暂停接收，报工照常。",
@@ -75,6 +73,5 @@ function ofUpstream(now, name, upstream) {
   }
   if (!upstream.since) return ["", brief, say("trying", name, count)];
   const when = plantClock(now, upstream.since, false);
-  const text = waiting === 0 ? say("awayIdle", name, when) : say("away", name, count, span(oldest), when);
-  return ["warn", brief, upstream.last_answer ? `${text} ${say("answered", upstream.last_answer)}` : text];
+  return ["warn", brief, waiting === 0 ? say("awayIdle", name, when) : say("away", name, count, span(oldest), when)];
 }

@@ -99,7 +99,7 @@ function address(at, forms, word, choose) {
   const isBit = forms[0].type === "bool";
   const likely = forms.find((form) => form.suggested);
   const raw = isBit ? String(word) : `0x${word.toString(16).padStart(4, "0").toUpperCase()}`;
-  const hint = likely ? ` · ★ ${likely.type} ${likely.order} = ${likely.text}` : "";
+  const hint = likely ? element("b", "", ` · ★ ${likely.type} ${likely.order} = ${likely.text}`) : "";
   const rows = new Map();
   for (const form of forms) rows.set(form.type, [...(rows.get(form.type) ?? []), form]);
   const lines = [...rows].map(([type, ofType]) => {
@@ -108,7 +108,7 @@ function address(at, forms, word, choose) {
     return element("tr", "", head, ...ofType.map((form) => element("td", "", cell(form, choose))));
   });
   const frame = element("div", "wide-table", element("table", "forms", element("tbody", "", ...lines)));
-  const shown = element("details", "", element("summary", likely ? "big" : "", element("code", "", `${at}  ${raw}`), hint), frame);
+  const shown = element("details", "", element("summary", "", element("code", "", `${at}  ${raw}`), hint), frame);
   shown.open = Boolean(likely);
   return shown;
 }
