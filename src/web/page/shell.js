@@ -13,7 +13,7 @@ const SHARED = {
     other: "中文", look: "Light or dark", board: "Board", engineering: "Engineering", signIn: "Sign in", signOut: "Sign out",
     close: "Close", notDone: "Not done: {0}", notAllowed: "You may not do this: {0}", signInFirst: "For this you have to be signed in.",
     noAnswer: "The gateway did not answer. Look whether it was done before you try again.",
-    gone: "The gateway does not answer. What you see is from {0} ago.", never: "The gateway does not answer.",
+    unheard: "No answer", gone: "The gateway does not answer. What you see is from {0} ago.", never: "The gateway does not answer.",
     units: { d: "d", h: "h", m: "min", s: "s" },
   },
   zh: {
@@ -21,7 +21,7 @@ const SHARED = {
     other: "English", look: "明暗", board: "看板", engineering: "工程", signIn: "登录", signOut: "退出",
     close: "关闭", notDone: "未执行：{0}", notAllowed: "无权执行：{0}", signInFirst: "请先登录。",
     noAnswer: "网关没有应答，请先确认是否已执行，再重试。",
-    gone: "网关无应答，以下是 {0} 前的数据。", never: "网关无应答。",
+    unheard: "无应答", gone: "网关无应答，以下是 {0} 前的数据。", never: "网关无应答。",
     units: { d: "天", h: "小时", m: "分", s: "秒" },
   },
 };
@@ -103,12 +103,13 @@ function showHead(feed, own) {
   const isStale = gateway ? age > STALE_AFTER_MS : performance.now() > STALE_AFTER_MS;
   const banner = document.getElementById("stale");
   banner.hidden = !isStale;
-  put(banner, isStale ? (gateway ? say("gone", span(age)) : say("never")) : "");
+  if (isStale && feed.isRefused()) banner.replaceChildren(say("signInFirst"), " ", wayIn());
+  else put(banner, isStale ? (gateway ? say("gone", span(age)) : say("never")) : "");
   document.body.classList.toggle("is-stale", isStale);
+  showLight(isStale ? { level: "alarm", brief: say("unheard"), text: banner.textContent } : flow(feed)[0]);
   if (!gateway) return;
   showPlace([own?.(), gateway.workshop_name, gateway.gateway_id].filter(Boolean));
   put(document.getElementById("clock"), plantClock(feed.now(), feed.now().time, true));
-  showLight(flow(feed));
 }
 
 function showPlace([name, ...within]) {
@@ -122,7 +123,7 @@ function showPlace([name, ...within]) {
   document.title = page ? `${page} – ${name}` : text;
 }
 
-function showLight([worst]) {
+function showLight(worst) {
   const light = document.getElementById("light");
   light.hidden = !worst;
   if (!worst || light.title === worst.text) return;
@@ -199,12 +200,14 @@ export function refusal(problem) {
     ?? (() => (problem?.detail ? say("notDone", problem.detail) : say("noAnswer")));
   const note = element("p", "note warn", shape(MARKS.warn), sentence());
   note.setAttribute("role", "alert");
-  if (problem?.status === 401) {
-    const way = element("a", "", say("signIn"));
-    way.href = `/sign-in?next=${encodeURIComponent(location.pathname + location.search + location.hash)}`;
-    note.append(" ", way);
-  }
+  if (problem?.status === 401) note.append(" ", wayIn());
   return note;
+}
+
+function wayIn() {
+  const way = element("a", "", say("signIn"));
+  way.href = `/sign-in?next=${encodeURIComponent(location.pathname + location.search + location.hash)}`;
+  return way;
 }
 
 function showLanguage() {
@@ -244,6 +247,10 @@ export function shape(mark, className = "mark") {
   const made = element("span", className, mark);
   made.setAttribute("aria-hidden", "true");
   return made;
+}
+
+export function marked(kind, text, className) {
+  return element("p", `${className} ${kind.level}`.trim(), shape(kind.mark), element("span", "", text));
 }
 
 export const grouped = (number) => Number(number).toLocaleString("en-US").replace(/,/g, "\u202f");

@@ -2,7 +2,7 @@
 // that have their place now. Green means on disk: it is shown for an answer of the gateway alone, never for what was sent.
 
 import { live } from "./live.js";
-import { button, call, element, fill, followHead, grouped, keep, kept, language, plantClock, put, say, shape, startPage, worded } from "./shell.js";
+import { button, call, element, fill, followHead, grouped, keep, kept, language, MARKS, plantClock, refusal, say, shape, startPage, worded } from "./shell.js";
 import { allowSound, canSound, sound } from "./station-sound.js";
 import { startWaiting } from "./station-waiting.js";
 import { watchKeys } from "./station-wedge.js";
@@ -25,7 +25,7 @@ const WORDS = {
     kind_ok: "Saved", kind_err: "Refused", kind_ask: "Question", kind_dup: "Seen before", kind_wait: "Not saved yet",
     nothingYet: "Nothing scanned yet", waits: "The gateway does not answer. It is sent as soon as it does.",
     torn: "Only part of the code came. Nothing was sent. Scan again.", full: "Too many scans wait. Nothing was taken.", notTaken: "Not taken: {0}",
-    gone: "The gateway does not answer. Scans are not saved; they wait here. What you see is from {0} ago.", never: "The gateway does not answer. Scans are not saved; they wait here.", mayNot: "This screen may not report: {0}", unknown: "This gateway has no station {0}. Look at the address.",
+    gone: "The gateway does not answer. Scans are not saved; they wait here. What you see is from {0} ago.", never: "The gateway does not answer. Scans are not saved; they wait here.", unknown: "This gateway has no station {0}. Look at the address.",
     badge: "Scan your badge", order: "Scan an order or traveler", operation: "Which operation of {0}?", start: "START the job", travelers: "More travelers, or START",
     quantity: "Quantity, then DONE", piece: "Scan each piece, then DONE", card: "One card for each piece, then DONE", resume: "Paused. RESUME?", supervisor: "Supervisor’s badge needed",
     many: "How many {0}?", why: "Why {0}?", whyStop: "Why was it stopped?",
@@ -43,7 +43,7 @@ const WORDS = {
     kind_ok: "已保存", kind_err: "已拒绝", kind_ask: "请回答", kind_dup: "重复", kind_wait: "尚未保存",
     nothingYet: "还没有扫描", waits: "网关无应答，恢复后自动发送。",
     torn: "读码不完整，未发送，请重新扫描。", full: "等待发送的扫描过多，本次未接收。", notTaken: "未接收：{0}",
-    gone: "网关无应答。扫描尚未保存，在此等待。以下是 {0} 前的数据。", never: "网关无应答。扫描尚未保存，在此等待。", mayNot: "本屏幕不能报工：{0}", unknown: "本网关没有工位 {0}，请核对地址。",
+    gone: "网关无应答。扫描尚未保存，在此等待。以下是 {0} 前的数据。", never: "网关无应答。扫描尚未保存，在此等待。", unknown: "本网关没有工位 {0}，请核对地址。",
     badge: "请扫描工牌", order: "请扫描工单或流转卡", operation: "工单 {0}：哪道工序？", start: "请开工", travelers: "继续扫流转卡，或开工",
     quantity: "报数量，完成后完工", piece: "逐件扫描，完成后完工", card: "每件扫一次卡，完成后完工", resume: "已暂停，继续？", supervisor: "请班组长扫描工牌",
     many: "{0}数量？", why: "{0}原因？", whyStop: "停机原因？",
@@ -276,9 +276,11 @@ function showMute() {
 
 function showTrouble() {
   const isUnknown = view === null && told?.value("gateway") !== undefined;
-  const text = isUnknown ? say("unknown", station) : trouble === null ? "" : say("mayNot", trouble);
-  byId("trouble").hidden = text === "";
-  put(byId("trouble"), text);
+  const place = byId("trouble");
+  const drawn = JSON.stringify([isUnknown, trouble, language]);
+  if (place.dataset.drawn === drawn) return;
+  place.dataset.drawn = drawn;
+  place.replaceChildren(...(isUnknown ? [element("p", "note warn", shape(MARKS.warn), say("unknown", station))] : trouble ? [refusal(trouble)] : []));
 }
 
 const clock = () => told?.now() ?? { time: null };
@@ -320,7 +322,7 @@ const waiting = startWaiting(station, headers, {
   },
   refused: (entry, problem) => announce("err", () => `${entry.code}: ${say("notTaken", problem.detail)}`),
   away(problem) {
-    trouble = problem?.status === 401 || problem?.status === 403 || problem?.status === 404 ? problem.detail : null;
+    trouble = problem?.status ? problem : null;
     showTrouble();
     showWaiting();
   },

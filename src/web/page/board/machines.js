@@ -1,5 +1,5 @@
 // Machines: what each does and since when, what it made in the shift, how well that is, and how its pace went lately.
-import { element, figure, grouped, say, shape, since, span } from "../shell.js";
+import { element, figure, grouped, marked, say, since, span } from "../shell.js";
 import { trend } from "../trend.js";
 
 // Shape for each state: it can be told apart without colour.
@@ -54,9 +54,8 @@ export function machineTiles(now, machines) {
 const percent = (ratio) => (typeof ratio === "number" ? String(Math.round(ratio * 100)) : "–");
 
 function tile(code, machine, lasts, shift, parts, samples) {
-  const kind = kindOf(machine.state);
-  const state = element("p", `state ${kind.level}`.trim(), shape(kind.mark),
-    element("span", "", machine.state ? say(machine.state) : say("unknown")), element("span", "for figures", lasts));
+  const state = marked(kindOf(machine.state), machine.state ? say(machine.state) : say("unknown"), "state");
+  state.append(element("span", "for figures", lasts));
   const numbers = element("div", "numbers");
   if (shift) {
     numbers.append(number(grouped(shift.produced), say("shift")));

@@ -41,7 +41,6 @@ function make() {
 
 function card(name) {
   const title = element("h3");
-  const now = fact("loadNow");
   const planned = fact("loadPlanned");
   const fill = element("span");
   const meter = element("div", "meter", fill);
@@ -49,7 +48,7 @@ function card(name) {
   meter.setAttribute("aria-label", say("loadNow"));
   meter.setAttribute("aria-valuemin", "0");
   meter.setAttribute("aria-valuemax", "100");
-  now.node.append(meter);
+  const now = fact("loadNow", meter);
   const requests = fact("requestsPerPoll");
   const addresses = fact("registersPerPoll");
   const notes = element("div");
@@ -105,10 +104,10 @@ function cells(status, name, device) {
   ];
 }
 
-function fact(word) {
-  const value = element("dd");
+function fact(word, ...more) {
+  const value = element("span");
   return {
-    node: element("div", "", element("dt", "", say(word)), value),
+    node: element("div", "", element("dt", "", say(word)), element("dd", "", value, ...more)),
     show: (text) => { value.textContent = text; },
   };
 }

@@ -18,7 +18,7 @@ function make() {
   sum.setAttribute("role", "status");
   const table = grid([
     { word: "equipment", sort: true }, { word: "point", sort: true }, { word: "value", number: true, sort: true }, { word: "quality", sort: true },
-    { word: "age", number: true, sort: true }, { word: "trend" }, { word: "source", sort: true }, { word: "" },
+    { word: "age", number: true, sort: true }, { word: "trend" }, { word: "source", sort: true }, { word: "write" },
   ], "noPoint");
   table.name(say("points-title"));
   table.node.classList.add("is-points");
