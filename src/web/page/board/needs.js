@@ -48,8 +48,11 @@ function ofAlert(now, alert) {
   return { key: `alert/${alert.alert_id}`, ...(SEVERITIES[alert.severity] ?? SEVERITIES.MEDIUM), text, where, lasts, alert: alert.alert_id };
 }
 
+// The first sentence says what is the matter; figures and places below it are for those who look closer.
 function row(need) {
-  const what = element("p", "what", need.text, need.where ? element("span", "where figures", need.where) : null);
+  const [sentence, ...more] = need.text.split(/(?<=\.)\s+|(?<=。)/);
+  const below = [...more, need.where].filter(Boolean).join(" ");
+  const what = element("p", "what", sentence, below ? element("span", "where figures", below) : null);
   const acknowledge = need.alert ? button(say("acknowledge"), () => openAlert(need)) : null;
   acknowledge?.setAttribute("aria-label", `${say("acknowledge")}: ${need.text}`);
   return element("li", `need ${need.level}`, shape(need.mark), what, need.lasts ? element("span", "for figures", need.lasts) : null, acknowledge);

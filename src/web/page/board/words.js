@@ -4,7 +4,7 @@ export const WORDS = {
     allWell: "Nothing needs a person.", taken: "acknowledged by {0}: {1}", takenSilent: "acknowledged by {0}",
     acknowledge: "Acknowledge", comment: "What is done about it (others read it)",
     running: "running", execute: "running", stopped: "stopped", idle: "idle", held: "held", suspended: "suspended", complete: "complete", paused: "paused",
-    setup: "set up", changing: "set up", fault: "FAULT", down: "DOWN", aborted: "ABORTED", alarm: "ALARM", offline: "OFFLINE", unknown: "not known yet",
+    setup: "set up", changing: "set up", fault: "FAULT", down: "DOWN", aborted: "ABORTED", alarm: "ALARM", offline: "OFFLINE", unknown: "no state yet",
     runningOf: "{0} of {1} running", atWorkOf: "{0} of {1} at work", inWork: "{0} in work, {1} not begun",
     noOrders: "No orders are released.", noMachines: "No machines are configured.", noStations: "No stations are configured.",
     perHour: "per hour", notBegun: "not begun", noEnd: "no end in sight yet", due: "due {0}", noDue: "no date",
