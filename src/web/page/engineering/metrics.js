@@ -34,9 +34,9 @@ function row(family) {
   const values = family.values.map(({ labels, value }) => {
     const now = Number.isInteger(value) ? grouped(value) : value.toFixed(3);
     const of = Object.values(labels).join(" · ");
-    return of ? `${of}: ${now}` : now;
+    return of ? `${of}:\u00a0${now}` : now;
   });
-  const now = values.join("\n") || "—";
+  const now = values.join("   ") || "—";
   const meaning = MEANINGS[language]?.[family.name] ?? family.help;
   return {
     key: family.name,
