@@ -5,6 +5,7 @@ import { STALE_AFTER_MS } from "./live.js";
 
 const LANGUAGE_KEY = "lineside-language";
 const LOOK_KEY = "lineside-look";
+// A machine or a disk may take its time; the gateway gives up before this.
 const ANSWER_WITHIN_MS = 15000;
 
 const SHARED = {
@@ -221,14 +222,13 @@ function showLanguage() {
 }
 
 // Asks the API. A refusal is thrown as the problem that the gateway tells: {status, title, detail, findings?}.
-// What waits for a machine or a disk is given longer (`within`).
-export async function call(method, path, body, headers = {}, within = ANSWER_WITHIN_MS) {
+export async function call(method, path, body, headers = {}) {
   const answer = await fetch(`/api/v1/${path}`, {
     method,
     cache: "no-store",
     headers: body === undefined ? headers : { "content-type": "application/json", ...headers },
     body: body === undefined ? undefined : JSON.stringify(body),
-    signal: AbortSignal.timeout(within),
+    signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
   });
   const told = answer.status === 204 ? null : await answer.json();
   if (!answer.ok) throw told;
@@ -270,8 +270,6 @@ export function span(ms) {
   if (s < 86400) return `${Math.floor(s / 3600)}${gap}${unit.h} ${Math.floor((s % 3600) / 60)}${gap}${unit.m}`;
   return `${Math.floor(s / 86400)}${gap}${unit.d} ${Math.floor((s % 86400) / 3600)}${gap}${unit.h}`;
 }
-
-export const size = (bytes) => bytes >= 2 ** 30 ? `${(bytes / 2 ** 30).toFixed(1)} GiB` : `${Math.round(bytes / 2 ** 20)} MiB`;
 
 // Times of day as the plant's clocks show them: the gateway's own time carries the plant's offset.
 export function plantClock(status, instant, withSeconds) {

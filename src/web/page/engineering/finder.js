@@ -1,7 +1,6 @@
 // What a device holds right now, in every type and byte order. Who finds the value that the machine's own display shows has
 // found the line for the configuration.
-import { button, element, field, refusal, say } from "../shell.js";
-import { change } from "./grid.js";
+import { button, call, element, field, refusal, say } from "../shell.js";
 
 const TABLES = ["holding", "input", "coil", "discrete"];
 const COUNT_MAX = { holding: 125, input: 125, coil: 2000, discrete: 2000 };
@@ -31,7 +30,7 @@ export function finder() {
     try {
       const [connection, name] = device.value.split("/").map(encodeURIComponent);
       const wanted = { table: table.value, from: Number(from.value), count: Number(count.value) };
-      const seen = await change(`modbus/${connection}/${name}/registers`, wanted);
+      const seen = await call("POST", `modbus/${connection}/${name}/registers`, wanted);
       told.replaceChildren(found(seen));
     } catch (problem) {
       const isAddress = problem?.status === 502 && problem.detail.includes("illegal");

@@ -1,7 +1,7 @@
 // A table that keeps its rows while their contents change: focus, selection and scroll stay where they are.
 // Columns are `{word, number?, long?, sort?}`, rows `{key, cells, by?, open?}`; a cell is text, a node, or
 // `{text, small?, level?, act?, label?}`.
-import { call, element, MARKS, say } from "../shell.js";
+import { element, MARKS, say } from "../shell.js";
 
 export function grid(columns, nothing) {
   const body = element("tbody");
@@ -94,10 +94,6 @@ function pressed(place) {
   button.addEventListener("click", () => place.act?.());
   return button;
 }
-
-// A machine or a disk may take its time; the gateway gives up before this.
-const CHANGED_WITHIN_MS = 15000;
-export const change = (path, body) => call("POST", path, body, {}, CHANGED_WITHIN_MS);
 
 export const state = (is, word) => ({ text: `${is.mark} ${say(word)}`, level: is.level });
 export const WELL = { mark: MARKS[""], level: "" };

@@ -1,7 +1,7 @@
 // Messages that were refused for good: why, and since when. One can be opened, corrected and sent again, or given up with a
 // reason; what would change is shown before it is sent.
 import { ask, button, call, closing, element, field, MARKS, plantClock, refusal, say, since, span } from "../shell.js";
-import { change, filtering, grid } from "./grid.js";
+import { filtering, grid } from "./grid.js";
 
 const need = ({ status }) => status.buffer.dead_letters;
 
@@ -56,7 +56,7 @@ function brief(payload) {
 }
 
 // Every place where two payloads are different, as `/defects/0/quantity`.
-export function differences(before, after, path = "") {
+function differences(before, after, path = "") {
   if (before === after) return [];
   const isTree = (value) => typeof value === "object" && value !== null;
   if (!isTree(before) || !isTree(after) || Array.isArray(before) !== Array.isArray(after)) {
@@ -116,7 +116,7 @@ function openLetter(letter, changed) {
   async function act(what, body) {
     send.disabled = discard.disabled = true;
     try {
-      await change(`buffer/dead-letters/${encodeURIComponent(letter.message_id)}/${what}`, body);
+      await call("POST", `buffer/dead-letters/${encodeURIComponent(letter.message_id)}/${what}`, body);
       dialog.close();
     } catch (problem) {
       told.replaceChildren(refusal(problem));

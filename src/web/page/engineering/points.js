@@ -1,6 +1,6 @@
 // Every point of every machine: value, quality with its reason, age, trend; and writing one, where the configuration allows it.
-import { ask, button, closing, element, field, figure, refusal, say, since, span } from "../shell.js";
-import { change, filtering, grid, LATE, state, WELL } from "./grid.js";
+import { ask, button, call, closing, element, field, figure, refusal, say, since, span } from "../shell.js";
+import { filtering, grid, LATE, state, WELL } from "./grid.js";
 import { ofPoint } from "./history.js";
 
 // More rows than people read; the filter finds the others.
@@ -106,7 +106,7 @@ function writeTo(may, old, point) {
     try {
       const value = hasRange ? Number(input.value) : input.value === "true";
       const path = `equipment/${encodeURIComponent(may.equipment)}/points/${encodeURIComponent(may.point)}`;
-      const held = await change(path, { value });
+      const held = await call("POST", path, { value });
       answer.replaceChildren(element("p", "note", `✔ ${say("holdsNow", String(held.value))}`));
       sure.checked = false;
     } catch (problem) {

@@ -27,7 +27,7 @@ export function advice(error) {
 // An error of the latest polls stands; an older one is over.
 const LASTING_POLLS = 3;
 const LASTING_MS = 5000;
-export const stands = (status, device) => Boolean(device.last_error_at)
+const stands = (status, device) => Boolean(device.last_error_at)
   && (!device.answers || since(status, device.last_error_at) < Math.max(LASTING_POLLS * device.poll_ms, LASTING_MS));
 
 const troubled = (status, source) => Object.entries(source.devices).filter(([, device]) => !device.answers || stands(status, device));
