@@ -220,6 +220,8 @@ pub struct Reach {
 pub struct AlertView {
     pub state: AlertState,
     pub key: String,
+    /// Its cause is gone; unless that comes back soon, the alert ends.
+    pub is_away: bool,
     #[serde(flatten)]
     pub alert: Alert,
 }

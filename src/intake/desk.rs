@@ -167,7 +167,7 @@ impl Desk {
 
     fn take(&mut self, station: &str, scan: &Scan, at: Timestamp) -> Option<Outcome> {
         let place = self.places.get(station)?;
-        let refused = |code| station::feedback(FeedbackKind::Err, code, place.bench.language);
+        let refused = |code| station::feedback(FeedbackKind::Err, code, &[], place.bench.language);
         let (mut outcome, text, is_change) = match scan.frame {
             Frame::Whole(bytes) => {
                 let scanned = barcode::read(bytes, &place.bench.labels);
@@ -239,7 +239,7 @@ impl Desk {
             signal,
             is_change,
         } = step;
-        let Outcome { mut accepted, .. } = told(feedback);
+        let Outcome { mut accepted, .. } = told(*feedback);
         let has_reports = !reports.is_empty();
         let reference = Arc::clone(&self.reference.borrow());
         for mut report in reports {
