@@ -3,6 +3,7 @@
 
 mod park;
 
+mod access;
 mod alerts;
 mod architecture;
 mod buffer;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::alerts::{lower_alerts, lower_notify};
-use super::document::Tree;
+use super::document::{Document, Tree};
 use super::explain::{Finding, Findings};
 use super::floor::lower_floor;
 use super::modbus::lower_modbus;
@@ -19,6 +19,8 @@ use super::spc::lower_spc;
 use super::station::lower_stations;
 use super::upstream::{lower_reference, lower_upstreams};
 use super::watch::lower_watches;
+use super::web::lower_web;
+use crate::audit::chain;
 use crate::buffer;
 use crate::clock::Zone;
 use crate::forward;
@@ -36,6 +38,8 @@ use crate::web;
 #[derive(Debug, Clone)]
 pub struct Plan {
     pub gateway_id: String,
+    /// SHA-256 of the file.
+    pub digest: String,
     pub data_dir: PathBuf,
     pub buffer: buffer::Settings,
     pub intake: intake::Settings,
@@ -57,6 +61,7 @@ pub(super) struct Check<'a, 't> {
     findings: &'a mut Findings,
     /// The folder of the configuration: relative paths start there.
     folder: PathBuf,
+    pub is_proof: bool,
 }
 
 impl Check<'_, '_> {
@@ -109,13 +114,20 @@ impl Check<'_, '_> {
     }
 }
 
-pub fn lower(mut config: Config, file: &Path, tree: &Tree, findings: &mut Findings) -> Plan {
+pub fn lower(mut config: Config, document: &Document, is_proof: bool, tree: &Tree, findings: &mut Findings) -> Plan {
+    let file = document.file.as_path();
+    let digest = chain::digest(&[document.text.as_bytes()]);
     let folder = file
         .parent()
         .filter(|p| !p.as_os_str().is_empty())
         .unwrap_or(Path::new("."))
         .to_owned();
-    let mut check = Check { tree, findings, folder };
+    let mut check = Check {
+        tree,
+        findings,
+        folder,
+        is_proof,
+    };
     let gateway_id = config.gateway.id.0.clone();
     let zone = Zone(config.gateway.timezone.0);
     let data_dir = check.resolve(&config.gateway.data_dir);
@@ -131,16 +143,7 @@ pub fn lower(mut config: Config, file: &Path, tree: &Tree, findings: &mut Findin
             format!("{} is too small; write at least \"64 MiB\"", config.buffer.max_size),
         );
     }
-    if !config.web.listen.ip().is_loopback() {
-        check.find(
-            &["web", "listen"],
-            format!(
-                "{} can be reached from outside, which needs accounts; write \"127.0.0.1:{}\"",
-                config.web.listen,
-                config.web.listen.port()
-            ),
-        );
-    }
+    let (tls, access) = lower_web(&config.web, file, &mut check);
     check_addresses(&config, &mut check);
     let topics: HashMap<_, _> = config
         .mqtt
@@ -204,6 +207,8 @@ pub fn lower(mut config: Config, file: &Path, tree: &Tree, findings: &mut Findin
         },
         web: web::Settings {
             listen: config.web.listen,
+            tls,
+            access,
             zone,
             identity: web::Identity {
                 gateway_id: gateway_id.clone(),
@@ -213,6 +218,7 @@ pub fn lower(mut config: Config, file: &Path, tree: &Tree, findings: &mut Findin
             },
         },
         gateway_id,
+        digest,
         data_dir,
         mqtt,
         modbus,

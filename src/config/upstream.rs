@@ -35,8 +35,8 @@ pub struct Upstream {
 }
 
 fn every_topic() -> Vec<SendTopic> {
-    use SendTopic::{Alert, Equipment, Inspection, Progress, WorkReport};
-    vec![WorkReport, Inspection, Progress, Alert, Equipment]
+    use SendTopic::{Alert, Audit, Equipment, Inspection, Progress, WorkReport};
+    vec![WorkReport, Inspection, Progress, Alert, Equipment, Audit]
 }
 
 fn records_max() -> usize {
@@ -63,6 +63,7 @@ pub enum SendTopic {
     Progress,
     Alert,
     Equipment,
+    Audit,
 }
 
 impl SendTopic {
@@ -73,6 +74,7 @@ impl SendTopic {
             Self::Progress => "progress",
             Self::Alert => "alert",
             Self::Equipment => "equipment",
+            Self::Audit => "audit",
         }
     }
 }

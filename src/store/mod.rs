@@ -95,6 +95,7 @@ pub async fn serve(
     let routes = api::routes(store.clone(), token);
     let served = http::serve(
         listener,
+        None,
         http::harden(routes, limits, http::POLICY_NO_PAGE),
         limits,
         stop,

@@ -1,9 +1,10 @@
 //! What the buffer holds: records on their way, and dead letters.
 
-use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -15,6 +16,7 @@ use crate::buffer::{BatchLimit, ResubmitError};
 use crate::http::Problem;
 use crate::record::{Lane, Seq};
 use crate::web::Window;
+use crate::web::access::trail::Noted;
 use crate::wire;
 
 /// Records or letters in one answer at most.
@@ -89,7 +91,7 @@ async fn dead_letters(State(window): State<Window>) -> Result<Json<Value>, Probl
 
 /// Sends a dead letter again, as it is or with a corrected payload as the body.
 #[utoipa::path(post, path = "/api/v1/buffer/dead-letters/{id}/resubmit", tag = "buffer", security(("caller" = ["supervisor", "admin"])), params(("id" = String, Path, description = "the message id")), request_body = Option<serde_json::Value>, responses((status = OK, description = "it goes again", body = serde_json::Value), (status = NOT_FOUND, description = "there is nothing of that name", body = Problem), (status = UNPROCESSABLE_ENTITY, description = "the correction can not be read", body = Problem)))]
-async fn resubmit(State(window): State<Window>, Path(id): Path<String>, body: Bytes) -> Result<Json<Value>, Problem> {
+async fn resubmit(State(window): State<Window>, Path(id): Path<String>, body: Bytes) -> Result<Response, Problem> {
     let corrected: Option<&RawValue> = if body.is_empty() {
         None
     } else {
@@ -101,6 +103,11 @@ async fn resubmit(State(window): State<Window>, Path(id): Path<String>, body: By
             )
         })?)
     };
+    let before = corrected.is_some().then(|| letter(&window, &id));
+    let before = match before {
+        Some(before) => before.await,
+        None => None,
+    };
     window
         .buffer
         .resubmit(&id, corrected, window.zone)
@@ -111,15 +118,25 @@ async fn resubmit(State(window): State<Window>, Path(id): Path<String>, body: By
         corrected = corrected.is_some(),
         "a dead letter was resubmitted"
     );
-    Ok(Json(json!({"resubmitted": id})))
+    let noted = Noted(json!({"before": before, "after": corrected}));
+    Ok((Extension(noted), Json(json!({"resubmitted": id}))).into_response())
+}
+
+/// The message of a dead letter, as it was refused.
+async fn letter(window: &Window, id: &str) -> Option<Box<RawValue>> {
+    let (buffer, id) = (window.buffer.clone(), id.to_owned());
+    let found = tokio::task::spawn_blocking(move || buffer.dead_letters(&id, 1)).await;
+    found.ok()?.ok()?.into_iter().next().map(|letter| letter.message)
 }
 
 /// Gives a dead letter up.
 #[utoipa::path(post, path = "/api/v1/buffer/dead-letters/{id}/discard", tag = "buffer", security(("caller" = ["supervisor", "admin"])), params(("id" = String, Path, description = "the message id")), responses((status = OK, description = "it is gone", body = serde_json::Value), (status = NOT_FOUND, description = "there is nothing of that name", body = Problem)))]
-async fn discard(State(window): State<Window>, Path(id): Path<String>) -> Result<Json<Value>, Problem> {
+async fn discard(State(window): State<Window>, Path(id): Path<String>) -> Result<Response, Problem> {
+    let before = letter(&window, &id).await;
     window.buffer.discard(&id).await.map_err(|e| problem(&e))?;
     tracing::info!(message_id = id, "a dead letter was discarded");
-    Ok(Json(json!({"discarded": id})))
+    let noted = Noted(json!({"before": before}));
+    Ok((Extension(noted), Json(json!({"discarded": id}))).into_response())
 }
 
 /// Gives up what waits for an upstream that is not configured any more.

@@ -1,9 +1,10 @@
 //! The shop floor: stations, machines, orders; and values on their way to machines.
 
-use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -15,6 +16,7 @@ use crate::record;
 use crate::reference::Order;
 use crate::status::OrderView;
 use crate::web::Window;
+use crate::web::access::trail::Noted;
 use crate::writes::NotWritten;
 
 pub fn calls() -> OpenApiRouter<Window> {
@@ -123,7 +125,7 @@ async fn write_point(
     State(window): State<Window>,
     Path((equipment, point)): Path<(String, String)>,
     body: Bytes,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Response, Problem> {
     let wanted: PointValue = serde_json::from_slice(&body)
         .map_err(|e| Problem::new(StatusCode::BAD_REQUEST, format!("write {{\"value\": 12.5}}: {e}")))?;
     let held = window
@@ -139,5 +141,6 @@ async fn write_point(
         };
         Problem::new(status, error.to_string())
     })?;
-    Ok(Json(json!({"equipment": equipment, "point": point, "value": held})))
+    let holds = json!({"equipment": equipment, "point": point, "value": held});
+    Ok((Extension(Noted(holds.clone())), Json(holds)).into_response())
 }

@@ -1,11 +1,13 @@
 //! `/healthz`, `/readyz`, `/metrics` and `/api/v1`. Each call is described where it is answered; the descriptions together
 //! are the document at `/api/v1/openapi.json`, which also says who may call (see [`super::access`]).
 
+mod audit;
 mod buffer;
 mod floor;
 mod health;
 mod judges;
 mod metrics;
+mod session;
 mod status;
 mod submit;
 
@@ -43,6 +45,8 @@ pub fn calls() -> (Router<Window>, OpenApi) {
         .merge(judges::calls())
         .merge(buffer::calls())
         .merge(submit::calls())
+        .merge(session::calls())
+        .merge(audit::calls())
         .routes(routes!(openapi))
         .split_for_parts();
     let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
