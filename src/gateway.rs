@@ -21,6 +21,8 @@ use crate::buffer::Buffer;
 use crate::config::Plan;
 use crate::forward;
 use crate::intake::Intake;
+use crate::looks::{Look, Looks};
+use crate::record::Kind;
 use crate::reference::{self, Reference};
 use crate::source::{http, modbus, mqtt, scanner};
 use crate::status::Status;
@@ -97,17 +99,20 @@ impl Gateway {
             anyhow::Ok((access, tls.map(Arc::new), audit))
         })
         .await??;
-        audit.record(started(&plan.gateway_id, &plan.digest)).await?;
+        audit
+            .record(started(&plan.gateway_id, &plan.web.configuration.sha256))
+            .await?;
 
         let (readings_tx, readings) = mpsc::channel(READINGS_MAX);
         let intake = Intake::new(plan.intake, status.clone(), reference.clone(), &buffer.states());
         let intake = tokio::spawn(intake.run(readings, buffer.clone()));
         let (writes, writable) = Writes::new(plan.modbus.iter().map(|(_, settings)| settings.writable_points()));
+        let (looks, to_see) = Looks::new(plan.modbus.iter().map(|(name, _)| name.as_str()));
         let mut sources = start_sources(
             plan.mqtt,
             plan.modbus,
             scanners,
-            writable,
+            writable.into_iter().zip(to_see),
             &readings_tx,
             &status,
             &stops.sources,
@@ -123,6 +128,10 @@ impl Gateway {
         status.set_sources_started();
 
         let mut upstreams = JoinSet::new();
+        let is_audit_sent = plan
+            .upstreams
+            .iter()
+            .any(|upstream| upstream.kinds.contains(&Kind::Audit));
         for settings in plan.upstreams {
             upstreams.spawn(forward::run(
                 settings,
@@ -142,21 +151,21 @@ impl Gateway {
             // Whoever looks at the reference data must not find its sender gone.
             others.spawn(hold(reference_tx, stops.others.clone()));
         }
-        let (handed_on, to, gateway_id, stop) = (
-            audit.clone(),
-            buffer.clone(),
-            plan.gateway_id.clone(),
-            stops.others.clone(),
-        );
-        others.spawn(async move {
-            audit::forward::run(handed_on, to, gateway_id, zone, stop).await;
-            anyhow::Ok(())
-        });
+        if is_audit_sent {
+            let (audit, buffer, gateway_id) = (audit.clone(), buffer.clone(), plan.gateway_id.clone());
+            let stop = stops.others.clone();
+            others.spawn(async move {
+                audit::forward::run(audit, buffer, gateway_id, zone, stop).await;
+                anyhow::Ok(())
+            });
+        }
         let window = web::Window {
             status: status.clone(),
             buffer: buffer.clone(),
             reference,
             writes,
+            looks,
+            configuration: plan.web.configuration,
             submissions,
             access,
             audit,
@@ -216,7 +225,7 @@ fn start_sources(
     brokers: Vec<(String, mqtt::Settings)>,
     buses: Vec<(String, modbus::Settings)>,
     scanners: Vec<(scanner::Settings, Option<TcpListener>)>,
-    writable: Vec<mpsc::Receiver<Write>>,
+    wishes: impl Iterator<Item = (mpsc::Receiver<Write>, mpsc::Receiver<Look>)>,
     readings: &mpsc::Sender<crate::record::Reading>,
     status: &Status,
     stop: &CancellationToken,
@@ -233,13 +242,14 @@ fn start_sources(
             stop: stop.clone(),
         }));
     }
-    for ((name, settings), writes) in buses.into_iter().zip(writable) {
+    for ((name, settings), (writes, looks)) in buses.into_iter().zip(wishes) {
         let status = status.source(&format!("modbus/{name}"));
         sources.spawn(modbus::run(
             name.into(),
             settings,
             readings.clone(),
             writes,
+            looks,
             status,
             stop.clone(),
         ));
@@ -252,12 +262,12 @@ fn start_sources(
 }
 
 /// With what it runs, so that a changed configuration shows.
-fn started(gateway_id: &str, digest: &str) -> audit::Event {
+fn started(gateway_id: &str, configuration_sha256: &str) -> audit::Event {
     audit::Event {
         who: "gateway".to_owned(),
         action: "started".to_owned(),
         subject: gateway_id.to_owned(),
-        detail: serde_json::json!({"version": env!("CARGO_PKG_VERSION"), "configuration_sha256": digest}),
+        detail: serde_json::json!({"version": env!("CARGO_PKG_VERSION"), "configuration_sha256": configuration_sha256}),
         ..audit::Event::default()
     }
 }

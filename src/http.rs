@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::body::{Body, Bytes, HttpBody};
+use axum::body::{Body, Bytes, HttpBody, to_bytes};
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
@@ -59,12 +59,14 @@ const REST_WAIT: Duration = Duration::from_secs(5);
 const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");
 const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+/// A refusal in plain text is a sentence.
+const SAID_BYTES_MAX: usize = 16 << 10;
 
 /// For an API that never answers with a page.
 pub const POLICY_NO_PAGE: &str = "default-src 'none'; frame-ancestors 'none'";
 
-/// Gives a router what every listener of ours has: limits, problem answers for unknown paths and methods, safe headers.
-pub fn harden(router: Router, limits: Limits, content_security_policy: &'static str) -> Router {
+/// Also unknown paths and methods are answered, with problems.
+pub fn answer_everything(router: Router) -> Router {
     router
         .fallback(async || Problem::new(StatusCode::NOT_FOUND, "there is nothing at this address"))
         .method_not_allowed_fallback(async || {
@@ -73,6 +75,11 @@ pub fn harden(router: Router, limits: Limits, content_security_policy: &'static 
                 "this address does not answer to this method",
             )
         })
+}
+
+/// Gives a router what every listener of ours has: limits and safe headers.
+pub fn harden(router: Router, limits: Limits, content_security_policy: &'static str) -> Router {
+    router
         .layer(DefaultBodyLimit::max(limits.body_bytes_max))
         .layer(middleware::from_fn(move |request: Request, next: Next| {
             answer_in_time(request, next, limits.request_wait, content_security_policy)
@@ -95,6 +102,7 @@ async fn answer_in_time(
         }
         Err(_) => Problem::new(StatusCode::REQUEST_TIMEOUT, "the request took too long").into_response(),
     };
+    response = as_problem(response).await;
     for (name, value) in [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::CONTENT_SECURITY_POLICY, content_security_policy),
@@ -113,6 +121,25 @@ async fn answer_in_time(
             .or_insert(HeaderValue::from_static(value));
     }
     response
+}
+
+/// What axum refuses by itself (a query, a path, an upgrade that can not be read) it says in plain text.
+async fn as_problem(response: Response) -> Response {
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    let is_plain = kind.is_none_or(|kind| kind.as_bytes().starts_with(b"text/plain"));
+    let status = response.status();
+    if !is_plain || !(status.is_client_error() || status.is_server_error()) {
+        return response;
+    }
+    let (mut head, body) = response.into_parts();
+    let said = to_bytes(body, SAID_BYTES_MAX).await.unwrap_or_default();
+    let said = String::from_utf8_lossy(&said);
+    let mut problem = Problem::new(status, said.trim()).into_response();
+    for name in [header::CONTENT_TYPE, header::CONTENT_LENGTH] {
+        head.headers.remove(name);
+    }
+    problem.headers_mut().extend(head.headers);
+    problem
 }
 
 /// A body that whoever answers may leave unread: we still have it then.
@@ -202,9 +229,16 @@ impl From<BytesRejection> for Problem {
 
 impl utoipa::PartialSchema for Problem {
     fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
-        use utoipa::openapi::schema::{ObjectBuilder, Type};
+        use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Type};
         let text = || ObjectBuilder::new().schema_type(Type::String);
         let status = ObjectBuilder::new().schema_type(Type::Integer);
+        let finding = ObjectBuilder::new()
+            .property("field", text())
+            .property("code", text())
+            .property("message", text());
+        let findings = ArrayBuilder::new()
+            .items(finding)
+            .description(Some("of what is handed in: everything that is wrong with it"));
         let problem = ObjectBuilder::new()
             .property("type", text())
             .property("title", text())
@@ -212,7 +246,8 @@ impl utoipa::PartialSchema for Problem {
             .property(
                 "detail",
                 text().description(Some("what is wrong, and what would be right")),
-            );
+            )
+            .property("findings", findings);
         let problem = ["type", "title", "status", "detail"]
             .into_iter()
             .fold(problem, ObjectBuilder::required);

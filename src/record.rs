@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
@@ -25,7 +26,7 @@ pub type Timestamp = DateTime<Utc>;
 pub type Seq = u64;
 
 /// The two logs of the buffer. Order matters: what must never be lost is written and sent first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Lane {
     /// Work reports, inspections, alerts, progress: never dropped for space or age.
@@ -178,7 +179,7 @@ impl Record {
 }
 
 /// How far a value can be believed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Quality {
     /// Read from its source at the given time.
@@ -198,6 +199,13 @@ pub enum Value {
     Uint(u64),
     Float(f64),
     Text(String),
+}
+
+/// A value in the API's document: booleans, numbers and text as they are.
+pub fn value_schema() -> utoipa::openapi::Schema {
+    use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
+    let types = SchemaType::from_iter([Type::Boolean, Type::Number, Type::String]);
+    ObjectBuilder::new().schema_type(types).into()
 }
 
 /// The longest text that is a value: many of them have to fit into one record.
@@ -329,6 +337,7 @@ pub enum Payload {
 /// What can be handed in. Bodies stay as they came, so that all that is wrong with them is found in one place.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Submitted {
+    Scan(PageScan),
     WorkReport(Paper),
     Inspection(Paper),
     Acknowledgement {
@@ -336,6 +345,17 @@ pub enum Submitted {
         by: String,
         comment: Option<String>,
     },
+}
+
+/// A scan that a station's page took, or what was keyed in there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PageScan {
+    pub station: String,
+    /// The page says the same again when it hands in the same scan again.
+    pub id: Uuid,
+    pub code: String,
+    /// How long the page held it before it could send it.
+    pub waited: Duration,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -373,7 +393,7 @@ impl Slip {
 }
 
 /// One thing that is wrong with a submission, and what would be right.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Objection {
     pub field: String,
     pub code: &'static str,
@@ -414,14 +434,14 @@ pub enum Frame {
 }
 
 /// What a station tells its operator.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Feedback {
     pub kind: FeedbackKind,
     pub code: String,
     pub message: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum FeedbackKind {
     Ok,
@@ -447,7 +467,7 @@ impl Receipt {
         Self { to: Some(to), token }
     }
 
-    /// For sources that no one waits behind, such as a poll.
+    /// No one waits, and no one counts what is lost.
     pub fn nobody() -> Self {
         Self { to: None, token: 0 }
     }
@@ -509,7 +529,7 @@ pub struct PointStatus<'a> {
 }
 
 /// `PROGRESS_UPDATED`, and how an order is shown. Times are in the plant's offset.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct ProgressUpdated {
     pub order_no: String,
     pub status: &'static str,
@@ -593,7 +613,7 @@ pub struct CrewMember {
 }
 
 /// What a worker did in an interval of a job. A stop is no labor: it is told for its reason.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Activity {
     Setup,
@@ -611,7 +631,7 @@ pub struct Defect {
     pub reason: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum DefectKind {
     Scrap,
@@ -760,7 +780,7 @@ pub struct EquipmentFailure {
 }
 
 /// `ALERT_TRIGGERED`. Everything that is told of one trouble has the same `alert_id`; the latest is how it stands.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Alert {
     pub alert_id: String,
     pub alert_type: String,
@@ -834,7 +854,7 @@ impl Alert {
 }
 
 /// Why an alert is told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AlertNews {
     Begun,
@@ -850,7 +870,7 @@ pub enum AlertNews {
     Expired,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Severity {
     Low,

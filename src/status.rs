@@ -1,7 +1,11 @@
 //! What the gateway knows of itself at this moment: sources, stations, equipment, buffer, upstreams. Stages write their
-//! own part through a handle; the board, the API and `/metrics` read. Nothing here is durable, nothing waits.
+//! own part through a handle; the board, the API and `/metrics` read. Nothing here is durable, nothing waits. What people
+//! look at is told when it changes (`news`), and given from a number of changes on, so that following it is cheap.
 
+mod bus;
 mod rejected;
+mod shelf;
+mod station;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -12,8 +16,11 @@ use rust_decimal::Decimal;
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use crate::record::{Alert, Feedback, Lane, ProgressUpdated, Quality, Seq, Timestamp, Value};
+use crate::record::{Alert, Feedback, Lane, ProgressUpdated, Quality, Seq, Timestamp, Value, Waiting};
+pub use bus::{BusView, Unmet};
 pub use rejected::{Rejected, Rejections, Sample};
+use shelf::{Changes, Shelf};
+pub use station::{Accepts, AskedView, ReasonView, ScanView, StampedFeedback, StationView, TodayView};
 
 /// Shared by every stage; cheap to clone.
 #[derive(Debug, Clone, Default)]
@@ -21,14 +28,15 @@ pub struct Status(Arc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
+    changes: Changes,
     sources: Mutex<BTreeMap<String, Arc<SourceStatus>>>,
-    stations: Mutex<BTreeMap<String, StationView>>,
-    equipment: Mutex<BTreeMap<Arc<str>, EquipmentView>>,
-    orders: Mutex<BTreeMap<String, OrderView>>,
+    stations: Shelf<String, StationView>,
+    equipment: Shelf<Arc<str>, EquipmentView>,
+    orders: Shelf<String, OrderView>,
     capacity: Mutex<Option<CapacityView>>,
     upstreams: Mutex<BTreeMap<String, UpstreamView>>,
     buffer: Mutex<BufferView>,
-    judges: Mutex<BTreeMap<String, Json>>,
+    judges: Shelf<String, Json>,
     alerts: Mutex<Arc<Vec<AlertView>>>,
     sources_started: AtomicBool,
 }
@@ -58,42 +66,63 @@ impl Status {
         self.0.sources_started.load(Ordering::Relaxed)
     }
 
+    /// Until stations, equipment, orders, judges or alerts have changed since this was last awaited. One may wait.
+    pub async fn news(&self) {
+        self.0.changes.next().await;
+    }
+
+    /// How much has changed so far: to be noted before what has changed is asked for.
+    pub fn changes(&self) -> u64 {
+        self.0.changes.count()
+    }
+
     pub fn set_station(&self, name: &str, view: StationView) {
-        lock(&self.0.stations).insert(name.to_owned(), view);
+        self.0.stations.put(name, view, &self.0.changes);
     }
 
     pub fn station(&self, name: &str) -> Option<StationView> {
-        lock(&self.0.stations).get(name).cloned()
+        self.0.stations.get(name)
     }
 
     pub fn stations(&self) -> BTreeMap<String, StationView> {
-        lock(&self.0.stations).clone()
+        self.0.stations.all()
+    }
+
+    pub fn stations_since(&self, changes: u64) -> Vec<(String, StationView)> {
+        self.0.stations.since(changes)
     }
 
     /// Changes what is shown of one equipment, in place: this runs once per reading.
     pub fn update_equipment(&self, name: &Arc<str>, change: impl FnOnce(&mut EquipmentView)) {
-        let mut all = lock(&self.0.equipment);
-        if let Some(view) = all.get_mut(name) {
-            change(view);
-        } else {
-            change(all.entry(Arc::clone(name)).or_default());
-        }
+        self.0.equipment.update(name, change, &self.0.changes);
     }
 
     pub fn equipment(&self) -> BTreeMap<Arc<str>, EquipmentView> {
-        lock(&self.0.equipment).clone()
+        self.0.equipment.all()
+    }
+
+    pub fn equipment_since(&self, changes: u64) -> Vec<(Arc<str>, EquipmentView)> {
+        self.0.equipment.since(changes)
     }
 
     pub fn set_order(&self, order_no: &str, view: OrderView) {
-        lock(&self.0.orders).insert(order_no.to_owned(), view);
+        self.0.orders.put(order_no, view, &self.0.changes);
     }
 
     pub fn keep_orders(&self, is_kept: impl Fn(&str) -> bool) {
-        lock(&self.0.orders).retain(|order_no, _| is_kept(order_no));
+        self.0.orders.keep(|order_no| is_kept(order_no), &self.0.changes);
+    }
+
+    pub fn order(&self, order_no: &str) -> Option<OrderView> {
+        self.0.orders.get(order_no)
     }
 
     pub fn orders(&self) -> BTreeMap<String, OrderView> {
-        lock(&self.0.orders).clone()
+        self.0.orders.all()
+    }
+
+    pub fn orders_since(&self, changes: u64) -> Vec<(String, OrderView)> {
+        self.0.orders.since(changes)
     }
 
     pub fn set_capacity(&self, view: CapacityView) {
@@ -122,6 +151,7 @@ impl Status {
     pub fn set_alerts(&self, mut alerts: Vec<AlertView>) {
         alerts.sort_by(|a, b| (a.state, &b.alert.began_at).cmp(&(b.state, &a.alert.began_at)));
         *lock(&self.0.alerts) = Arc::new(alerts);
+        self.0.changes.note();
     }
 
     /// Active ones first, then those that were acknowledged, then those that have ended; of each the latest first.
@@ -131,25 +161,23 @@ impl Status {
 
     /// What a chart or a watch shows, by its name (`spc/press-force`).
     pub fn set_judge(&self, name: &str, view: Json) {
-        let mut judges = lock(&self.0.judges);
-        if let Some(shown) = judges.get_mut(name) {
-            *shown = view;
-        } else {
-            judges.insert(name.to_owned(), view);
-        }
+        self.0.judges.put(name, view, &self.0.changes);
     }
 
     pub fn judge(&self, name: &str) -> Option<Json> {
-        lock(&self.0.judges).get(name).cloned()
+        self.0.judges.get(name)
     }
 
     /// All judges whose name begins so.
     pub fn judges(&self, prefix: &str) -> Vec<Json> {
-        let judges = lock(&self.0.judges);
-        let named = judges
-            .range(prefix.to_owned()..)
-            .take_while(|(name, _)| name.starts_with(prefix));
-        named.map(|(_, view)| view.clone()).collect()
+        self.judges_since(0, prefix, |_, view| view.clone())
+    }
+
+    /// What is seen of the judges whose name begins so; their views are large, so they are looked at in place.
+    pub fn judges_since<T>(&self, changes: u64, prefix: &str, see: impl Fn(&str, &Json) -> T) -> Vec<T> {
+        let is_named = |name: &String| name.starts_with(prefix);
+        let see = |name: &String, view: &Json| see(name, view);
+        self.0.judges.look(&prefix.to_owned(), is_named, changes, see)
     }
 
     pub fn update_buffer(&self, change: impl FnOnce(&mut BufferView)) {
@@ -171,7 +199,7 @@ pub struct Reach {
 }
 
 /// An alert as it stands.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct AlertView {
     pub state: AlertState,
     pub key: String,
@@ -179,7 +207,7 @@ pub struct AlertView {
     pub alert: Alert,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum AlertState {
     Active,
@@ -195,6 +223,7 @@ pub struct SourceStatus {
     duplicates: AtomicU64,
     limited: AtomicU64,
     retained: AtomicU64,
+    lost: AtomicU64,
     link: Mutex<Link>,
 }
 
@@ -203,17 +232,22 @@ struct Link {
     is_up: bool,
     since: Option<Timestamp>,
     last_error: Option<String>,
+    last_error_at: Option<Timestamp>,
     reconnects: u64,
+    bus: Option<BusView>,
     last_rejection: Option<String>,
     rejections: Rejections,
     devices: BTreeMap<String, DeviceView>,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct SourceView {
     pub connected: bool,
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub since: Option<Timestamp>,
     pub last_error: Option<String>,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub last_error_at: Option<Timestamp>,
     pub reconnects: u64,
     pub readings: u64,
     pub rejected: u64,
@@ -222,19 +256,33 @@ pub struct SourceView {
     pub limited: u64,
     /// Messages that the broker had kept: shown as last known, never recorded.
     pub retained: u64,
+    /// Readings that the disk refused and that nobody sends again.
+    pub lost: u64,
     pub last_rejection: Option<String>,
+    #[schema(value_type = BTreeMap<String, Rejected>)]
     pub rejections: Rejections,
+    /// Of a connection that is polled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bus: Option<BusView>,
     pub devices: BTreeMap<String, DeviceView>,
 }
 
 /// One device on a shared connection.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, utoipa::ToSchema)]
 pub struct DeviceView {
+    #[schema(value_type = String)]
     pub equipment: Arc<str>,
     pub answers: bool,
     /// It has been silent for long and is only tried now and then.
     pub resting: bool,
     pub last_error: Option<String>,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub last_error_at: Option<Timestamp>,
+    pub unit: Option<u8>,
+    /// How often it is to be polled.
+    pub poll_ms: f64,
+    /// Registers and bits of one poll.
+    pub addresses: u32,
     pub polls: u64,
     pub failed_polls: u64,
     pub poll_ms_last: f64,
@@ -265,11 +313,25 @@ impl SourceStatus {
         }
         link.is_up = false;
         link.last_error = Some(error.into());
+        link.last_error_at = Some(at);
+    }
+
+    /// What the connection is like, and how full it is meant to be.
+    pub fn set_bus(&self, view: BusView) {
+        lock(&self.link).bus = Some(view);
+    }
+
+    pub fn set_bus_load(&self, percent: f64) {
+        if let Some(bus) = &mut lock(&self.link).bus {
+            bus.load_percent = Some(percent);
+        }
     }
 
     /// The link works, but not as it was asked to.
     pub fn complain(&self, error: impl Into<String>) {
-        lock(&self.link).last_error = Some(error.into());
+        let mut link = lock(&self.link);
+        link.last_error = Some(error.into());
+        link.last_error_at = link.since;
     }
 
     pub fn update_device(&self, name: &str, change: impl FnOnce(&mut DeviceView)) {
@@ -331,68 +393,52 @@ impl SourceStatus {
             connected: link.is_up,
             since: link.since,
             last_error: link.last_error,
+            last_error_at: link.last_error_at,
             reconnects: link.reconnects,
             readings: self.readings.load(Ordering::Relaxed),
             rejected: self.rejected.load(Ordering::Relaxed),
             duplicates: self.duplicates.load(Ordering::Relaxed),
             limited: self.limited.load(Ordering::Relaxed),
             retained: self.retained.load(Ordering::Relaxed),
+            lost: self.lost.load(Ordering::Relaxed),
             last_rejection: link.last_rejection,
             rejections: link.rejections,
+            bus: link.bus,
             devices: link.devices,
         }
     }
 }
 
-/// What a station screen shows.
-#[derive(Debug, Clone, Serialize)]
-pub struct StationView {
-    pub state: &'static str,
-    pub equipment: Option<String>,
-    pub worker_no: Option<String>,
-    pub worker_name: Option<String>,
-    /// Everyone who is signed on, the one above first.
-    pub crew: Vec<String>,
-    pub order_no: Option<String>,
-    /// All orders of the run, the one above first.
-    pub orders: Vec<String>,
-    pub process_code: Option<String>,
-    pub process_name: Option<String>,
-    pub order_quantity: Option<rust_decimal::Decimal>,
-    pub completed_quantity: Option<rust_decimal::Decimal>,
-    /// Reported at this station for the job at hand.
-    pub qualified_quantity: rust_decimal::Decimal,
-    pub unqualified_quantity: rust_decimal::Decimal,
-    pub last_feedback: Option<StampedFeedback>,
-    /// What the dialogue expects next, as a sentence.
-    pub expects: String,
-    pub unverified: bool,
-}
+/// Waits for readings that come once, such as polls, to count those that are lost.
+impl Waiting for SourceStatus {
+    fn kept(&self, _: u64, _: Option<Feedback>) {}
 
-#[derive(Debug, Clone, Serialize, serde::Deserialize)]
-pub struct StampedFeedback {
-    #[serde(flatten)]
-    pub feedback: Feedback,
-    pub at: String,
+    fn refused(&self, _: u64) {
+        self.lost.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 /// The live picture of one equipment.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, utoipa::ToSchema)]
 pub struct EquipmentView {
     pub name: Option<String>,
     pub equipment_id: Option<i64>,
     pub ideal_cycle_s: Option<f64>,
     pub state: Option<String>,
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub state_since: Option<Timestamp>,
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub last_heard: Option<Timestamp>,
+    #[schema(value_type = Option<String>)]
     pub source: Option<Arc<str>>,
     /// Effectiveness by shift, as `judge::progress::oee` gives it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<crate::judge::progress::oee::OeeView>)]
     pub oee: Option<serde_json::Value>,
     pub points: BTreeMap<String, PointView>,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct PointView {
     pub value: Option<Value>,
     pub quality: Quality,
@@ -402,18 +448,19 @@ pub struct PointView {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub raw: Option<u64>,
     /// When the value was read at its source.
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub source_time: Option<Timestamp>,
 }
 
 /// How an order stands.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct OrderView {
     pub progress: ProgressUpdated,
     pub wip: Wip,
 }
 
 /// Work in process of one order, as far as it was reported here.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct Wip {
     pub total_qty: Decimal,
     pub completed_qty: Decimal,
@@ -423,7 +470,7 @@ pub struct Wip {
 }
 
 /// Pieces that came out of one process and not yet out of the next.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct Between {
     pub after: String,
     pub before: String,
@@ -431,7 +478,7 @@ pub struct Between {
 }
 
 /// Machine hours of a production day.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct CapacityView {
     pub date: NaiveDate,
     pub unit: &'static str,
@@ -463,7 +510,7 @@ impl CapacityView {
     }
 }
 
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, utoipa::ToSchema)]
 pub struct BufferView {
     pub writable: bool,
     /// Telemetry is held back because the disk is nearly full.
@@ -475,28 +522,35 @@ pub struct BufferView {
     pub free_disk_bytes: u64,
     pub commits: u64,
     pub commit_ms_last: f64,
+    #[schema(value_type = BTreeMap<String, LaneView>)]
     pub lanes: BTreeMap<Lane, LaneView>,
     pub dead_letters: u64,
 }
 
-#[derive(Debug, Clone, Copy, Default, Serialize)]
+#[derive(Debug, Clone, Copy, Default, Serialize, utoipa::ToSchema)]
 pub struct LaneView {
+    #[schema(value_type = u64)]
     pub first_sequence: Seq,
+    #[schema(value_type = u64)]
     pub next_sequence: Seq,
     pub segments: u64,
     /// Records that gave way to the bound before every upstream had them.
     pub dropped: u64,
 }
 
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, utoipa::ToSchema)]
 pub struct UpstreamView {
     pub url: String,
     pub reachable: bool,
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub since: Option<Timestamp>,
     pub last_answer: Option<String>,
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub last_success: Option<Timestamp>,
     /// Records that wait for this upstream, by lane.
+    #[schema(value_type = BTreeMap<String, u64>)]
     pub waiting: BTreeMap<Lane, u64>,
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub oldest_waiting: Option<Timestamp>,
     pub sent: u64,
     pub batches: u64,

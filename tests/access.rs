@@ -7,7 +7,7 @@ use std::net::TcpStream;
 use std::process::Command;
 use std::time::Duration;
 
-use reqwest::header::{COOKIE, HOST, LOCATION, ORIGIN, SET_COOKIE, STRICT_TRANSPORT_SECURITY};
+use reqwest::header::{COOKIE, HOST, HeaderValue, LOCATION, ORIGIN, SET_COOKIE, STRICT_TRANSPORT_SECURITY};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 
@@ -41,9 +41,17 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("POST", "/api/v1/inspections", "qsa"),
     ("GET", "/api/v1/buffer/records", "oqsad"),
     ("GET", "/api/v1/buffer/dead-letters", "oqsad"),
+    ("GET", "/api/v1/buffer/dead-letters/{id}", "oqsad"),
     ("POST", "/api/v1/buffer/dead-letters/{id}/resubmit", "sa"),
     ("POST", "/api/v1/buffer/dead-letters/{id}/discard", "sa"),
     ("POST", "/api/v1/buffer/upstreams/{name}/forget", "a"),
+    ("GET", "/api/v1/audit", "sa"),
+    ("GET", "/api/v1/live", "oqsad"),
+    ("POST", "/api/v1/stations/{id}/scans", "osad"),
+    ("GET", "/api/v1/configuration", "sa"),
+    ("GET", "/api/v1/metrics", "oqsad"),
+    ("GET", "/api/v1/writable-points", "oqsad"),
+    ("POST", "/api/v1/modbus/{connection}/{device}/registers", "a"),
 ];
 
 const PASSWORD: &str = "canary-password-一二三";
@@ -509,7 +517,7 @@ async fn floods_leave_others_untouched() {
     let mut endless = TcpStream::connect(&address).unwrap();
     let head = [
         b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nx: ".as_slice(),
-        &[b'x'; 64 << 10],
+        &vec![b'x'; 64 << 10],
     ]
     .concat();
     endless.write_all(&head).ok();
@@ -535,7 +543,7 @@ async fn answers_carry_every_safe_header() {
             ("cross-origin-resource-policy", "same-origin"),
         ] {
             assert_eq!(
-                answer.headers().get(name).map(|v| v.as_bytes()),
+                answer.headers().get(name).map(HeaderValue::as_bytes),
                 Some(value.as_bytes()),
                 "{path} {name}"
             );

@@ -287,18 +287,17 @@ pub fn verify(place: &Path) -> Result<Verified, VerifyError> {
                 why,
             };
             let whole = line.strip_suffix('\n').ok_or_else(|| broken("it is torn".to_owned()))?;
-            let chain = match &mut end {
-                Some(end) => end,
-                None => {
-                    let entry = chain::read(whole).map_err(broken)?;
-                    first = entry.seq;
-                    // Number 1 follows from nothing; what is before another one is taken on trust.
-                    end.insert(if first == 1 {
-                        End::default()
-                    } else {
-                        End::before(&entry)
-                    })
-                }
+            let chain = if let Some(end) = &mut end {
+                end
+            } else {
+                let entry = chain::read(whole).map_err(broken)?;
+                first = entry.seq;
+                // Number 1 follows from nothing; what is before another one is taken on trust.
+                end.insert(if first == 1 {
+                    End::default()
+                } else {
+                    End::before(&entry)
+                })
             };
             chain.follow(whole).map_err(broken)?;
             entries += 1;

@@ -1,4 +1,4 @@
-//! Entries on their way north: each becomes a message of the report lane. How far they were handed on is a state of that lane,
+//! Entries on their way north, where an upstream wants them: each becomes a message of the report lane. How far they were handed on is a state of that lane,
 //! on disk in one step with the messages, so a crash neither leaves one out nor hands one on twice.
 
 use std::time::Duration;
@@ -44,7 +44,7 @@ pub async fn run(audit: Audit, buffer: Buffer, gateway_id: String, zone: Zone, s
         }
         tokio::select! {
             () = stop.cancelled() => return,
-            Ok(()) = last.wait_for(|last| *last > handed_on), if *last.borrow() <= handed_on => {}
+            Ok(_) = last.wait_for(|last| *last > handed_on), if *last.borrow() <= handed_on => {}
             () = tokio::time::sleep(LOOK_EVERY) => {}
         }
     }
@@ -60,7 +60,9 @@ async fn hand_on(buffer: &Buffer, gateway_id: &str, zone: Zone, entries: &[Entry
         records: records.collect(),
         states: [(STATE.into(), end.to_string().into())].into(),
         // Not run, and so not told, when the disk refuses.
-        afterwards: vec![Box::new(move || drop(tell.send(())))],
+        afterwards: vec![Box::new(move || {
+            tell.send(()).ok();
+        })],
         generation: buffer.generation(),
         ..Commit::default()
     };

@@ -60,10 +60,10 @@ impl Audit {
 
     /// Answers with the entry's number once it is on disk.
     pub async fn record(&self, event: Event) -> Result<u64, NotRecorded> {
-        let ended = |_| NotRecorded("the gateway is ending".to_owned());
+        let ended = || NotRecorded("the gateway is ending".to_owned());
         let (done, written) = oneshot::channel();
-        self.way.send(Waiting { event, done }).await.map_err(|_| ended(()))?;
-        written.await.map_err(|_| ended(()))?.map_err(NotRecorded)
+        self.way.send(Waiting { event, done }).await.map_err(|_| ended())?;
+        written.await.map_err(|_| ended())?.map_err(NotRecorded)
     }
 
     /// Entries behind the one of number `after`, oldest first.

@@ -7,6 +7,7 @@ mod explain;
 mod floor;
 mod modbus;
 mod mqtt;
+mod origin;
 mod plan;
 mod points;
 mod scanner;
@@ -53,19 +54,16 @@ pub fn prove(file: &Path) -> Result<Plan, ConfigError> {
 
 fn read(file: &Path, is_proof: bool) -> Result<Plan, ConfigError> {
     let document = Document::load(file).map_err(ConfigError::Unreadable)?;
+    examine(&document, is_proof).map_err(|findings| ConfigError::Wrong {
+        count: findings.len(),
+        text: findings.explain(&document.file, &document.text),
+        file: file.display().to_string(),
+    })
+}
+
+fn examine(document: &Document, is_proof: bool) -> Result<Plan, Findings> {
     let mut findings = Findings::default();
     let (config, tree) = document.read::<sections::Config>(&mut findings);
-    let plan = config.map(|config| plan::lower(config, &document, is_proof, &tree, &mut findings));
-    match plan {
-        Some(plan) if findings.is_empty() => Ok(plan),
-        _ => {
-            let count = findings.len();
-            let text = findings.explain(&document.file, &document.text);
-            Err(ConfigError::Wrong {
-                text,
-                count,
-                file: file.display().to_string(),
-            })
-        }
-    }
+    let plan = config.map(|config| plan::lower(config, document, is_proof, &tree, &mut findings));
+    plan.filter(|_| findings.is_empty()).ok_or(findings)
 }

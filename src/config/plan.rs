@@ -13,6 +13,7 @@ use super::explain::{Finding, Findings};
 use super::floor::lower_floor;
 use super::modbus::lower_modbus;
 use super::mqtt::{lower_brokers, lower_topics};
+use super::origin::configuration;
 use super::points::Points;
 use super::sections::{Config, Equipment};
 use super::spc::lower_spc;
@@ -20,7 +21,6 @@ use super::station::lower_stations;
 use super::upstream::{lower_reference, lower_upstreams};
 use super::watch::lower_watches;
 use super::web::lower_web;
-use crate::audit::chain;
 use crate::buffer;
 use crate::clock::Zone;
 use crate::forward;
@@ -38,8 +38,6 @@ use crate::web;
 #[derive(Debug, Clone)]
 pub struct Plan {
     pub gateway_id: String,
-    /// SHA-256 of the file.
-    pub digest: String,
     pub data_dir: PathBuf,
     pub buffer: buffer::Settings,
     pub intake: intake::Settings,
@@ -116,7 +114,6 @@ impl Check<'_, '_> {
 
 pub fn lower(mut config: Config, document: &Document, is_proof: bool, tree: &Tree, findings: &mut Findings) -> Plan {
     let file = document.file.as_path();
-    let digest = chain::digest(&[document.text.as_bytes()]);
     let folder = file
         .parent()
         .filter(|p| !p.as_os_str().is_empty())
@@ -216,9 +213,9 @@ pub fn lower(mut config: Config, document: &Document, is_proof: bool, tree: &Tre
                 workshop_id: config.gateway.workshop_id,
                 workshop_name: config.gateway.workshop_name.clone(),
             },
+            configuration: configuration(document),
         },
         gateway_id,
-        digest,
         data_dir,
         mqtt,
         modbus,

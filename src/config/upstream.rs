@@ -34,9 +34,10 @@ pub struct Upstream {
     pub timeout: Period,
 }
 
+/// Who did what on the gateway is for who asks for it.
 fn every_topic() -> Vec<SendTopic> {
-    use SendTopic::{Alert, Audit, Equipment, Inspection, Progress, WorkReport};
-    vec![WorkReport, Inspection, Progress, Alert, Equipment, Audit]
+    use SendTopic::{Alert, Equipment, Inspection, Progress, WorkReport};
+    vec![WorkReport, Inspection, Progress, Alert, Equipment]
 }
 
 fn records_max() -> usize {
@@ -181,7 +182,7 @@ fn check_limits(section: &[&str], upstream: &Upstream, check: &mut Check) {
     if upstream.send.is_empty() {
         check.find(
             &[section, &["send"]].concat(),
-            "sends nothing; leave it out to send all",
+            "sends nothing; leave it out to send all but the audit log",
         );
     }
     if !(1..=BATCH_RECORDS_MAX).contains(&upstream.max_records) {

@@ -5,6 +5,8 @@
 
 pub mod access;
 mod api;
+mod configuration;
+mod live;
 mod page;
 
 use std::fs;
@@ -23,11 +25,13 @@ use tokio_util::sync::CancellationToken;
 
 use access::trail::{self, Trail};
 use access::{Access, Rights};
+pub use configuration::{Checked, Configuration, Found};
 
 use crate::audit::Audit;
 use crate::buffer::Buffer;
 use crate::clock::Zone;
 use crate::http::{self, Limits};
+use crate::looks::Looks;
 use crate::reference::Reference;
 use crate::secret::Secret;
 use crate::status::Status;
@@ -53,10 +57,11 @@ pub struct Settings {
     pub access: access::Settings,
     pub zone: Zone,
     pub identity: Identity,
+    pub configuration: Configuration,
 }
 
 /// Who this gateway is, for whoever looks at it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct Identity {
     pub gateway_id: String,
     pub tenant_id: i64,
@@ -71,6 +76,8 @@ pub struct Window {
     pub buffer: Buffer,
     pub reference: watch::Receiver<Arc<Reference>>,
     pub writes: Writes,
+    pub looks: Looks,
+    pub configuration: Configuration,
     pub submissions: Submissions,
     pub access: Access,
     pub audit: Audit,
@@ -89,22 +96,24 @@ pub async fn serve(
     let rights = Rights::new(&document, &access.settings().how_to_begin);
     let trail = Trail::new(window.audit.clone(), &document, LIMITS.body_bytes_max);
     let text = document.to_json().expect("the document is JSON");
+    let live = live::Hub::new(window.clone(), stop.clone());
     let router = calls
         .route_layer(middleware::from_fn_with_state(trail, trail::record))
         .route_layer(middleware::from_fn_with_state(rights, access::authorise))
         .layer(Extension(api::Text(text.into())))
+        .layer(Extension(live.clone()))
         .merge(page::routes())
         .with_state(window);
-    let router = http::harden(router, LIMITS, PAGE_POLICY)
-        .layer(middleware::from_fn_with_state(access.clone(), access::receive));
-    let refreshing = async {
-        tokio::join!(
-            access.keep_fresh(stop.clone()),
-            keep_certificate(tls.clone(), stop.clone())
-        );
-    };
+    let router = http::answer_everything(router).layer(middleware::from_fn_with_state(access.clone(), access::receive));
+    let router = http::harden(router, LIMITS, PAGE_POLICY);
     let serving = http::serve(listener, tls.clone(), router, LIMITS, stop.clone());
-    tokio::join!(serving, refreshing).0
+    let (served, ..) = tokio::join!(
+        serving,
+        live.run(),
+        access.keep_fresh(stop.clone()),
+        keep_certificate(tls, stop)
+    );
+    served
 }
 
 /// Takes a renewed certificate into use: at once when told by SIGHUP, or else within a minute.

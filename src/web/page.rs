@@ -20,9 +20,7 @@ struct Assets;
 const PAGES: &[(&str, &str)] = &[
     ("/", "board.html"),
     ("/station/{id}", "station.html"),
-    ("/quality", "quality.html"),
     ("/engineering", "engineering.html"),
-    ("/sign-in", "sign-in.html"),
 ];
 
 pub fn routes() -> Router<Window> {

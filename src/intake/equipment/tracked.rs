@@ -184,6 +184,7 @@ impl Tracked {
 
     pub fn tell_anew(&mut self) {
         self.points.values_mut().for_each(|last| last.told = None);
+        self.has_counted = !self.counters.is_empty();
         self.is_offline_due = self.is_offline();
     }
 
@@ -246,7 +247,7 @@ impl Tracked {
             last.told = Some((last.value.clone(), last.quality));
         }
         if def.role == Some(Role::State) && !self.is_offline() {
-            self.set_state(state, moment.at);
+            self.set_state(state, moment.newest);
         }
         (def, if is_due { Outcome::Due } else { Outcome::Quiet })
     }

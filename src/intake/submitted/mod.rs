@@ -12,10 +12,11 @@ use paper::Read;
 
 use super::validate::{self, Layer};
 use super::{Accepted, Intake, Verdict, to_state};
+use crate::buffer::RECORD_BYTES_MAX;
 use crate::judge::alerts::{AcknowledgeError, Acknowledgement};
 use crate::judge::inspection::{self, OrderFacts};
 use crate::record::{
-    Answered, CheckResult, Inspection, Kind, Objection, Paper, Record, Slip, Submitted, Timestamp, WorkReport,
+    Answered, CheckResult, Inspection, Kind, Objection, PageScan, Paper, Record, Slip, Submitted, Timestamp, WorkReport,
 };
 use crate::reference::OrderStatus;
 
@@ -23,6 +24,8 @@ use crate::reference::OrderStatus;
 pub(super) const INSPECTIONS: &str = "inspections";
 /// Who speaks, in the records of what was handed in.
 const SOURCE: &str = "http";
+/// Beside it a record holds who speaks, numbers, times and flags.
+const PAYLOAD_BYTES_MAX: usize = RECORD_BYTES_MAX - (4 << 10);
 /// Something could not be looked up when it was handed in.
 const UNVERIFIED: &str = "unverified";
 
@@ -33,6 +36,7 @@ impl Intake {
             ..Accepted::default()
         };
         let answer = match what {
+            Submitted::Scan(scan) => return self.page_scan(&scan, slip, at),
             Submitted::WorkReport(paper) => self.report_handed_in(&paper, at, &mut accepted),
             Submitted::Inspection(paper) => self.inspection_handed_in(&paper, at, &mut accepted),
             Submitted::Acknowledgement { alert_id, by, comment } => {
@@ -49,6 +53,26 @@ impl Intake {
         Verdict::Accepted(Box::new(accepted))
     }
 
+    /// The scan of a page goes the way of a scanner's. One that came before gets the answer that it got then.
+    fn page_scan(&mut self, scan: &PageScan, slip: &Slip, at: Timestamp) -> Verdict {
+        let waits = || {
+            Verdict::Accepted(Box::new(Accepted {
+                someone_waits: true,
+                ..Accepted::default()
+            }))
+        };
+        if let Some(answer) = self.desk.answered(scan) {
+            slip.write(Answered::Known(json!(answer)));
+            return waits();
+        }
+        let Some((outcome, answer)) = self.desk.scan_of_page(scan, at) else {
+            slip.write(Answered::NotThere(format!("there is no station {}", scan.station)));
+            return waits();
+        };
+        slip.write(Answered::Taken(json!(answer)));
+        self.scanned(&format!("station/{}", scan.station).into(), outcome, at)
+    }
+
     fn report_handed_in(&mut self, paper: &Paper, at: Timestamp, accepted: &mut Accepted) -> Answered {
         let (kind, day) = (Kind::WorkReport, self.production_day(at));
         let Read {
@@ -62,6 +86,7 @@ impl Intake {
         self.complete_report(&mut report, at, &mut objections);
         let findings = validate::work_report(&report, &self.desk.reference(), at);
         objections.extend(findings.into_iter().map(objection));
+        objections.extend(too_long(&report));
         if !objections.is_empty() {
             return Answered::Refused(told_once(objections));
         }
@@ -111,6 +136,7 @@ impl Intake {
         }
         let order = self.complete_inspection(&mut inspection, at, &mut objections);
         objections.extend(inspection::check(&inspection, order));
+        objections.extend(too_long(&inspection));
         if !objections.is_empty() {
             return Answered::Refused(told_once(objections));
         }
@@ -210,6 +236,16 @@ impl Intake {
     }
 }
 
+/// What is longer than a record may be.
+fn too_long(payload: &impl serde::Serialize) -> Option<Objection> {
+    let bytes = to_state(payload).len();
+    (bytes > PAYLOAD_BYTES_MAX).then(|| Objection {
+        field: String::new(),
+        code: "TOO_LONG",
+        message: format!("all of it is {bytes} bytes long; at most {PAYLOAD_BYTES_MAX} fit into one record"),
+    })
+}
+
 /// Stations put some findings into sentences of their own, and are told no more than a name.
 fn objection(finding: validate::Finding) -> Objection {
     let named = finding.message;
@@ -220,7 +256,7 @@ fn objection(finding: validate::Finding) -> Objection {
         _ => named,
     };
     Objection {
-        field: finding.field.to_owned(),
+        field: finding.field.into_owned(),
         code: finding.code,
         message,
     }

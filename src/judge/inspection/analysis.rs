@@ -19,7 +19,7 @@ const SIGMA_MIN: f64 = 3.1;
 /// Causes that make this share of the faults are the vital few.
 const VITAL_SHARE: f64 = 0.8;
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Analysis {
     /// Of this inspection.
     pub defect_rate: f64,
@@ -35,7 +35,7 @@ pub struct Analysis {
 }
 
 /// One reason among all.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Share {
     pub reason: String,
     pub quantity: f64,
@@ -44,7 +44,7 @@ pub struct Share {
 }
 
 /// A circumstance that faults come together with.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Hint {
     pub factor: String,
     pub level: String,

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use utoipa::openapi::OpenApi;
 
 use super::{Caller, operations, peer};
-use crate::audit::{Audit, Event, chain};
+use crate::audit::{Audit, Event, NotRecorded, chain};
 use crate::http::Problem;
 
 /// Longer bodies are kept as their hash.
@@ -86,7 +86,7 @@ pub async fn record(State(trail): State<Trail>, request: Request, next: Next) ->
     let asked = event(caller.as_ref(), from, &action, &subject, kept(&body));
     let number = match trail.audit.record(asked).await {
         Ok(number) => number,
-        Err(error) => return unrecorded(&error),
+        Err(error) => return unrecorded(error).into_response(),
     };
     let mut response = next.run(Request::from_parts(head, Body::from(body))).await;
     let ended = if response.status().is_success() {
@@ -111,8 +111,9 @@ pub async fn record(State(trail): State<Trail>, request: Request, next: Next) ->
 }
 
 /// What the log takes nothing of does not happen.
-pub fn unrecorded(error: &crate::audit::NotRecorded) -> Response {
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string()).into_response()
+#[expect(clippy::needless_pass_by_value, reason = "what `map_err` hands over")]
+pub fn unrecorded(error: NotRecorded) -> Problem {
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
 }
 
 fn kept(body: &[u8]) -> Value {

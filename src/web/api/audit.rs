@@ -3,17 +3,15 @@
 use axum::Json;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
-use serde::Deserialize;
-use serde_json::{Value, json};
-use utoipa::IntoParams;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::page::{self, Limit};
+use crate::audit::Entry;
 use crate::http::Problem;
 use crate::web::Window;
-
-const PAGE_MAX: usize = 1000;
-const PAGE_DEFAULT: usize = 100;
 
 pub fn calls() -> OpenApiRouter<Window> {
     OpenApiRouter::new().routes(routes!(audit))
@@ -26,16 +24,23 @@ struct AuditQuery {
     /// The number of the last entry that is known already.
     #[serde(default)]
     after: u64,
-    /// 100 when not given, at most 1000.
-    limit: Option<usize>,
+    #[param(value_type = Option<u16>, minimum = 1, maximum = 1000, example = 100)]
+    #[serde(default)]
+    limit: Limit,
 }
 
-/// The audit log, oldest first; `next` is what to go on with as `after`.
-#[utoipa::path(get, path = "/api/v1/audit", tag = "session", security(("caller" = ["supervisor", "admin"])), params(AuditQuery), responses((status = OK, description = "a page of it", body = serde_json::Value)))]
-async fn audit(State(window): State<Window>, Query(query): Query<AuditQuery>) -> Result<Json<Value>, Problem> {
-    let limit = query.limit.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX);
+#[derive(Serialize, ToSchema)]
+struct AuditPage {
+    entries: Vec<Entry>,
+    /// Where to go on; null when these were the last.
+    next: Option<u64>,
+}
+
+/// The audit log, oldest first.
+#[utoipa::path(get, path = "/api/v1/audit", tag = "access", security(("caller" = ["supervisor", "admin"])), params(AuditQuery), responses((status = OK, description = "a page of it", body = AuditPage)))]
+async fn audit(State(window): State<Window>, Query(query): Query<AuditQuery>) -> Result<Json<AuditPage>, Problem> {
     let failed = |error: std::io::Error| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string());
-    let entries = window.audit.read(query.after, limit).await.map_err(failed)?;
-    let next = entries.last().map_or(query.after, |entry| entry.seq);
-    Ok(Json(json!({"entries": entries, "next": next})))
+    let read = window.audit.read(query.after, page::one_more(query.limit)).await;
+    let (entries, next) = page::cut(read.map_err(failed)?, query.limit, |entry| entry.seq);
+    Ok(Json(AuditPage { entries, next }))
 }

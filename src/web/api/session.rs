@@ -14,7 +14,6 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::audit::NotRecorded;
 use crate::http::Problem;
 use crate::web::Window;
 use crate::web::access::accounts::Bearer;
@@ -66,13 +65,13 @@ enum SignIn {
 }
 
 /// Who one is, and what may be read without signing in.
-#[utoipa::path(get, path = "/api/v1/session", tag = "session", security(()), responses((status = OK, description = "no name: nobody has signed in", body = Who)))]
+#[utoipa::path(get, path = "/api/v1/session", tag = "access", security(()), responses((status = OK, description = "no name: nobody has signed in", body = Who)))]
 async fn who_am_i(State(window): State<Window>, caller: Option<axum::Extension<Caller>>) -> Json<Who> {
     Json(Who::of(caller.as_deref(), &window.access))
 }
 
 /// Signs in: a person by name and password, a station's device by its token. The answer sets a cookie.
-#[utoipa::path(post, path = "/api/v1/session", tag = "session", security(()), request_body = SignIn, responses((status = OK, description = "who that is", body = Who), (status = UNAUTHORIZED, description = "not known by these", body = Problem), (status = TOO_MANY_REQUESTS, description = "too many wrong ones; when to come again is in Retry-After", body = Problem)))]
+#[utoipa::path(post, path = "/api/v1/session", tag = "access", security(()), request_body = SignIn, responses((status = OK, description = "who that is", body = Who), (status = UNAUTHORIZED, description = "not known by these", body = Problem), (status = TOO_MANY_REQUESTS, description = "too many wrong ones; when to come again is in Retry-After", body = Problem)))]
 async fn sign_in(
     State(window): State<Window>,
     ConnectInfo(from): ConnectInfo<SocketAddr>,
@@ -100,13 +99,13 @@ async fn sign_in(
                     &told.name,
                     json!({"locked_s": told.locked_s}),
                 );
-                window.audit.record(event).await.map_err(not_recorded)?;
+                window.audit.record(event).await.map_err(trail::unrecorded)?;
             }
             return Err(refusal.problem);
         }
     };
     let event = trail::event(Some(&caller), address, "sign_in", "session", Value::Null);
-    window.audit.record(event).await.map_err(not_recorded)?;
+    window.audit.record(event).await.map_err(trail::unrecorded)?;
     access.end_session(&headers);
     let who = Json(Who::of(Some(&caller), access));
     Ok(([(header::SET_COOKIE, cookie)], who).into_response())
@@ -115,7 +114,7 @@ async fn sign_in(
 /// Why nobody is signed in.
 struct Refusal {
     problem: Problem,
-    to_record: Option<Refused>,
+    to_record: Option<Box<Refused>>,
 }
 
 struct Refused {
@@ -132,10 +131,6 @@ impl From<Problem> for Refusal {
             to_record: None,
         }
     }
-}
-
-fn not_recorded(error: NotRecorded) -> Problem {
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
 }
 
 async fn by_password(
@@ -169,7 +164,7 @@ async fn by_password(
         let is_someone = accounts.person.contains_key(name);
         return Err(Refusal {
             problem: wrong(),
-            to_record: Some(Refused {
+            to_record: Some(Box::new(Refused {
                 action: if locked.is_some() {
                     "locked_out"
                 } else {
@@ -177,7 +172,7 @@ async fn by_password(
                 },
                 name: if is_someone { name } else { "unknown" }.to_owned(),
                 locked_s,
-            }),
+            })),
         });
     };
     access.lockout().succeeded(name, address);
@@ -207,17 +202,17 @@ fn by_token(access: &Access, token: &str) -> Result<(Caller, HeaderValue), Refus
         }
         None => Err(Refusal {
             problem: Problem::new(StatusCode::UNAUTHORIZED, "no device has this token"),
-            to_record: Some(Refused {
+            to_record: Some(Box::new(Refused {
                 action: "sign_in_refused",
                 name: "unknown device".to_owned(),
                 locked_s: None,
-            }),
+            })),
         }),
     }
 }
 
 /// Signs out: the session ends, or the device is forgotten by this browser.
-#[utoipa::path(delete, path = "/api/v1/session", tag = "session", security(()), responses((status = NO_CONTENT, description = "nobody is signed in here any more")))]
+#[utoipa::path(delete, path = "/api/v1/session", tag = "access", security(()), responses((status = NO_CONTENT, description = "nobody is signed in here any more")))]
 async fn sign_out(
     State(window): State<Window>,
     ConnectInfo(from): ConnectInfo<SocketAddr>,
@@ -229,7 +224,7 @@ async fn sign_out(
     if let Some(caller) = caller.as_deref().filter(|caller| caller.role.is_some()) {
         let address = Some(from.ip().to_canonical());
         let event = trail::event(Some(caller), address, "sign_out", "session", Value::Null);
-        window.audit.record(event).await.map_err(not_recorded)?;
+        window.audit.record(event).await.map_err(trail::unrecorded)?;
     }
     let cookie = (header::SET_COOKIE, window.access.no_cookie());
     Ok((StatusCode::NO_CONTENT, [cookie]).into_response())

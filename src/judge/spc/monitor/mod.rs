@@ -92,7 +92,7 @@ pub struct Monitor {
 }
 
 /// A point of phase I that is not learnt from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Exclusion {
     /// Counted from 1.
     pub point: usize,
@@ -156,6 +156,15 @@ impl Monitor {
 
     pub fn is_learning(&self) -> bool {
         self.limits.is_none()
+    }
+
+    /// Keys of what it holds to be wrong. While limits are learnt, there is nothing that a rule could hold against.
+    pub fn open_keys(&self, settings: &Settings) -> Vec<String> {
+        let has_limits = self.limits.is_some() || matches!(settings.limits, Baseline::Given { .. });
+        let rules = self.firing.rules().filter(|_| has_limits).map(Rule::name);
+        let is_off_spec = self.is_off_spec && settings.spec.is_some();
+        let spec = is_off_spec.then_some(words::SPEC);
+        rules.chain(spec).map(|rule| words::key(settings, rule)).collect()
     }
 
     pub fn take(&mut self, settings: &Settings, at: Timestamp, observation: Observation) -> Vec<Finding> {
