@@ -567,13 +567,16 @@ async fn a_renewed_certificate_needs_no_restart_and_a_broken_one_keeps_the_old()
     for name in ["first", "second"] {
         authority.broker(name, "20200101000000Z", "20990101000000Z");
     }
-    let mut shop = Shop::closed("tls = { cert_file = \"gateway.crt\", key_file = \"gateway.key\" }");
+    let mut shop = Shop::closed("");
     let install = |name: &str| {
         for (from, to) in [("pem", "gateway.crt"), ("key", "gateway.key")] {
             fs::copy(authority.file(&format!("{name}.{from}")), shop.site.path(to)).unwrap();
         }
     };
     install("first");
+    let tls = "tls = { cert_file = \"gateway.crt\", key_file = \"gateway.key\" }";
+    shop.site.set_window(&format!("accounts_file = \"accounts.toml\"\n{tls}"));
+    shop.site.configure("");
     let daemon = shop.site.spawn();
     let root = reqwest::Certificate::from_pem(&fs::read(authority.file("ca.pem")).unwrap()).unwrap();
     let url = format!("https://127.0.0.1:{}", shop.site.web_port());
