@@ -568,14 +568,15 @@ async fn a_renewed_certificate_needs_no_restart_and_a_broken_one_keeps_the_old()
         authority.broker(name, "20200101000000Z", "20990101000000Z");
     }
     let mut shop = Shop::closed("");
-    let install = |name: &str| {
+    let install = |site: &Site, name: &str| {
         for (from, to) in [("pem", "gateway.crt"), ("key", "gateway.key")] {
-            fs::copy(authority.file(&format!("{name}.{from}")), shop.site.path(to)).unwrap();
+            fs::copy(authority.file(&format!("{name}.{from}")), site.path(to)).unwrap();
         }
     };
-    install("first");
+    install(&shop.site, "first");
     let tls = "tls = { cert_file = \"gateway.crt\", key_file = \"gateway.key\" }";
-    shop.site.set_window(&format!("accounts_file = \"accounts.toml\"\n{tls}"));
+    shop.site
+        .set_window(&format!("accounts_file = \"accounts.toml\"\n{tls}"));
     shop.site.configure("");
     let daemon = shop.site.spawn();
     let root = reqwest::Certificate::from_pem(&fs::read(authority.file("ca.pem")).unwrap()).unwrap();
@@ -616,7 +617,7 @@ async fn a_renewed_certificate_needs_no_restart_and_a_broken_one_keeps_the_old()
             .to_owned()
     };
     assert!(served().contains("first"), "{}", served());
-    install("second");
+    install(&shop.site, "second");
     daemon.hang_up();
     until("the second certificate", async || {
         served().contains("second").then_some(())

@@ -134,7 +134,7 @@ impl Log {
         let first = lines(path)?
             .next()
             .transpose()?
-            .and_then(|line| chain::read(&line).ok());
+            .and_then(|line| chain::read(line.trim_end_matches('\n')).ok());
         let first = first.map_or(self.end.seq, |entry| entry.seq);
         fs::rename(path, self.dir.join(format!("audit-{first:020}.log")))?;
         let file = open_own(path, OpenOptions::new().read(true).append(true))?;

@@ -66,7 +66,7 @@ impl Crowd {
         {
             guests
                 .send_away(|guest| guest.address == address)
-                .ok_or(NoRoom::Crowded)?;
+                .ok_or(self.without_room_of_its_own())?;
         } else if guests.by_id.len() >= self.max {
             let has_idle = |address: &IpAddr| {
                 guests
@@ -89,6 +89,15 @@ impl Crowd {
         guests.by_id.insert(id, guest);
         let crowd = Arc::clone(self);
         Ok(Place { crowd, id, leave })
+    }
+
+    /// Where there is room for a few only, all of it is for whoever comes.
+    fn without_room_of_its_own(&self) -> NoRoom {
+        if self.per_address_max < self.max {
+            NoRoom::Crowded
+        } else {
+            NoRoom::Full
+        }
     }
 
     /// Someone has gone, or has been answered.

@@ -3,6 +3,7 @@
 
 import { live, STALE_AFTER_MS } from "./live.js";
 import { call, element, fill, grouped, kept, language, plantClock, say, startPage } from "./shell.js";
+import { showWho } from "./session.js";
 import { allowSound, canSound, sound } from "./station-sound.js";
 import { startWaiting } from "./station-waiting.js";
 import { watchKeys } from "./station-wedge.js";
@@ -422,6 +423,7 @@ startPage(WORDS, () => {
 startMute();
 startKeys();
 signIn().then(() => {
+  showWho();
   told = live(follow);
   setInterval(draw, DRAW_EVERY_MS);
 });
