@@ -6,6 +6,7 @@ mod park;
 mod access;
 mod alerts;
 mod architecture;
+mod audit;
 mod buffer;
 mod cards;
 mod check;

@@ -130,15 +130,14 @@ impl Access {
         }
     }
 
-    /// Who the request shows to be.
-    fn identify(&self, head: &Parts) -> Identified {
+    /// Who shows these headers. Unless `is_used`, a session idles on.
+    fn identify(&self, headers: &HeaderMap, peer: Option<IpAddr>, is_used: bool) -> Identified {
         let now = Instant::now();
-        if let Some(token) = bearer(&head.headers) {
+        if let Some(token) = bearer(headers) {
             return Identified::by(self.by_token(token));
         }
-        let peer = peer(head);
-        if let Some(shown) = cookie(&head.headers)
-            && let Some(caller) = self.by_cookie(&shown, now)
+        if let Some(shown) = cookie(headers)
+            && let Some(caller) = self.by_cookie(&shown, now, is_used)
         {
             return Identified {
                 caller: Some(caller),
@@ -146,32 +145,20 @@ impl Access {
             };
         }
         let is_local = peer.is_some_and(|peer| peer.to_canonical().is_loopback());
-        Identified::by((is_local && self.0.settings.reads_open).then(|| Caller {
-            name: "local".into(),
-            role: None,
-            station: None,
-        }))
+        Identified::by((is_local && self.0.settings.reads_open).then(Caller::local))
     }
 
     fn by_token(&self, token: &str) -> Option<Caller> {
         if self.0.control.matches(token) {
-            return Some(Caller {
-                name: "control".into(),
-                role: Some(Role::Admin),
-                station: None,
-            });
+            return Some(Caller::program("control", Role::Admin));
         }
         self.accounts().bearer(token).map(|bearer| match bearer {
             Bearer::Device(name, device) => Caller::device(name, &device.station),
-            Bearer::Token(name, token) => Caller {
-                name: name.into(),
-                role: Some(token.role),
-                station: None,
-            },
+            Bearer::Token(name, token) => Caller::program(name, token.role),
         })
     }
 
-    fn by_cookie(&self, shown: &str, now: Instant) -> Option<Caller> {
+    fn by_cookie(&self, shown: &str, now: Instant, is_used: bool) -> Option<Caller> {
         let accounts = self.accounts();
         if let Some(token) = shown.strip_prefix(DEVICE) {
             return match accounts.bearer(token)? {
@@ -181,13 +168,14 @@ impl Access {
         }
         let person = |name: &str| accounts.person.get(name).filter(|person| !person.disabled);
         let hash_of = |name: &str| person(name).map(|person| person.hash.as_str());
-        let name = self.0.sessions.resume(shown.strip_prefix(SESSION)?, now, hash_of)?;
+        let id = shown.strip_prefix(SESSION)?;
+        let name = if is_used {
+            self.0.sessions.resume(id, now, hash_of)?
+        } else {
+            self.0.sessions.look(id, now, hash_of)?
+        };
         let role = person(&name)?.role;
-        Some(Caller {
-            name,
-            role: Some(role),
-            station: None,
-        })
+        Some(Caller::person(name, role))
     }
 
     /// The cookie of a session that begins.
@@ -280,6 +268,23 @@ impl Access {
     }
 }
 
+/// What a connection that goes on was let in with.
+#[derive(Debug, Clone)]
+pub struct Standing {
+    access: Access,
+    caller: Caller,
+    headers: HeaderMap,
+    peer: Option<IpAddr>,
+}
+
+impl Standing {
+    /// Whether it would be let in now. Looking on is no use of a session.
+    pub fn holds(&self) -> bool {
+        let now = self.access.identify(&self.headers, self.peer, false);
+        now.caller.as_ref() == Some(&self.caller)
+    }
+}
+
 struct Identified {
     caller: Option<Caller>,
     by_cookie: bool,
@@ -297,7 +302,8 @@ impl Identified {
 /// The first thing that happens to a request; what comes after finds the [`Caller`] beside it.
 pub async fn receive(State(access): State<Access>, request: Request, next: Next) -> Response {
     let (mut head, body) = request.into_parts();
-    let Identified { caller, by_cookie } = access.identify(&head);
+    let peer = peer(&head);
+    let Identified { caller, by_cookie } = access.identify(&head.headers, peer, true);
     let checked = access
         .check_host(&head.headers)
         .and_then(|()| access.check_rate(&head, caller.as_ref()))
@@ -305,6 +311,15 @@ pub async fn receive(State(access): State<Access>, request: Request, next: Next)
     let mut response = match checked {
         Ok(()) => {
             if let Some(caller) = caller {
+                if head.headers.contains_key(header::UPGRADE) {
+                    let (access, headers) = (access.clone(), head.headers.clone());
+                    head.extensions.insert(Standing {
+                        access,
+                        caller: caller.clone(),
+                        headers,
+                        peer,
+                    });
+                }
                 head.extensions.insert(caller);
             }
             next.run(Request::from_parts(head, body)).await

@@ -27,7 +27,7 @@ use utoipa::openapi::{OpenApi, PathItem};
 
 use crate::http::Problem;
 
-pub use gate::{Access, Settings, peer, receive};
+pub use gate::{Access, Settings, Standing, peer, receive};
 
 /// The name of the security scheme in the API document.
 pub const SCHEME: &str = "caller";
@@ -82,14 +82,56 @@ pub struct Caller {
     pub role: Option<Role>,
     /// Of a station's device: the only station that it speaks for.
     pub station: Option<Arc<str>>,
+    /// It may say for whom it speaks; a person speaks for themselves.
+    pub is_program: bool,
 }
 
 impl Caller {
+    pub fn person(name: Arc<str>, role: Role) -> Self {
+        Self {
+            name,
+            role: Some(role),
+            station: None,
+            is_program: false,
+        }
+    }
+
     pub fn device(name: &str, station: &str) -> Self {
         Self {
-            name: name.into(),
-            role: Some(Role::Station),
             station: Some(station.into()),
+            ..Self::person(name.into(), Role::Station)
+        }
+    }
+
+    pub fn program(name: &str, role: Role) -> Self {
+        Self {
+            is_program: true,
+            ..Self::person(name.into(), role)
+        }
+    }
+
+    /// Someone on this machine.
+    pub fn local() -> Self {
+        Self {
+            name: "local".into(),
+            role: None,
+            station: None,
+            is_program: false,
+        }
+    }
+
+    /// Whom a decision is signed with, if `said` is what the request says of it.
+    pub fn speaks_for(&self, said: Option<String>) -> Result<String, Problem> {
+        match said {
+            Some(said) if self.is_program || *said == *self.name => Ok(said),
+            Some(_) => {
+                let detail = format!(
+                    "{} is signed in and speaks for themselves; leave out who it was",
+                    self.name
+                );
+                Err(Problem::new(StatusCode::FORBIDDEN, detail))
+            }
+            None => Ok(self.name.to_string()),
         }
     }
 }

@@ -79,11 +79,19 @@ impl Sessions {
         now: Instant,
         hash_of: impl FnOnce(&str) -> Option<&'a str>,
     ) -> Option<Arc<str>> {
+        let name = self.look(id, now, hash_of)?;
+        if let Some(session) = self.lock().get_mut(&fingerprint(id)) {
+            session.used = now;
+        }
+        Some(name)
+    }
+
+    /// The same, without making use of it: it idles on.
+    pub fn look<'a>(&self, id: &str, now: Instant, hash_of: impl FnOnce(&str) -> Option<&'a str>) -> Option<Arc<str>> {
         let key = fingerprint(id);
         let mut sessions = self.lock();
-        let session = sessions.get_mut(&key)?;
+        let session = sessions.get(&key)?;
         if self.limits.lasts(session, now) && hash_of(&session.name) == Some(session.hash.as_str()) {
-            session.used = now;
             return Some(Arc::clone(&session.name));
         }
         sessions.remove(&key);
@@ -134,6 +142,10 @@ mod tests {
             assert!(who(&sessions, &used, start + Duration::from_mins(minutes)).is_some());
         }
         assert_eq!(who(&sessions, &used, start + LIMITS.max), None);
+
+        let watched = sessions.begin("王工", "hash", start).expect("an id");
+        let look = |now| sessions.look(watched.reveal(), now, |_| Some("hash"));
+        assert!(look(start + LIMITS.idle / 2).is_some() && look(start + LIMITS.idle).is_none());
 
         let left = sessions.begin("王工", "hash", start).expect("an id");
         sessions.end(left.reveal());

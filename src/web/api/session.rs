@@ -181,12 +181,7 @@ async fn by_password(
         .sessions()
         .begin(name, &person.hash, Instant::now())
         .map_err(failed)?;
-    let caller = Caller {
-        name: name.into(),
-        role: Some(person.role),
-        station: None,
-    };
-    Ok((caller, access.session_cookie(&id)))
+    Ok((Caller::person(name.into(), person.role), access.session_cookie(&id)))
 }
 
 fn by_token(access: &Access, token: &str) -> Result<(Caller, HeaderValue), Refusal> {
