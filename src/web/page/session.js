@@ -62,7 +62,8 @@ async function signOut() {
   try {
     await call("DELETE", "session");
   } finally {
-    showWho();
+    // What this page holds was for whoever has left.
+    location.reload();
   }
 }
 
