@@ -133,7 +133,7 @@ async fn what_was_answered_is_on_record_and_in_the_store_once_whatever_is_killed
     )));
     site.write("store.token", TOKEN);
     let answered: Arc<Mutex<BTreeSet<String>>> = Arc::default();
-    for cycle in 0..4 {
+    for cycle in 0..4_u64 {
         let gateway = site.start().await;
         let token = control(&site);
         let clients = (0..4).map(|client| {
@@ -158,7 +158,7 @@ async fn what_was_answered_is_on_record_and_in_the_store_once_whatever_is_killed
             (answered.lock().unwrap().len() > before + 10).then_some(())
         })
         .await;
-        tokio::time::sleep(Duration::from_millis(u64::from(cycle) * 37)).await;
+        tokio::time::sleep(Duration::from_millis(cycle * 37)).await;
         gateway.kill();
         for client in clients {
             client.await.unwrap();

@@ -1,7 +1,7 @@
 // Who is signed in: shown in the head of every page, with the way out. Where nothing may be read without signing in, whoever
 // has not is sent to the sign-in page.
 
-import { call, element, say } from "./shell.js";
+import { button, call, element, say } from "./shell.js";
 
 const LOOK_EVERY_MS = 5000;
 
@@ -20,7 +20,8 @@ export async function whoami() {
 
 export const roleName = (role) => WORDS[document.documentElement.lang]?.[role] ?? role;
 
-export const signInAt = (next) => `/sign-in?next=${encodeURIComponent(next)}`;
+// The way to the sign-in page, and back to here.
+export const signInAt = () => `/sign-in?next=${encodeURIComponent(location.pathname + location.search + location.hash)}`;
 
 // Asks who one is, and shows it.
 export async function showWho() {
@@ -32,7 +33,7 @@ export async function showWho() {
     return;
   }
   if (!who.name && who.reads === "signed-in" && location.pathname !== "/sign-in") {
-    location.replace(signInAt(location.pathname + location.search));
+    location.replace(signInAt());
     return;
   }
   drawWho();
@@ -48,15 +49,12 @@ export function drawWho() {
     return;
   }
   const name = element("span", "name", `${who.name} · ${roleName(who.role)}`);
-  const out = element("button", "", say("signOut"));
-  out.type = "button";
-  out.addEventListener("click", signOut);
-  place.replaceChildren(name, out);
+  place.replaceChildren(name, button(say("signOut"), signOut));
 }
 
 function link() {
   const made = element("a", "button", say("signIn"));
-  made.href = signInAt(location.pathname + location.search);
+  made.href = signInAt();
   return made;
 }
 
@@ -64,7 +62,8 @@ async function signOut() {
   try {
     await call("DELETE", "session");
   } finally {
-    showWho();
+    // What this page holds was for whoever has left.
+    location.reload();
   }
 }
 

@@ -2,7 +2,7 @@
 // (`startPage`), and says how it draws itself; whatever comes from machines, scans or orders is put in as text, never as markup.
 import { FLOW_WORDS, flow } from "./flow.js";
 import { STALE_AFTER_MS } from "./live.js";
-import { drawWho, showWho } from "./session.js";
+import { drawWho, showWho, signInAt } from "./session.js";
 
 const LANGUAGE_KEY = "lineside-language";
 const LOOK_KEY = "lineside-look";
@@ -209,7 +209,7 @@ export function refusal(problem) {
 
 function wayIn() {
   const way = element("a", "", say("signIn"));
-  way.href = `/sign-in?next=${encodeURIComponent(location.pathname + location.search + location.hash)}`;
+  way.href = signInAt();
   return way;
 }
 

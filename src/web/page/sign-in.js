@@ -31,7 +31,7 @@ let who = null;
 function next() {
   const wanted = new URLSearchParams(location.search).get("next") ?? "/";
   const at = new URL(wanted, location.origin);
-  return at.origin === location.origin && at.pathname !== "/sign-in" ? at.pathname + at.search : "/";
+  return at.origin === location.origin && at.pathname !== "/sign-in" ? at.pathname + at.search + at.hash : "/";
 }
 
 function draw() {
