@@ -40,6 +40,7 @@ struct Inner {
     judges: Shelf<String, String>,
     alerts: Mutex<Arc<Vec<AlertView>>>,
     sources_started: AtomicBool,
+    clock_synced: AtomicBool,
 }
 
 /// A view that was put on a shelf as JSON.
@@ -66,6 +67,15 @@ impl Status {
 
     pub fn set_sources_started(&self) {
         self.0.sources_started.store(true, Ordering::Relaxed);
+    }
+
+    pub fn set_clock_synced(&self, is_synced: bool) {
+        self.0.clock_synced.store(is_synced, Ordering::Relaxed);
+    }
+
+    /// Whether this machine's clock is known to follow a time source.
+    pub fn is_clock_synced(&self) -> bool {
+        self.0.clock_synced.load(Ordering::Relaxed)
     }
 
     pub fn are_sources_started(&self) -> bool {
@@ -210,6 +220,8 @@ pub struct Reach {
 pub struct AlertView {
     pub state: AlertState,
     pub key: String,
+    /// Its cause is gone; unless that comes back soon, the alert ends.
+    pub is_away: bool,
     #[serde(flatten)]
     pub alert: Alert,
 }

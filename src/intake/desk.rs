@@ -45,7 +45,6 @@ pub struct Desk {
     numbers: ReportNumbers,
     /// What is made here, judged.
     pub floor: Floor,
-    pub is_clock_synced: bool,
 }
 
 /// A scan on its way through the dialogue.
@@ -92,7 +91,6 @@ impl Desk {
             tallies: Tallies::default(),
             today: Today::default(),
             numbers: ReportNumbers::default(),
-            is_clock_synced: false,
         }
     }
 
@@ -137,7 +135,7 @@ impl Desk {
             shift_starts: &self.settings.shift_starts,
             reference,
             bench,
-            clock_synced: self.is_clock_synced,
+            clock_synced: self.status.is_clock_synced(),
             tallies: &self.tallies,
         }
     }
@@ -169,7 +167,7 @@ impl Desk {
 
     fn take(&mut self, station: &str, scan: &Scan, at: Timestamp) -> Option<Outcome> {
         let place = self.places.get(station)?;
-        let refused = |code| station::feedback(FeedbackKind::Err, code, place.bench.language);
+        let refused = |code| station::feedback(FeedbackKind::Err, code, &[], place.bench.language);
         let (mut outcome, text, is_change) = match scan.frame {
             Frame::Whole(bytes) => {
                 let scanned = barcode::read(bytes, &place.bench.labels);
@@ -241,7 +239,7 @@ impl Desk {
             signal,
             is_change,
         } = step;
-        let Outcome { mut accepted, .. } = told(feedback);
+        let Outcome { mut accepted, .. } = told(*feedback);
         let has_reports = !reports.is_empty();
         let reference = Arc::clone(&self.reference.borrow());
         for mut report in reports {
