@@ -139,6 +139,10 @@ impl Status {
         }
     }
 
+    pub fn drop_judge(&self, name: &str) {
+        lock(&self.0.judges).remove(name);
+    }
+
     pub fn judge(&self, name: &str) -> Option<Json> {
         lock(&self.0.judges).get(name).cloned()
     }

@@ -7,7 +7,7 @@ use super::journal::{Observation, What};
 use crate::judge::Finding;
 use crate::judge::anomaly::together::{self, Together};
 use crate::judge::anomaly::watch::{self, Context, Watch};
-use crate::judge::spc::monitor::{self, Monitor};
+use crate::judge::spc::monitor::{self, Monitor, PhaseError};
 use crate::record::Timestamp;
 
 /// What is shown changes at most this often: it is for people.
@@ -132,6 +132,7 @@ impl Seat {
                 self.has_news = true;
                 together.take(settings, at, seen.channel.into(), seen.value)
             }
+            (_, What::Changed { .. }) => self.change(observation).unwrap_or_default(),
             (Mind::Chart(..) | Mind::Together(..), What::Tick) => Vec::new(),
             (Mind::Watch(settings, watch), What::Value(seen)) => {
                 self.has_news = true;
@@ -149,6 +150,15 @@ impl Seat {
                 found
             }
         }
+    }
+
+    /// A person changes a chart, which is shown at once.
+    pub fn change(&mut self, observation: &Observation) -> Result<Vec<Finding>, PhaseError> {
+        let (Mind::Chart(settings, monitor), What::Changed { change, by }) = (&mut self.mind, &observation.what) else {
+            return Ok(Vec::new());
+        };
+        (self.has_news, self.shown_at) = (true, None);
+        monitor.change(settings, change, by, observation.at())
     }
 
     pub fn encode(&self) -> Vec<u8> {
