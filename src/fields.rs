@@ -13,6 +13,9 @@ pub struct Finding {
     pub message: String,
 }
 
+/// More than a year on one piece is a mistake.
+const PIECE_HOURS_BELOW: Decimal = Decimal::from_parts(10_000, 0, 0, false, 0);
+
 /// Whether DECIMAL(18,4) holds `value` exactly: what the central store's columns hold.
 pub fn fits_quantity(value: Decimal) -> bool {
     value.abs() < Decimal::from(10_i64.pow(14)) && value.normalize().scale() <= 4
@@ -150,6 +153,18 @@ impl Fields {
             );
         }
         amount
+    }
+
+    /// Labor hours for one piece, above zero; a second is 0.00027778 h, hence the decimals.
+    pub fn piece_hours(&mut self, field: &str) -> Option<Decimal> {
+        let value = self.take(field)?;
+        let hours = serde_json::from_value::<Decimal>(value)
+            .ok()
+            .filter(|h| *h > Decimal::ZERO && *h < PIECE_HOURS_BELOW && h.normalize().scale() <= 8);
+        if hours.is_none() {
+            self.find(field, "must be hours above 0 with up to 8 decimals, such as \"0.025\"");
+        }
+        hours
     }
 
     pub fn date(&mut self, field: &str) -> Option<NaiveDate> {

@@ -488,7 +488,7 @@ impl Receipt {
         Self { to: Some(to), token }
     }
 
-    /// For sources that no one waits behind, such as a poll.
+    /// No one waits, and no one counts what is lost.
     pub fn nobody() -> Self {
         Self { to: None, token: 0 }
     }

@@ -12,7 +12,7 @@ use rust_decimal::Decimal;
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use crate::record::{Alert, Feedback, Lane, ProgressUpdated, Quality, Seq, Timestamp, Value};
+use crate::record::{Alert, Feedback, Lane, ProgressUpdated, Quality, Seq, Timestamp, Value, Waiting};
 pub use rejected::{Rejected, Rejections, Sample};
 
 /// Shared by every stage; cheap to clone.
@@ -199,6 +199,7 @@ pub struct SourceStatus {
     duplicates: AtomicU64,
     limited: AtomicU64,
     retained: AtomicU64,
+    lost: AtomicU64,
     link: Mutex<Link>,
 }
 
@@ -226,6 +227,8 @@ pub struct SourceView {
     pub limited: u64,
     /// Messages that the broker had kept: shown as last known, never recorded.
     pub retained: u64,
+    /// Readings that the disk refused and that nobody sends again.
+    pub lost: u64,
     pub last_rejection: Option<String>,
     pub rejections: Rejections,
     pub devices: BTreeMap<String, DeviceView>,
@@ -341,10 +344,20 @@ impl SourceStatus {
             duplicates: self.duplicates.load(Ordering::Relaxed),
             limited: self.limited.load(Ordering::Relaxed),
             retained: self.retained.load(Ordering::Relaxed),
+            lost: self.lost.load(Ordering::Relaxed),
             last_rejection: link.last_rejection,
             rejections: link.rejections,
             devices: link.devices,
         }
+    }
+}
+
+/// Waits for readings that come once, such as polls, to count those that are lost.
+impl Waiting for SourceStatus {
+    fn kept(&self, _: u64, _: Option<Feedback>) {}
+
+    fn refused(&self, _: u64) {
+        self.lost.fetch_add(1, Ordering::Relaxed);
     }
 }
 

@@ -21,6 +21,7 @@ mod modbus_devices;
 mod modbus_rtu;
 mod mqtt;
 mod quality;
+mod quality_decisions;
 mod signal_quality;
 mod sparkplug;
 mod spc;

@@ -149,7 +149,7 @@ fn order() -> Value {
         "delivery_date": "2026-12-01", "workshop_id": 3, "priority": 7,
         "processes": [
             {"process_code": "10", "process_name": "冲压", "sequence": 1},
-            {"process_code": "20", "process_name": "装配", "sequence": 2}
+            {"process_code": "20", "process_name": "装配", "sequence": 2, "standard_hours": "0.00416667"}
         ]
     })
 }
@@ -892,6 +892,8 @@ async fn the_reference_tells_what_is_open_and_what_was_just_closed(bench: Bench)
         (&open["processes"][1]["process_code"], &open["processes"][1]["sequence"]),
         (&json!("20"), &json!(2))
     );
+    assert_eq!(open["processes"][1]["standard_hours"], "0.00416667");
+    assert_eq!(open["processes"][0]["standard_hours"], Value::Null);
     assert_eq!(reference["workers"][0]["skills"], json!(["press"]));
     assert_eq!(reference["workers"][0]["active"], true);
     assert_eq!(

@@ -118,7 +118,7 @@ impl std::fmt::Debug for Commit {
 
 impl Commit {
     pub fn is_empty(&self) -> bool {
-        self.changes_nothing() && self.receipts.is_empty()
+        self.changes_nothing() && self.receipts.is_empty() && self.afterwards.is_empty()
     }
 
     /// An answer alone, in line behind what it was judged by.
@@ -188,9 +188,14 @@ struct LaneStates {
 
 impl LaneStates {
     /// Takes in what has reached the disk.
-    fn keep(kept: &mut States, mut written: States) {
-        kept.append(&mut written);
-        kept.retain(|_, value| !value.is_empty());
+    fn keep(kept: &mut States, written: States) {
+        for (name, value) in written {
+            if value.is_empty() {
+                kept.remove(&name);
+            } else {
+                kept.insert(name, value);
+            }
+        }
     }
 }
 

@@ -185,13 +185,12 @@ impl Work {
     fn commit(&mut self, mut group: Vec<Commit>) -> Result<(), SegmentError> {
         let generation = self.shared.refusals.load(Ordering::Acquire);
         refuse(group.extract_if(.., |commit| commit.generation != generation));
-        if self.is_full || self.is_broken {
-            let is_refused = |commit: &mut Commit| !commit.is_patient && !commit.changes_nothing();
-            let mut urgent = group.extract_if(.., is_refused).peekable();
-            if urgent.peek().is_some() {
-                self.count_refusal();
-                refuse(urgent);
-            }
+        let is_refused = |commit: &Commit| !commit.is_patient && !commit.changes_nothing();
+        if (self.is_full || self.is_broken) && group.iter().any(is_refused) {
+            // All of it: what changes nothing may be the answer to a repeat of what is refused here.
+            self.count_refusal();
+            refuse(group);
+            return Ok(());
         }
         if group.is_empty() {
             return Ok(());
@@ -395,3 +394,6 @@ fn refuse(commits: impl IntoIterator<Item = Commit>) {
         receipt.refuse();
     }
 }
+
+#[cfg(test)]
+mod tests;

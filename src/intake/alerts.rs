@@ -3,7 +3,8 @@
 //!
 //! Producers that need no judge of their own stand here too: machines in a failed state, connections that stay away.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use chrono::TimeDelta;
 use serde_json::json;
@@ -23,6 +24,12 @@ use crate::status::{AlertState, AlertView, Reach, Status};
 const ALERT: &str = "alert/";
 /// Who speaks, in the records of alerts.
 const SOURCE: &str = "alerts";
+/// Name of the troubles that machines themselves tell.
+const FAILURE: &str = "failure/";
+/// Names of the troubles that last for as long as a judge says so.
+const JUDGED: [&str; 2] = ["spc/", "watch/"];
+/// When more time has passed between two ticks, or less than none, the clock was set.
+const TICKS_APART_MAX: TimeDelta = TimeDelta::minutes(1);
 const EQUIPMENT_FAILURE: &str = "EQUIPMENT_FAILURE";
 const SOURCE_LOST: &str = "SOURCE_LOST";
 
@@ -59,6 +66,8 @@ pub struct Alerts {
     book: Book,
     /// Since when connections and devices have been away.
     away: HashMap<String, Timestamp>,
+    /// When time was let pass last.
+    ticked_at: Option<Timestamp>,
 }
 
 impl Alerts {
@@ -69,6 +78,7 @@ impl Alerts {
             zone,
             status,
             away: HashMap::new(),
+            ticked_at: None,
         }
     }
 
@@ -84,6 +94,10 @@ impl Alerts {
         self.status.set_alerts(self.views());
     }
 
+    pub fn is_live(&self, key: &str) -> bool {
+        self.book.is_live(key)
+    }
+
     /// Takes findings in; what follows from them goes into `accepted`. `now` is by our own clock.
     pub fn take(&mut self, findings: impl IntoIterator<Item = Finding>, now: Timestamp, accepted: &mut Accepted) {
         let mut news = News::default();
@@ -93,8 +107,35 @@ impl Alerts {
         self.put(news, now, accepted);
     }
 
+    /// Who judges knows what lasts: that does not expire. What they judge and do not hold any more is over, such as the
+    /// alert of a judge that begins anew since a restart, or that is no longer there.
+    pub fn hold_against(&mut self, lasting: &HashSet<String>, now: Timestamp, accepted: &mut Accepted) {
+        let is_let_go = |key: &str| JUDGED.iter().any(|of| key.starts_with(of)) && !lasting.contains(key);
+        let let_go = self.book.lasting().filter(|episode| is_let_go(&episode.key));
+        let over: Vec<_> = let_go.map(|episode| let_go_of(episode, now)).collect();
+        for key in lasting {
+            self.book.goes_on(key, now);
+        }
+        self.take(over, now, accepted);
+    }
+
+    /// Machines that are known to have failed.
+    pub fn failed(&self) -> Vec<Arc<str>> {
+        let keys = self.book.lasting().map(|episode| episode.key.as_str());
+        keys.filter_map(|key| key.strip_prefix(FAILURE).map(Arc::from))
+            .collect()
+    }
+
     /// Lets time pass: reminders, ends, connections that stay away.
     pub fn tick(&mut self, now: Timestamp, accepted: &mut Accepted) {
+        let passed = self
+            .ticked_at
+            .replace(now)
+            .map_or(TimeDelta::zero(), |before| now - before);
+        if !(TimeDelta::zero()..=TICKS_APART_MAX).contains(&passed) {
+            self.book.clock_was_set(passed);
+            self.away.values_mut().for_each(|since| *since += passed);
+        }
         let mut news = News::default();
         for finding in self.lost_sources(now) {
             self.book.take(finding, now, &mut news);
@@ -135,7 +176,7 @@ impl Alerts {
         if !is_failed && !is_one_of(&self.settings.recovered_states) {
             return;
         }
-        let key = format!("failure/{equipment}");
+        let key = format!("{FAILURE}{equipment}");
         if !is_failed && !self.book.is_live(&key) {
             return;
         }
@@ -302,6 +343,22 @@ fn state_name(alert_id: Uuid) -> String {
     format!("{ALERT}{alert_id}")
 }
 
+fn let_go_of(episode: &Episode, now: Timestamp) -> Finding {
+    let Words { en, zh } = &episode.words;
+    Finding {
+        key: episode.key.clone(),
+        alert_type: episode.alert_type.clone(),
+        severity: episode.found_severity,
+        change: Change::Ends,
+        at: now,
+        subject: episode.subject.clone(),
+        words: Words::new(
+            format!("Its judge does not hold it any more. Last: {en}"),
+            format!("判定方已不再认定。最近情况：{zh}"),
+        ),
+    }
+}
+
 fn source_finding(key: String, change: Change, at: Timestamp, words: Words) -> Finding {
     Finding {
         key,
@@ -418,5 +475,51 @@ mod tests {
         assert_eq!(news, ["begun", "acknowledged", "ended", "begun"]);
         assert_eq!(told[2].1["comment"], "on my way");
         assert_ne!(told[3].1["alert_id"], told[0].1["alert_id"]);
+    }
+
+    fn stuck(change: Change, second: i64) -> Finding {
+        source_finding("watch/heat/stuck".to_owned(), change, at(second), Words::default())
+    }
+
+    #[test]
+    fn what_its_judge_holds_does_not_expire_and_what_it_lets_go_of_ends() {
+        let (mut alerts, mut accepted) = (alerts(&Status::default()), Accepted::default());
+        alerts.take([stuck(Change::Begins, 0)], at(0), &mut accepted);
+        let mut lasting = HashSet::from(["watch/heat/stuck".to_owned()]);
+        for minute in 0..=25 * 60 {
+            alerts.hold_against(&lasting, at(60 * minute), &mut accepted);
+            alerts.tick(at(60 * minute), &mut accepted);
+        }
+        let told = payloads(&mut accepted);
+        assert!(
+            told[1..].iter().all(|(_, alert)| alert["news"] == "reminder"),
+            "{told:?}"
+        );
+        lasting.clear();
+        for second in 90_000..90_020 {
+            alerts.hold_against(&lasting, at(second), &mut accepted);
+            alerts.tick(at(second), &mut accepted);
+        }
+        let told = payloads(&mut accepted);
+        let news: Vec<_> = told.iter().map(|(_, alert)| &alert["news"]).collect();
+        assert_eq!(news, ["ended"]);
+        assert_eq!(told[0].1["ended_at"], "1970-01-02T01:00:00.000+00:00");
+    }
+
+    #[test]
+    fn a_clock_that_is_set_lets_no_time_pass() {
+        for set_by in [100 * 3600, -100 * 3600] {
+            let (mut alerts, mut accepted) = (alerts(&Status::default()), Accepted::default());
+            alerts.tick(at(0), &mut accepted);
+            alerts.take([stuck(Change::Begins, 0)], at(0), &mut accepted);
+            alerts.tick(at(set_by + 1), &mut accepted);
+            assert_eq!(payloads(&mut accepted).len(), 1, "neither expired nor repeated");
+            for second in 2..=901 {
+                alerts.tick(at(set_by + second), &mut accepted);
+            }
+            let told = payloads(&mut accepted);
+            let news: Vec<_> = told.iter().map(|(_, alert)| &alert["news"]).collect();
+            assert_eq!(news, ["reminder"], "the time from then on counts");
+        }
     }
 }

@@ -175,7 +175,8 @@ impl Intake {
         let now = chrono::Utc::now();
         self.desk.restore(states, now);
         self.alerts.restore(states, now);
-        self.judgement.restore(states, now);
+        let alerts = &self.alerts;
+        self.judgement.restore(states, now, |key| alerts.is_live(key));
         self.handed_in = submitted::Known::restored(states);
         let inspections = states.get(submitted::INSPECTIONS);
         self.inspections =
@@ -305,8 +306,18 @@ impl Intake {
         }
         let found = self.judgement.tick(now);
         self.alerts.take(found, now, &mut accepted);
+        self.hear_what_lasts(now, &mut accepted);
         self.alerts.tick(now, &mut accepted);
         self.place(accepted, urgent, patient);
+    }
+
+    /// What lasts is not news, and yet it must not look as if nobody spoke of it any more.
+    fn hear_what_lasts(&mut self, now: Timestamp, accepted: &mut Accepted) {
+        let lasting = self.judgement.open_keys().chain(self.desk.floor.open_keys()).collect();
+        self.alerts.hold_against(&lasting, now, accepted);
+        for equipment in self.alerts.failed() {
+            self.judge_state(&equipment, now, accepted);
+        }
     }
 
     /// Judges what comes until every source has ended.
@@ -380,6 +391,7 @@ impl Intake {
             }
         }
         self.tracker.tell_anew();
+        self.judgement.take_back(refused.telemetry_states);
         for (receipt, _) in refused.receipts {
             receipt.refuse();
         }
@@ -387,13 +399,12 @@ impl Intake {
     }
 
     /// Reports, alerts and their states go ahead of telemetry, whatever they follow from: while there is no room for
-    /// telemetry, nobody is to miss an alert; and a refusal of telemetry must not undo a report.
+    /// telemetry, nobody is to miss an alert; and a refusal of telemetry must not undo a report. Where someone waits, all
+    /// records are what is waited for.
     fn place(&self, accepted: Accepted, urgent: &mut Commit, patient: &mut Commit) {
         for record in accepted.records {
-            let commit = match record.kind.lane() {
-                Lane::Report => &mut *urgent,
-                Lane::Telemetry => &mut *patient,
-            };
+            let is_urgent = accepted.someone_waits || record.kind.lane() == Lane::Report;
+            let commit = if is_urgent { &mut *urgent } else { &mut *patient };
             commit.records.push(record);
         }
         urgent.states.extend(accepted.states);
@@ -471,3 +482,6 @@ fn is_clock_synced() -> bool {
     // Only systemd-timesyncd leaves this mark. With another time service nothing is claimed.
     std::path::Path::new("/run/systemd/timesync/synchronized").exists()
 }
+
+#[cfg(test)]
+mod tests;

@@ -239,8 +239,7 @@ async fn look(tx: &mut Transaction, subject: Subject, tenant: i64, key: &str) ->
     Ok(Some(match subject {
         Subject::Order => {
             let id: i64 = row.get("id")?;
-            let select =
-                "SELECT process_code, process_name, sequence FROM processes WHERE order_id = ? ORDER BY sequence";
+            let select = "SELECT process_code, process_name, sequence, standard_hours FROM processes WHERE order_id = ? ORDER BY sequence";
             let processes = tx.rows(select, args![id]).await?;
             let processes: Result<Vec<Value>, DbError> = processes.iter().map(process_view).collect();
             order_view(&row, &processes?)?
@@ -262,6 +261,7 @@ fn process_view(row: &Row) -> Result<Value, DbError> {
         "process_code": row.get::<String>("process_code")?,
         "process_name": row.get::<String>("process_name")?,
         "sequence": row.get::<i64>("sequence")?,
+        "standard_hours": row.decimal_if_any("standard_hours")?,
     }))
 }
 

@@ -48,6 +48,8 @@ pub struct ReferenceProcess {
     pub process_name: String,
     pub process_id: i64,
     pub sequence: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub standard_hours: Option<Decimal>,
 }
 
 #[derive(Debug, Serialize)]
@@ -180,7 +182,8 @@ async fn routings(tx: &mut Transaction, ids: &BTreeSet<i64>) -> Result<HashMap<i
     if ids.is_empty() {
         return Ok(routings);
     }
-    let select = "SELECT id, order_id, process_code, process_name, sequence FROM processes WHERE order_id";
+    let select =
+        "SELECT id, order_id, process_code, process_name, sequence, standard_hours FROM processes WHERE order_id";
     for row in tx
         .rows_in(select, ids.iter().copied(), " ORDER BY order_id, sequence")
         .await?
@@ -193,6 +196,7 @@ async fn routings(tx: &mut Transaction, ids: &BTreeSet<i64>) -> Result<HashMap<i
                 process_name: row.get("process_name")?,
                 process_id: row.get("id")?,
                 sequence: row.get("sequence")?,
+                standard_hours: row.decimal_if_any("standard_hours")?,
             });
     }
     Ok(routings)

@@ -101,6 +101,12 @@ impl Arg {
         Self::Decimal(value)
     }
 
+    /// For DECIMAL(…,8) columns.
+    pub fn piece_hours(mut value: Decimal) -> Self {
+        value.rescale(8);
+        Self::Decimal(value)
+    }
+
     /// For DATETIME columns, which hold whole seconds.
     pub fn second(value: NaiveDateTime) -> Self {
         Self::Time(value.with_nanosecond(0).unwrap_or(value))
@@ -187,11 +193,17 @@ impl Row {
     }
 
     pub fn decimal(&self, column: &str) -> Result<Decimal, DbError> {
+        let missing = || DbError::Broken(sqlx::Error::Decode(format!("{column} is NULL").into()));
+        self.decimal_if_any(column)?.ok_or_else(missing)
+    }
+
+    pub fn decimal_if_any(&self, column: &str) -> Result<Option<Decimal>, DbError> {
         match self {
             Self::MySql(row) => Ok(row.try_get(column)?),
             Self::Sqlite(row) => {
-                let text: String = row.try_get(column)?;
-                Decimal::from_str(&text).map_err(|e| DbError::Broken(sqlx::Error::Decode(e.into())))
+                let text: Option<String> = row.try_get(column)?;
+                let number = text.as_deref().map(Decimal::from_str).transpose();
+                number.map_err(|e| DbError::Broken(sqlx::Error::Decode(e.into())))
             }
         }
     }

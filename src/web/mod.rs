@@ -1,7 +1,7 @@
 //! The gateway's own window: health, metrics, the live status as JSON, and one page that shows it.
 //!
-//! Without accounts it only listens on loopback, and only reads. The exceptions are dead letters, points of machines, and
-//! what is handed in: who changes something shows the control token, which the gateway writes for its own user at each start.
+//! Without accounts it only listens on loopback, and only reads. The exceptions are dead letters, points of machines, charts,
+//! and what is handed in: who changes something shows the control token, which the gateway writes for its own user at each start.
 
 pub mod access;
 mod api;

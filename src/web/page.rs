@@ -17,13 +17,7 @@ use crate::http::Problem;
 struct Assets;
 
 /// Where each page stands.
-const PAGES: &[(&str, &str)] = &[
-    ("/", "board.html"),
-    ("/station/{id}", "station.html"),
-    ("/quality", "quality.html"),
-    ("/engineering", "engineering.html"),
-    ("/sign-in", "sign-in.html"),
-];
+const PAGES: &[(&str, &str)] = &[("/", "board.html")];
 
 pub fn routes() -> Router<Window> {
     let pages = PAGES.iter().fold(Router::new(), |router, &(at, name)| {

@@ -306,3 +306,14 @@ fn a_loss_of_who_was_never_heard_of_is_nothing() {
     assert!(gone.is_none());
     assert!(!bench.status.equipment().contains_key("P99"));
 }
+
+#[test]
+fn counters_that_the_disk_refused_are_kept_with_the_next_record() {
+    let mut bench = Bench::new(None);
+    bench.hear(&counter(None), Ok(Value::Uint(5)));
+    let equipment = "P7".into();
+    assert!(bench.tracker.counted(&equipment).is_some());
+    assert!(bench.tracker.counted(&equipment).is_none(), "it was given out");
+    bench.tracker.tell_anew();
+    assert!(bench.tracker.counted(&equipment).is_some());
+}

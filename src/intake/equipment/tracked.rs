@@ -184,6 +184,7 @@ impl Tracked {
 
     pub fn tell_anew(&mut self) {
         self.points.values_mut().for_each(|last| last.told = None);
+        self.has_counted = !self.counters.is_empty();
         self.is_offline_due = self.is_offline();
     }
 

@@ -51,6 +51,13 @@ impl Charts {
         }
     }
 
+    /// Keys of what the charts hold to be wrong.
+    pub fn open_keys(&self) -> impl Iterator<Item = String> {
+        self.charts
+            .iter()
+            .flat_map(|chart| chart.monitor.open_keys(&chart.settings))
+    }
+
     /// The values of an inspection, in the order in which they were measured.
     pub fn inspected(&mut self, inspection: &Inspection, at: Timestamp, states: &mut States) -> Vec<Finding> {
         let mut found = Vec::new();

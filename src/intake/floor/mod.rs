@@ -199,6 +199,11 @@ impl Floor {
         self.orders.tick(reference, now, accepted);
     }
 
+    /// Keys of the alerts that go on, of those that are judged without a report.
+    pub fn open_keys(&self) -> impl Iterator<Item = String> {
+        self.orders.open_keys().chain(self.charts.open_keys())
+    }
+
     /// Lets the time of machines pass.
     pub fn tick_machines(&mut self, tracker: &Tracker, now: Timestamp, states: &mut States) {
         self.machines.tick(tracker, now, states);

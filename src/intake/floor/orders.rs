@@ -88,6 +88,12 @@ impl Orders {
         }
     }
 
+    /// Keys of the orders that are late.
+    pub fn open_keys(&self) -> impl Iterator<Item = String> {
+        let known = self.known.iter();
+        known.filter_map(|(order_no, known)| known.progress.late_key(order_no))
+    }
+
     pub fn tick(&mut self, reference: &Reference, now: Timestamp, accepted: &mut Accepted) {
         let is_due = |known: &Known| {
             let wait = if known.is_due { LOOK_AGAIN } else { LOOK_ANYWAY };

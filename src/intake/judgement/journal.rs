@@ -142,6 +142,8 @@ pub struct Journal {
     next: u64,
     /// In the file, and to be forgotten with the next commit.
     is_in_file: Vec<u64>,
+    /// Refused by the disk, and to be written with the next commit.
+    refused: States,
     /// Everything before this number is in the file.
     written_before: Arc<AtomicU64>,
     /// One at a time: they would stand in each other's way.
@@ -157,6 +159,7 @@ impl Journal {
             told: BTreeMap::new(),
             next: 1,
             is_in_file: Vec::new(),
+            refused: States::new(),
             written_before: Arc::default(),
             is_writing: Arc::default(),
             due_since: None,
@@ -210,6 +213,7 @@ impl Journal {
         if self.fresh.values().all(Vec::is_empty) {
             return;
         }
+        states.append(&mut self.refused);
         let rest = self.told.split_off(&self.written_before.load(Ordering::Acquire));
         self.is_in_file
             .extend(std::mem::replace(&mut self.told, rest).into_keys());
@@ -227,6 +231,12 @@ impl Journal {
         {
             states.insert(name_of(oldest), Bytes::new());
         }
+    }
+
+    /// What a commit was to bring to the disk, which refused it.
+    pub fn take_back(&mut self, states: States) {
+        self.refused
+            .extend(states.into_iter().filter(|(name, _)| name.starts_with(TOLD)));
     }
 
     fn told_bytes(&self) -> usize {
@@ -350,6 +360,25 @@ mod tests {
         bench.commit(&mut journal);
         assert_eq!(bench.disk.len(), 2, "what is in the file is forgotten");
         assert_eq!(bench.kept(), (vec![9], vec![4, 5]));
+    }
+
+    #[test]
+    fn what_the_disk_refused_goes_with_the_next_commit() {
+        let mut bench = Bench::new();
+        let mut journal = bench.journal();
+        for at_ms in [1, 2] {
+            journal.note("spc/x", observation(at_ms));
+            bench.commit(&mut journal);
+        }
+        journal.checkpoint(BTreeMap::from([("spc/x".to_owned(), vec![9])]))();
+        journal.note("spc/x", observation(3));
+        let mut refused = States::new();
+        journal.commit(&mut refused);
+        journal.take_back(refused);
+        journal.note("spc/x", observation(4));
+        bench.commit(&mut journal);
+        assert_eq!(bench.kept(), (vec![9], vec![3, 4]));
+        assert_eq!(bench.disk.len(), 2, "what is in the file is forgotten");
     }
 
     #[test]

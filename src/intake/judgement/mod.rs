@@ -4,13 +4,13 @@
 mod journal;
 mod seat;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 
 use super::equipment::Observed;
 use crate::buffer::{Commit, States};
-use crate::judge::Finding;
 use crate::judge::spc::monitor::PhaseError;
+use crate::judge::{Change, Finding};
 use crate::record::{ChartChange, Role, Timestamp, Value};
 use crate::status::Status;
 use journal::{Journal, Observation, Seen, What};
@@ -81,21 +81,44 @@ impl Judgement {
         }
     }
 
-    /// Takes all judges back to what is on disk.
-    pub fn restore(&mut self, states: &States, now: Timestamp) {
+    /// Takes all judges back to what is on disk. `is_told`: whether there is a live alert of this key.
+    pub fn restore(&mut self, states: &States, now: Timestamp, is_told: impl Fn(&str) -> bool) {
         let kept = self.journal.restore(states);
         self.found_before.clear();
+        let mut anew = HashSet::new();
         for (name, seat) in &mut self.seats {
-            let found = seat.restore(kept.states.get(name).map(Vec::as_slice), now);
-            self.found_before.extend(found);
-        }
-        for (name, observation) in kept.told {
-            // What they find was recorded with what they were told.
-            if let Some(seat) = self.seats.get_mut(&name) {
-                seat.tell(&observation);
+            let restarted = seat.restore(kept.states.get(name).map(Vec::as_slice), now);
+            self.found_before.extend(restarted.found);
+            if restarted.is_anew {
+                anew.insert(name.clone());
             }
         }
+        let mut begun = BTreeMap::new();
+        for (name, observation) in kept.told.iter().filter(|(name, _)| !anew.contains(name)) {
+            for finding in self
+                .seats
+                .get_mut(name)
+                .map(|seat| seat.tell(observation))
+                .into_iter()
+                .flatten()
+            {
+                match finding.change {
+                    Change::Begins | Change::Worsens => begun.insert(finding.key.clone(), finding),
+                    Change::Ends => begun.remove(&finding.key),
+                    Change::Once => None,
+                };
+            }
+        }
+        // What they find was recorded with what they were told, unless other settings found less then.
+        let untold = begun.into_values().filter(|finding| !is_told(&finding.key));
+        self.found_before.extend(untold);
+        self.seats.values_mut().for_each(|seat| seat.resume(now));
         self.show(now);
+    }
+
+    /// Keys of what judges hold to be wrong now.
+    pub fn open_keys(&self) -> impl Iterator<Item = String> {
+        self.seats.values().flat_map(Seat::open_keys)
     }
 
     /// Tells whoever listens of a sample; gives what they find.
@@ -156,12 +179,12 @@ impl Judgement {
         let mut found = std::mem::take(&mut self.found_before);
         for (name, seat) in &mut self.seats {
             let observation = Observation::new(now, now, What::Tick);
-            let of_seat = seat.tell(&observation);
-            // A tick without a finding leaves nothing behind that the next one would not.
-            if !of_seat.is_empty() {
+            let ticked = seat.tick(observation.at());
+            // Any other tick leaves nothing behind that the next one would not.
+            if ticked.has_turned {
                 self.journal.note(name, observation);
-                found.extend(of_seat);
             }
+            found.extend(ticked.found);
         }
         self.show(now);
         found
@@ -174,6 +197,11 @@ impl Judgement {
                 self.status.set_judge(name, view);
             }
         }
+    }
+
+    /// The disk refused this commit. The judges were told of it all the same, so it goes with the next one.
+    pub fn take_back(&mut self, refused: States) {
+        self.journal.take_back(refused);
     }
 
     /// What goes to disk with the readings that the judges were told of.

@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 use super::journal::{Observation, What};
 use crate::judge::Finding;
 use crate::judge::anomaly::together::{self, Together};
-use crate::judge::anomaly::watch::{self, Context, Watch};
+use crate::judge::anomaly::watch::{self, Context, Restored, Ticked, Watch};
 use crate::judge::spc::monitor::{self, Monitor, PhaseError};
 use crate::record::Timestamp;
 
@@ -60,6 +60,24 @@ enum Mind {
     Together(together::Settings, Box<Together>),
 }
 
+/// What a restart makes of a judge.
+#[derive(Debug, Default)]
+pub struct Restarted {
+    pub found: Vec<Finding>,
+    /// What it was told before says nothing to it, for it judges by other settings now.
+    pub is_anew: bool,
+}
+
+impl Restarted {
+    fn take<W>(&mut self, restored: Restored<W>) -> W {
+        *self = Self {
+            found: restored.ended,
+            is_anew: restored.is_anew,
+        };
+        restored.watch
+    }
+}
+
 impl Seat {
     pub fn new(judge: Judge) -> Self {
         let mind = match judge {
@@ -83,31 +101,49 @@ impl Seat {
         }
     }
 
-    /// Goes on from what was kept; without it, it begins anew. Gives what has to be told of that.
-    pub fn restore(&mut self, kept: Option<&[u8]>, now: Timestamp) -> Vec<Finding> {
+    /// Goes on from what was kept; without it, it is new. What is given is to be told.
+    pub fn restore(&mut self, kept: Option<&[u8]>, now: Timestamp) -> Restarted {
         self.has_news = true;
-        match &mut self.mind {
-            Mind::Chart(settings, monitor) => {
-                **monitor = kept.map_or_else(|| Monitor::new(settings), |kept| Monitor::resume(kept, settings));
-                Vec::new()
+        let mut restarted = Restarted::default();
+        match (&mut self.mind, kept) {
+            (Mind::Chart(settings, monitor), Some(kept)) => **monitor = Monitor::resume(kept, settings),
+            (Mind::Chart(settings, monitor), None) => **monitor = Monitor::new(settings),
+            (Mind::Watch(settings, watch), Some(kept)) => {
+                **watch = restarted.take(Watch::restore(settings, kept, now));
             }
-            Mind::Watch(settings, watch) => {
-                let (restored, found) = match kept {
-                    Some(kept) => Watch::restore(settings, kept, now),
-                    None => (Watch::new(settings), Vec::new()),
-                };
-                **watch = restored;
-                found
+            (Mind::Watch(settings, watch), None) => **watch = Watch::new(settings),
+            (Mind::Together(settings, together), Some(kept)) => {
+                **together = restarted.take(Together::restore(settings, kept, now));
             }
-            Mind::Together(settings, together) => {
-                let (restored, found) = match kept {
-                    Some(kept) => Together::restore(settings, kept, now),
-                    None => (Together::new(settings), Vec::new()),
-                };
-                **together = restored;
-                found
-            }
+            (Mind::Together(settings, together), None) => **together = Together::new(settings),
         }
+        restarted
+    }
+
+    /// It was told everything again that was kept, and listens from now on.
+    pub fn resume(&mut self, now: Timestamp) {
+        if let Mind::Watch(_, watch) = &mut self.mind {
+            watch.resume(now);
+        }
+    }
+
+    /// Keys of what it holds to be wrong.
+    pub fn open_keys(&self) -> Vec<String> {
+        match &self.mind {
+            Mind::Chart(settings, monitor) => monitor.open_keys(settings),
+            Mind::Watch(settings, watch) => watch.open_keys(settings),
+            Mind::Together(settings, together) => together.open_key(settings).into_iter().collect(),
+        }
+    }
+
+    /// Lets time pass.
+    pub fn tick(&mut self, now: Timestamp) -> Ticked {
+        let Mind::Watch(settings, watch) = &mut self.mind else {
+            return Ticked::default();
+        };
+        let ticked = watch.tick(settings, now);
+        self.has_news |= ticked.has_turned;
+        ticked
     }
 
     pub fn tell(&mut self, observation: &Observation) -> Vec<Finding> {
@@ -133,7 +169,6 @@ impl Seat {
                 together.take(settings, at, seen.channel.into(), seen.value)
             }
             (_, What::Changed { .. }) => self.change(observation).unwrap_or_default(),
-            (Mind::Chart(..) | Mind::Together(..), What::Tick) => Vec::new(),
             (Mind::Watch(settings, watch), What::Value(seen)) => {
                 self.has_news = true;
                 let context = Context {
@@ -144,11 +179,7 @@ impl Seat {
                 };
                 watch.take(settings, at, seen.value, &context)
             }
-            (Mind::Watch(settings, watch), What::Tick) => {
-                let found = watch.tick(settings, at);
-                self.has_news |= !found.is_empty();
-                found
-            }
+            (_, What::Tick) => self.tick(at).found,
         }
     }
 

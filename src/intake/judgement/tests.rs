@@ -9,30 +9,41 @@ use tempfile::TempDir;
 use super::*;
 use crate::clock::Zone;
 use crate::intake::equipment::Tracker;
+use crate::judge::anomaly::episode::Delays;
+use crate::judge::anomaly::heartbeat;
 use crate::judge::anomaly::range::{self, Span};
 use crate::judge::anomaly::watch::{self, Check, How};
 use crate::judge::spc::Chart;
 use crate::judge::spc::monitor;
 use crate::record::{PointDef, PointReading, Sample};
 
-fn settings(dir: &TempDir) -> Settings {
-    let mut force = monitor::Settings::new("force", Chart::IMr, 1);
-    force.limits = monitor::Baseline::Given {
-        center: 0.0,
-        sigma: 1.0,
-    };
-    let suspect = Span { low: -2.5, high: 2.5 };
-    let how = How::Range(range::Settings::Given { suspect, fail: None });
-    let heat = watch::Settings {
+fn watch(how: How, delays: Option<Delays>) -> Judge {
+    Judge::Watch(Box::new(watch::Settings {
         name: "heat".to_owned(),
         equipment: "P7".to_owned(),
         point: "force".to_owned(),
         gap_after_s: None,
         only_running: false,
         checks: vec![Check {
-            delays: how.delays(),
+            delays: delays.unwrap_or(how.delays()),
             how,
         }],
+    }))
+}
+
+fn range(limit: f64) -> Judge {
+    let suspect = Span {
+        low: -limit,
+        high: limit,
+    };
+    watch(How::Range(range::Settings::Given { suspect, fail: None }), None)
+}
+
+fn settings(dir: &TempDir) -> Settings {
+    let mut force = monitor::Settings::new("force", Chart::IMr, 1);
+    force.limits = monitor::Baseline::Given {
+        center: 0.0,
+        sigma: 1.0,
     };
     Settings {
         judges: vec![
@@ -41,7 +52,7 @@ fn settings(dir: &TempDir) -> Settings {
                 point: "force".to_owned(),
                 settings: Box::new(force),
             },
-            Judge::Watch(Box::new(heat)),
+            range(2.5),
         ],
         file: dir.path().join("judgement.state"),
     }
@@ -100,11 +111,23 @@ impl Bench {
         let judgement = &mut self.judgement;
         let observe = |seen: Observed| found = judgement.observe(seen, now);
         self.tracker.heard(sample, &"mqtt/x".into(), now, observe, |_| ());
-        let mut commit = Commit::default();
-        self.judgement.journal.commit(&mut commit.telemetry_states);
-        self.disk.append(&mut commit.telemetry_states);
-        self.disk.retain(|_, value| !value.is_empty());
+        self.commit();
         found
+    }
+
+    /// A second without a reading.
+    fn wait(&mut self) -> Vec<Finding> {
+        self.seconds += 1;
+        let found = self.judgement.tick(self.now());
+        self.commit();
+        found
+    }
+
+    fn commit(&mut self) {
+        let mut states = States::new();
+        self.judgement.journal.commit(&mut states);
+        self.disk.append(&mut states);
+        self.disk.retain(|_, value| !value.is_empty());
     }
 
     fn write_file(&self) {
@@ -114,8 +137,16 @@ impl Bench {
     }
 
     fn kill(&mut self) {
-        self.judgement = Judgement::new(settings(&self.dir), Status::default());
-        self.judgement.restore(&self.disk, self.now());
+        self.restart(settings(&self.dir), |_| true);
+    }
+
+    fn restart(&mut self, settings: Settings, is_told: impl Fn(&str) -> bool) {
+        self.judgement = Judgement::new(settings, Status::default());
+        self.judgement.restore(&self.disk, self.now(), is_told);
+    }
+
+    fn open(&self) -> Vec<String> {
+        self.judgement.open_keys().collect()
     }
 }
 
@@ -158,4 +189,74 @@ fn a_value_far_out_is_found_by_the_chart_and_by_the_watch() {
     keys.dedup();
     assert!(keys.contains(&"spc/force/N1".to_owned()), "{keys:?}");
     assert!(keys.iter().any(|key| key.starts_with("watch/heat")), "{keys:?}");
+}
+
+#[test]
+fn a_delay_that_ran_out_by_time_alone_is_neither_lost_nor_found_twice() {
+    let every_second = heartbeat::Settings {
+        every_s: Some(1.0),
+        factor: 1.0,
+        grace_s: 0.0,
+    };
+    let delays = Delays {
+        on_s: 5.0,
+        off_s: 0.0,
+        dead_band: 0.0,
+    };
+    let heartbeat = |dir: &TempDir| Settings {
+        judges: vec![watch(How::Heartbeat(every_second), Some(delays))],
+        file: dir.path().join("judgement.state"),
+    };
+    let mut bench = Bench::new();
+    bench.restart(heartbeat(&bench.dir), |_| true);
+    bench.hear(0.0);
+    bench.write_file();
+    bench.wait();
+    assert_eq!(bench.wait(), [], "too long, but not for long");
+    bench.restart(heartbeat(&bench.dir), |_| true);
+    let begun: Vec<Change> = (0..20).flat_map(|_| bench.wait()).map(|found| found.change).collect();
+    assert_eq!(begun, [Change::Begins, Change::Worsens]);
+    bench.restart(heartbeat(&bench.dir), |_| true);
+    assert_eq!(bench.open(), ["watch/heat/heartbeat"]);
+    assert_eq!(bench.wait(), []);
+    let ends: Vec<Change> = bench.hear(0.0).iter().map(|found| found.change).collect();
+    assert_eq!(ends, [Change::Ends]);
+}
+
+#[test]
+fn other_settings_are_not_told_what_was_judged_by_the_ones_before() {
+    let with = |dir: &TempDir, limit| Settings {
+        judges: vec![range(limit)],
+        file: dir.path().join("judgement.state"),
+    };
+    let mut bench = Bench::new();
+    bench.restart(with(&bench.dir, 2.0), |_| true);
+    bench.hear(0.0);
+    bench.write_file();
+    for _ in 0..5 {
+        bench.hear(3.0);
+    }
+    assert_eq!(bench.open(), ["watch/heat/range"]);
+    bench.restart(with(&bench.dir, 2.5), |_| true);
+    assert_eq!(bench.open(), [""; 0], "it begins anew");
+    let begun: Vec<Change> = (0..5).flat_map(|_| bench.hear(3.0)).map(|found| found.change).collect();
+    assert_eq!(begun, [Change::Begins]);
+}
+
+#[test]
+fn what_the_settings_before_had_not_found_is_told() {
+    let with = |dir: &TempDir, limit| Settings {
+        judges: vec![range(limit)],
+        file: dir.path().join("judgement.state"),
+    };
+    let mut bench = Bench::new();
+    bench.restart(with(&bench.dir, 9.0), |_| true);
+    for _ in 0..5 {
+        assert_eq!(bench.hear(3.0), []);
+    }
+    bench.restart(with(&bench.dir, 2.0), |_| false);
+    let found: Vec<String> = bench.wait().into_iter().map(|found| found.key).collect();
+    assert_eq!(found, ["watch/heat/range"]);
+    bench.restart(with(&bench.dir, 2.0), |_| true);
+    assert_eq!(bench.wait(), [], "it was told");
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use chrono::TimeDelta;
 use uuid::Uuid;
 
 use super::{Acknowledgement, Episode, Settings};
@@ -77,6 +78,27 @@ impl Book {
 
     pub fn is_live(&self, key: &str) -> bool {
         self.live.contains_key(key)
+    }
+
+    /// Those that last and were not seen to be away.
+    pub fn lasting(&self) -> impl Iterator<Item = &Episode> {
+        self.live.values().filter(|episode| episode.away_at.is_none())
+    }
+
+    /// Who judges it says that it goes on: so it does not expire.
+    pub fn goes_on(&mut self, key: &str, now: Timestamp) {
+        if let Some(episode) = self.live.get_mut(key).filter(|episode| episode.away_at.is_none()) {
+            episode.heard_at = now;
+        }
+    }
+
+    /// The clock was set: as much time has passed as before.
+    pub fn clock_was_set(&mut self, by: TimeDelta) {
+        for episode in self.live.values_mut().chain(&mut self.ended) {
+            for moment in [&mut episode.heard_at, &mut episode.told_at, &mut episode.stepped_at] {
+                *moment += by;
+            }
+        }
     }
 
     /// Takes one finding in. `now` is by our own clock: the finding may be of the past.

@@ -40,6 +40,16 @@ pub struct Open {
     calm_since: Option<Timestamp>,
 }
 
+/// How far an episode has got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    Quiet,
+    Doubtful,
+    Open,
+    /// Open, and its sign is gone for the moment.
+    Calm,
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub enum Turn {
     Begins(Open),
@@ -93,6 +103,15 @@ impl Episode {
             Self::Doubtful { .. } => *self = Self::Quiet,
             Self::Open(open) => open.calm_since = None,
             Self::Quiet => {}
+        }
+    }
+
+    pub fn stage(&self) -> Stage {
+        match self {
+            Self::Quiet => Stage::Quiet,
+            Self::Doubtful { .. } => Stage::Doubtful,
+            Self::Open(open) if open.calm_since.is_some() => Stage::Calm,
+            Self::Open(_) => Stage::Open,
         }
     }
 

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::drift::{self, Drift};
 use super::episode::{Delays, Episode, Turn};
 use super::watch::words::{self, Of};
-use super::watch::{CheckView, EpisodeView, View, fingerprint};
+use super::watch::{CheckView, EpisodeView, Restored, View, fingerprint};
 use super::{Flag, Sign, What};
 use crate::judge::{Change, Finding};
 use crate::record::Timestamp;
@@ -114,17 +114,30 @@ impl Together {
     }
 
     /// Goes on from what was kept. Where that cannot be, it begins anew and ends what was open.
-    pub fn restore(settings: &Settings, encoded: &[u8], now: Timestamp) -> (Self, Vec<Finding>) {
+    pub fn restore(settings: &Settings, encoded: &[u8], now: Timestamp) -> Restored<Self> {
         let kept = postcard::from_bytes::<Self>(encoded).ok();
         match kept.filter(|kept| kept.version == VERSION) {
-            Some(kept) if kept.judged_by == fingerprint(settings) => (kept, Vec::new()),
-            Some(other) => {
-                let open = other.episode.open();
+            Some(watch) if watch.judged_by == fingerprint(settings) => Restored {
+                watch,
+                ended: Vec::new(),
+                is_anew: false,
+            },
+            other => {
+                let open = other.as_ref().and_then(|other| other.episode.open());
                 let ended = open.map(|open| words::given_up(settings.of(&open.what), open, now));
-                (Self::new(settings), ended.into_iter().collect())
+                Restored {
+                    ended: ended.into_iter().collect(),
+                    watch: Self::new(settings),
+                    is_anew: true,
+                }
             }
-            None => (Self::new(settings), Vec::new()),
         }
+    }
+
+    /// The key of the episode, if one lasts.
+    pub fn open_key(&self, settings: &Settings) -> Option<String> {
+        let open = self.episode.open()?;
+        Some(words::key(settings.of(&open.what), &open.what))
     }
 
     /// Takes what one channel says: a good value, or none.
@@ -275,9 +288,9 @@ mod tests {
         for place in [100, 3000, 6001, 6050, 7000] {
             let mut watch = Together::new(&settings);
             let mut found = run(&settings, &mut watch, &said[..place]);
-            let (mut restored, none) = Together::restore(&settings, &watch.encode(), at(9999));
-            assert_eq!((&restored, none), (&watch, Vec::new()));
-            found.extend(run(&settings, &mut restored, &said[place..]));
+            let mut restored = Together::restore(&settings, &watch.encode(), at(9999));
+            assert_eq!((&restored.watch, restored.is_anew), (&watch, false));
+            found.extend(run(&settings, &mut restored.watch, &said[place..]));
             assert_eq!(found, expected);
         }
     }

@@ -272,6 +272,11 @@ impl OrderProgress {
         }
     }
 
+    /// The key of its being late, while it is.
+    pub fn late_key(&self, order_no: &str) -> Option<String> {
+        self.late.map(|_| key(order_no))
+    }
+
     /// Looks at the order: whether it is late, and whether there is something to tell.
     pub fn look(
         &mut self,
@@ -353,6 +358,11 @@ fn steps(steps: f64) -> i64 {
     steps.floor() as i64
 }
 
+/// The same key is the same trouble.
+fn key(order_no: &str) -> String {
+    format!("order_late/{order_no}")
+}
+
 fn finding(order_no: &str, progress: &Progress, now: Timestamp, severity: Severity, change: Change) -> Finding {
     let day =
         |at: Option<Timestamp>| at.map_or_else(|| "?".to_owned(), |at| at.format("%Y-%m-%d %H:%M UTC").to_string());
@@ -377,7 +387,7 @@ fn finding(order_no: &str, progress: &Progress, now: Timestamp, severity: Severi
         ),
     };
     Finding {
-        key: format!("order_late/{order_no}"),
+        key: key(order_no),
         alert_type: "ORDER_LATE".to_owned(),
         severity,
         change,

@@ -329,7 +329,7 @@ impl Outlet {
                 equipment: Arc::clone(&device.equipment),
                 points,
             },
-            receipt: Receipt::nobody(),
+            receipt: Receipt::new(Arc::clone(&self.status) as _, 0),
         };
         self.readings.send(reading).await.map_err(|_| Closed)?;
         Ok(())

@@ -154,7 +154,8 @@ impl Session<'_> {
                 let receipt = if packet_id.is_some() {
                     Receipt::new(Arc::clone(&self.waiting), self.window.next_token())
                 } else {
-                    Receipt::nobody()
+                    // It comes once.
+                    Receipt::new(Arc::clone(&self.source.status) as _, 0)
                 };
                 let payload = Payload::Message { topic, body, delivery };
                 if !self.source.hand_on(payload, at, receipt).await? {

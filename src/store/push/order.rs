@@ -19,6 +19,7 @@ struct Process {
     code: String,
     name: String,
     sequence: i64,
+    standard_hours: Option<Decimal>,
 }
 
 pub struct PushedOrder {
@@ -100,8 +101,14 @@ fn read_processes(order: &mut Fields, list: Vec<Value>) -> Vec<Process> {
         if !sequences.insert(sequence) {
             fields.find("sequence", "stands twice");
         }
+        let standard_hours = fields.piece_hours("standard_hours");
         order.absorb(fields);
-        processes.push(Process { code, name, sequence });
+        processes.push(Process {
+            code,
+            name,
+            sequence,
+            standard_hours,
+        });
     }
     processes
 }
@@ -215,10 +222,11 @@ async fn write_routing(
         tx.execute("DELETE FROM processes WHERE id = ?", args![process.id])
             .await?;
     }
-    let rows = processes
-        .iter()
-        .map(|process| args![order_id, &process.code, &process.name, process.sequence]);
-    let columns = "order_id, process_code, process_name, sequence";
+    let rows = processes.iter().map(|process| {
+        let hours = process.standard_hours.map(Arg::piece_hours);
+        args![order_id, &process.code, &process.name, process.sequence, hours]
+    });
+    let columns = "order_id, process_code, process_name, sequence, standard_hours";
     tx.upsert("processes", "order_id, process_code", columns, rows.collect())
         .await
 }

@@ -282,6 +282,7 @@ CREATE TABLE IF NOT EXISTS processes (
   process_code VARCHAR(50) NOT NULL,
   process_name VARCHAR(100) NOT NULL,
   sequence BIGINT NOT NULL,
+  standard_hours DECIMAL(18,8) NULL COMMENT 'Labor hours for one piece',
   PRIMARY KEY (id),
   UNIQUE KEY uk_order_process (order_id, process_code)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin COMMENT='The routing of an order';

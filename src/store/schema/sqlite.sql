@@ -278,6 +278,7 @@ CREATE TABLE IF NOT EXISTS processes (
   process_code TEXT NOT NULL,
   process_name TEXT NOT NULL,
   sequence INTEGER NOT NULL,
+  standard_hours TEXT,
   UNIQUE (order_id, process_code)
 );
 

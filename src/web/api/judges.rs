@@ -25,11 +25,15 @@ async fn charts(State(window): State<Window>) -> Json<Value> {
     Json(json!(window.status.judges("spc/")))
 }
 
-/// One control chart, with its points.
+/// One control chart, with its points and what was said of them.
 #[utoipa::path(get, path = "/api/v1/spc/{name}", tag = "judgement", security(("caller" = [])), params(("name" = String, Path)), responses((status = OK, description = "as it is now", body = serde_json::Value), (status = NOT_FOUND, description = "there is no such chart", body = Problem)))]
 async fn chart(State(window): State<Window>, Path(name): Path<String>) -> Result<Json<Value>, Problem> {
     let view = window.status.judge(&format!("spc/{name}"));
-    let view = view.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, format!("there is no chart {name}")))?;
+    let mut view = view.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, format!("there is no chart {name}")))?;
+    view["annotations"] = window
+        .status
+        .judge(&format!("annotations/{name}"))
+        .unwrap_or_else(|| json!([]));
     Ok(Json(view))
 }
 

@@ -6,6 +6,7 @@ mod floor;
 mod health;
 mod judges;
 mod metrics;
+mod quality;
 mod status;
 mod submit;
 
@@ -43,6 +44,7 @@ pub fn calls() -> (Router<Window>, OpenApi) {
         .merge(judges::calls())
         .merge(buffer::calls())
         .merge(submit::calls())
+        .merge(quality::calls())
         .routes(routes!(openapi))
         .split_for_parts();
     let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();

@@ -66,6 +66,24 @@ pub struct Watch {
     checks: Vec<Checked>,
 }
 
+/// What a restart makes of a watch.
+#[derive(Debug, PartialEq)]
+pub struct Restored<W> {
+    pub watch: W,
+    /// What was open and is watched no more.
+    pub ended: Vec<Finding>,
+    /// It could not go on from what was kept: what it was told before says nothing to it.
+    pub is_anew: bool,
+}
+
+/// What time alone has shown.
+#[derive(Debug, Default, PartialEq)]
+pub struct Ticked {
+    pub found: Vec<Finding>,
+    /// A delay has begun, ended or run out: the next tick would not show the same.
+    pub has_turned: bool,
+}
+
 /// The state of one check.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Checked {
@@ -113,20 +131,35 @@ impl Watch {
     }
 
     /// Goes on from what was kept. Where that cannot be, it begins anew and ends what was open.
-    pub fn restore(settings: &Settings, encoded: &[u8], now: Timestamp) -> (Self, Vec<Finding>) {
+    pub fn restore(settings: &Settings, encoded: &[u8], now: Timestamp) -> Restored<Self> {
         let kept = postcard::from_bytes::<Self>(encoded).ok();
-        let Some(mut watch) = kept.filter(|watch| watch.version == VERSION) else {
-            return (Self::new(settings), Vec::new());
-        };
-        if watch.judged_by != fingerprint(settings) {
-            let open = watch.checks.iter().filter_map(|checked| checked.episode.open());
-            let ended = open.map(|open| words::given_up(settings.of(), open, now)).collect();
-            return (Self::new(settings), ended);
+        match kept.filter(|watch| watch.version == VERSION) {
+            Some(watch) if watch.judged_by == fingerprint(settings) => Restored {
+                watch,
+                ended: Vec::new(),
+                is_anew: false,
+            },
+            other => {
+                let checks = other.iter().flat_map(|watch| &watch.checks);
+                let open = checks.filter_map(|checked| checked.episode.open());
+                Restored {
+                    ended: open.map(|open| words::given_up(settings.of(), open, now)).collect(),
+                    watch: Self::new(settings),
+                    is_anew: true,
+                }
+            }
         }
-        for checked in &mut watch.checks {
-            checked.state.resume(now);
-        }
-        (watch, Vec::new())
+    }
+
+    /// It was told everything again that was kept, and listens from now on.
+    pub fn resume(&mut self, now: Timestamp) {
+        self.checks.iter_mut().for_each(|checked| checked.state.resume(now));
+    }
+
+    /// Keys of the episodes that last.
+    pub fn open_keys(&self, settings: &Settings) -> Vec<String> {
+        let open = self.checks.iter().filter_map(|checked| checked.episode.open());
+        open.map(|open| words::key(settings.of(), &open.what)).collect()
     }
 
     /// Judges one observation: a good value, or none.
@@ -171,13 +204,18 @@ impl Watch {
     }
 
     /// Looks at what shows by time alone.
-    pub fn tick(&mut self, settings: &Settings, now: Timestamp) -> Vec<Finding> {
-        let mut found = Vec::new();
+    pub fn tick(&mut self, settings: &Settings, now: Timestamp) -> Ticked {
+        let mut ticked = Ticked::default();
         for (checked, check) in self.checks.iter_mut().zip(&settings.checks) {
-            let sign = checked.state.tick(&check.how, now);
-            found.extend(sign.and_then(|sign| checked.hear(settings, check, &Said::State(sign))));
+            let Some(sign) = checked.state.tick(&check.how, now) else {
+                continue;
+            };
+            let before = checked.episode.stage();
+            let found = checked.hear(settings, check, &Said::State(sign));
+            ticked.has_turned |= found.is_some() || checked.episode.stage() != before;
+            ticked.found.extend(found);
         }
-        found
+        ticked
     }
 }
 

@@ -116,7 +116,7 @@ type Seen = (i64, Option<f64>);
 fn run(settings: &Settings, watch: &mut Watch, seen: &[Seen]) -> Vec<Finding> {
     let mut found = Vec::new();
     for (ms, value) in seen {
-        found.extend(watch.tick(settings, at(*ms)));
+        found.extend(watch.tick(settings, at(*ms)).found);
         found.extend(watch.take(settings, at(*ms), *value, &context(*ms)));
     }
     found
@@ -292,17 +292,19 @@ fn silence_is_told_by_time_and_ended_by_a_value_alone() {
     );
     let mut watch = Watch::new(&settings);
     run(&settings, &mut watch, &[(0, Some(1.0))]);
-    assert_eq!(watch.tick(&settings, at(35_000)), []);
-    let begins = watch.tick(&settings, at(36_000));
+    assert_eq!(watch.tick(&settings, at(35_000)), Ticked::default());
+    let begins = watch.tick(&settings, at(36_000)).found;
     assert_eq!(
         begins[0].words.en,
         "No good value of temperature of PRESS-7 for 36 s; expected at least every 35 s"
     );
-    let (mut watch, found) = Watch::restore(&settings, &watch.encode(), at(40_000));
-    assert_eq!(found, []);
+    let restored = Watch::restore(&settings, &watch.encode(), at(40_000));
+    assert_eq!((restored.ended, restored.is_anew), (Vec::new(), false));
+    let mut watch = restored.watch;
+    watch.resume(at(40_000));
     assert_eq!(
         watch.tick(&settings, at(41_000)),
-        [],
+        Ticked::default(),
         "a restart neither ends nor repeats it"
     );
     let ends = watch.take(&settings, at(50_000), Some(1.0), &context(50_000));
@@ -319,16 +321,15 @@ fn other_settings_begin_anew_and_end_what_was_open() {
     let seen: Vec<Seen> = (0..4).map(|nth| (nth * 1000, Some(99.0))).collect();
     assert_eq!(run(&settings, &mut watch, &seen).len(), 1);
     settings.checks[0].delays.off_s = 1.0;
-    let (anew, found) = Watch::restore(&settings, &watch.encode(), at(9000));
+    let restored = Watch::restore(&settings, &watch.encode(), at(9000));
     assert_eq!(
-        changes(&found),
+        changes(&restored.ended),
         [("watch/press-temperature/range".to_owned(), Change::Ends)]
     );
-    assert_eq!(anew, Watch::new(&settings));
-    assert_eq!(
-        Watch::restore(&settings, b"\xff\xff not a state", at(0)),
-        (anew, Vec::new())
-    );
+    assert!(restored.is_anew);
+    assert_eq!(restored.watch, Watch::new(&settings));
+    let unreadable = Watch::restore(&settings, b"\xff\xff not a state", at(0));
+    assert_eq!((unreadable.ended, unreadable.is_anew), (Vec::new(), true));
 }
 
 #[test]

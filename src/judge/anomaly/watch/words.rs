@@ -17,13 +17,18 @@ pub struct Of<'a> {
     pub point: &'a str,
 }
 
+/// The same key is the same trouble.
+pub fn key(of: Of, what: &What) -> String {
+    format!("watch/{}/{}", of.watch, what.check())
+}
+
 pub fn finding(of: Of, change: Change, at: Timestamp, what: &What, worst: Flag) -> Finding {
     let place = Words::new(
         format!("{} of {}", of.point, of.equipment),
         format!("{} 的 {}", of.equipment, of.point),
     );
     Finding {
-        key: format!("watch/{}/{}", of.watch, what.check()),
+        key: key(of, what),
         alert_type: what.check().to_ascii_uppercase(),
         severity: severity(what, worst),
         change,

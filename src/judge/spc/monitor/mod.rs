@@ -159,6 +159,15 @@ impl Monitor {
         self.limits.is_none()
     }
 
+    /// Keys of what it holds to be wrong. While limits are learnt, there is nothing that a rule could hold against.
+    pub fn open_keys(&self, settings: &Settings) -> Vec<String> {
+        let has_limits = self.limits.is_some() || matches!(settings.limits, Baseline::Given { .. });
+        let rules = self.firing.rules().filter(|_| has_limits).map(Rule::name);
+        let is_off_spec = self.is_off_spec && settings.spec.is_some();
+        let spec = is_off_spec.then_some(words::SPEC);
+        rules.chain(spec).map(|rule| words::key(settings, rule)).collect()
+    }
+
     pub fn take(&mut self, settings: &Settings, at: Timestamp, observation: Observation) -> Vec<Finding> {
         if self.last_at.is_some_and(|last| at <= last) {
             self.late += 1;

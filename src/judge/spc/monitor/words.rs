@@ -37,9 +37,17 @@ fn with_unit(value: f64, settings: &Settings) -> String {
     format!("{}{unit}", figure(value))
 }
 
+/// What is about the piece, as if it were a rule.
+pub const SPEC: &str = "spec";
+
+/// The same key is the same trouble.
+pub fn key(settings: &Settings, rule: &str) -> String {
+    format!("spc/{}/{rule}", settings.name)
+}
+
 fn finding(settings: &Settings, rule: &str, at: Timestamp, change: Change) -> Finding {
     Finding {
-        key: format!("spc/{}/{rule}", settings.name),
+        key: key(settings, rule),
         alert_type: "SPC_RULE".to_owned(),
         severity: Severity::Medium,
         change,
@@ -141,7 +149,7 @@ pub fn of_spec(settings: &Settings, spec: &Spec, at: Timestamp, value: f64, chan
             format!("{name}:{shown}超出规格({span_zh})。"),
         )
     };
-    let mut finding = finding(settings, "spec", at, change);
+    let mut finding = finding(settings, SPEC, at, change);
     "SPEC_LIMIT".clone_into(&mut finding.alert_type);
     finding.severity = Severity::High;
     finding.words = words;
@@ -161,7 +169,7 @@ pub fn of_rule_gone(settings: &Settings, rule: Rule, at: Timestamp) -> Finding {
 }
 
 pub fn of_spec_gone(settings: &Settings, at: Timestamp) -> Finding {
-    let mut finding = finding(settings, "spec", at, Change::Ends);
+    let mut finding = finding(settings, SPEC, at, Change::Ends);
     "SPEC_LIMIT".clone_into(&mut finding.alert_type);
     finding.severity = Severity::High;
     finding.words = Words::new(

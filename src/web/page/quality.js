@@ -1,3 +1,0 @@
-import { startPage } from "./shell.js";
-
-startPage({ en: {}, zh: {} }, () => {});
