@@ -20,6 +20,7 @@ use crate::buffer::Buffer;
 use crate::config::Plan;
 use crate::forward;
 use crate::intake::Intake;
+use crate::looks::{Look, Looks};
 use crate::reference::{self, Reference};
 use crate::source::{http, modbus, mqtt, scanner};
 use crate::status::Status;
@@ -92,11 +93,12 @@ impl Gateway {
         let intake = Intake::new(plan.intake, status.clone(), reference.clone(), &buffer.states());
         let intake = tokio::spawn(intake.run(readings, buffer.clone()));
         let (writes, writable) = Writes::new(plan.modbus.iter().map(|(_, settings)| settings.writable_points()));
+        let (looks, to_see) = Looks::new(plan.modbus.iter().map(|(name, _)| name.as_str()));
         let mut sources = start_sources(
             plan.mqtt,
             plan.modbus,
             scanners,
-            writable,
+            writable.into_iter().zip(to_see),
             &readings_tx,
             &status,
             &stops.sources,
@@ -136,6 +138,8 @@ impl Gateway {
             buffer: buffer.clone(),
             reference,
             writes,
+            looks,
+            configuration: plan.web.configuration,
             submissions,
             control,
             zone: plan.web.zone,
@@ -194,7 +198,7 @@ fn start_sources(
     brokers: Vec<(String, mqtt::Settings)>,
     buses: Vec<(String, modbus::Settings)>,
     scanners: Vec<(scanner::Settings, Option<TcpListener>)>,
-    writable: Vec<mpsc::Receiver<Write>>,
+    wishes: impl Iterator<Item = (mpsc::Receiver<Write>, mpsc::Receiver<Look>)>,
     readings: &mpsc::Sender<crate::record::Reading>,
     status: &Status,
     stop: &CancellationToken,
@@ -211,13 +215,14 @@ fn start_sources(
             stop: stop.clone(),
         }));
     }
-    for ((name, settings), writes) in buses.into_iter().zip(writable) {
+    for ((name, settings), (writes, looks)) in buses.into_iter().zip(wishes) {
         let status = status.source(&format!("modbus/{name}"));
         sources.spawn(modbus::run(
             name.into(),
             settings,
             readings.clone(),
             writes,
+            looks,
             status,
             stop.clone(),
         ));

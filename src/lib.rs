@@ -16,6 +16,7 @@ pub mod http;
 pub mod intake;
 pub mod judge;
 pub mod language;
+pub mod looks;
 pub mod record;
 pub mod reference;
 pub mod scaling;

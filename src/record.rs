@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
@@ -335,6 +336,7 @@ pub enum Payload {
 /// What can be handed in. Bodies stay as they came, so that all that is wrong with them is found in one place.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Submitted {
+    Scan(PageScan),
     WorkReport(Paper),
     Inspection(Paper),
     Acknowledgement {
@@ -377,6 +379,17 @@ pub enum ChartChange {
     Include {
         point: usize,
     },
+}
+
+/// A scan that a station's page took, or what was keyed in there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PageScan {
+    pub station: String,
+    /// The page says the same again when it hands in the same scan again.
+    pub id: Uuid,
+    pub code: String,
+    /// How long the page held it before it could send it.
+    pub waited: Duration,
 }
 
 #[derive(Debug, Clone, PartialEq)]

@@ -1,7 +1,11 @@
 //! What the gateway knows of itself at this moment: sources, stations, equipment, buffer, upstreams. Stages write their
-//! own part through a handle; the board, the API and `/metrics` read. Nothing here is durable, nothing waits.
+//! own part through a handle; the board, the API and `/metrics` read. Nothing here is durable, nothing waits. What people
+//! look at is told when it changes (`news`), and given from a number of changes on, so that following it is cheap.
 
+mod bus;
 mod rejected;
+mod shelf;
+mod station;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -13,7 +17,10 @@ use serde::Serialize;
 use serde_json::Value as Json;
 
 use crate::record::{Alert, Feedback, Lane, ProgressUpdated, Quality, Seq, Timestamp, Value, Waiting};
+pub use bus::{BusView, Unmet};
 pub use rejected::{Rejected, Rejections, Sample};
+use shelf::{Changes, Shelf};
+pub use station::{Accepts, AskedView, ReasonView, ScanView, StampedFeedback, StationView, TodayView};
 
 /// Shared by every stage; cheap to clone.
 #[derive(Debug, Clone, Default)]
@@ -21,14 +28,15 @@ pub struct Status(Arc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
+    changes: Changes,
     sources: Mutex<BTreeMap<String, Arc<SourceStatus>>>,
-    stations: Mutex<BTreeMap<String, StationView>>,
-    equipment: Mutex<BTreeMap<Arc<str>, EquipmentView>>,
-    orders: Mutex<BTreeMap<String, OrderView>>,
+    stations: Shelf<String, StationView>,
+    equipment: Shelf<Arc<str>, EquipmentView>,
+    orders: Shelf<String, OrderView>,
     capacity: Mutex<Option<CapacityView>>,
     upstreams: Mutex<BTreeMap<String, UpstreamView>>,
     buffer: Mutex<BufferView>,
-    judges: Mutex<BTreeMap<String, Json>>,
+    judges: Shelf<String, Json>,
     alerts: Mutex<Arc<Vec<AlertView>>>,
     sources_started: AtomicBool,
 }
@@ -58,42 +66,63 @@ impl Status {
         self.0.sources_started.load(Ordering::Relaxed)
     }
 
+    /// Until stations, equipment, orders, judges or alerts have changed since this was last awaited. One may wait.
+    pub async fn news(&self) {
+        self.0.changes.next().await;
+    }
+
+    /// How much has changed so far: to be noted before what has changed is asked for.
+    pub fn changes(&self) -> u64 {
+        self.0.changes.count()
+    }
+
     pub fn set_station(&self, name: &str, view: StationView) {
-        lock(&self.0.stations).insert(name.to_owned(), view);
+        self.0.stations.put(name, view, &self.0.changes);
     }
 
     pub fn station(&self, name: &str) -> Option<StationView> {
-        lock(&self.0.stations).get(name).cloned()
+        self.0.stations.get(name)
     }
 
     pub fn stations(&self) -> BTreeMap<String, StationView> {
-        lock(&self.0.stations).clone()
+        self.0.stations.all()
+    }
+
+    pub fn stations_since(&self, changes: u64) -> Vec<(String, StationView)> {
+        self.0.stations.since(changes)
     }
 
     /// Changes what is shown of one equipment, in place: this runs once per reading.
     pub fn update_equipment(&self, name: &Arc<str>, change: impl FnOnce(&mut EquipmentView)) {
-        let mut all = lock(&self.0.equipment);
-        if let Some(view) = all.get_mut(name) {
-            change(view);
-        } else {
-            change(all.entry(Arc::clone(name)).or_default());
-        }
+        self.0.equipment.update(name, change, &self.0.changes);
     }
 
     pub fn equipment(&self) -> BTreeMap<Arc<str>, EquipmentView> {
-        lock(&self.0.equipment).clone()
+        self.0.equipment.all()
+    }
+
+    pub fn equipment_since(&self, changes: u64) -> Vec<(Arc<str>, EquipmentView)> {
+        self.0.equipment.since(changes)
     }
 
     pub fn set_order(&self, order_no: &str, view: OrderView) {
-        lock(&self.0.orders).insert(order_no.to_owned(), view);
+        self.0.orders.put(order_no, view, &self.0.changes);
     }
 
     pub fn keep_orders(&self, is_kept: impl Fn(&str) -> bool) {
-        lock(&self.0.orders).retain(|order_no, _| is_kept(order_no));
+        self.0.orders.keep(|order_no| is_kept(order_no), &self.0.changes);
+    }
+
+    pub fn order(&self, order_no: &str) -> Option<OrderView> {
+        self.0.orders.get(order_no)
     }
 
     pub fn orders(&self) -> BTreeMap<String, OrderView> {
-        lock(&self.0.orders).clone()
+        self.0.orders.all()
+    }
+
+    pub fn orders_since(&self, changes: u64) -> Vec<(String, OrderView)> {
+        self.0.orders.since(changes)
     }
 
     pub fn set_capacity(&self, view: CapacityView) {
@@ -122,6 +151,7 @@ impl Status {
     pub fn set_alerts(&self, mut alerts: Vec<AlertView>) {
         alerts.sort_by(|a, b| (a.state, &b.alert.began_at).cmp(&(b.state, &a.alert.began_at)));
         *lock(&self.0.alerts) = Arc::new(alerts);
+        self.0.changes.note();
     }
 
     /// Active ones first, then those that were acknowledged, then those that have ended; of each the latest first.
@@ -131,29 +161,27 @@ impl Status {
 
     /// What a chart or a watch shows, by its name (`spc/press-force`).
     pub fn set_judge(&self, name: &str, view: Json) {
-        let mut judges = lock(&self.0.judges);
-        if let Some(shown) = judges.get_mut(name) {
-            *shown = view;
-        } else {
-            judges.insert(name.to_owned(), view);
-        }
+        self.0.judges.put(name, view, &self.0.changes);
     }
 
     pub fn drop_judge(&self, name: &str) {
-        lock(&self.0.judges).remove(name);
+        self.0.judges.keep(|known| known != name, &self.0.changes);
     }
 
     pub fn judge(&self, name: &str) -> Option<Json> {
-        lock(&self.0.judges).get(name).cloned()
+        self.0.judges.get(name)
     }
 
     /// All judges whose name begins so.
     pub fn judges(&self, prefix: &str) -> Vec<Json> {
-        let judges = lock(&self.0.judges);
-        let named = judges
-            .range(prefix.to_owned()..)
-            .take_while(|(name, _)| name.starts_with(prefix));
-        named.map(|(_, view)| view.clone()).collect()
+        self.judges_since(0, prefix, |_, view| view.clone())
+    }
+
+    /// What is seen of the judges whose name begins so; their views are large, so they are looked at in place.
+    pub fn judges_since<T>(&self, changes: u64, prefix: &str, see: impl Fn(&str, &Json) -> T) -> Vec<T> {
+        let is_named = |name: &String| name.starts_with(prefix);
+        let see = |name: &String, view: &Json| see(name, view);
+        self.0.judges.look(&prefix.to_owned(), is_named, changes, see)
     }
 
     pub fn update_buffer(&self, change: impl FnOnce(&mut BufferView)) {
@@ -208,7 +236,9 @@ struct Link {
     is_up: bool,
     since: Option<Timestamp>,
     last_error: Option<String>,
+    last_error_at: Option<Timestamp>,
     reconnects: u64,
+    bus: Option<BusView>,
     last_rejection: Option<String>,
     rejections: Rejections,
     devices: BTreeMap<String, DeviceView>,
@@ -219,6 +249,7 @@ pub struct SourceView {
     pub connected: bool,
     pub since: Option<Timestamp>,
     pub last_error: Option<String>,
+    pub last_error_at: Option<Timestamp>,
     pub reconnects: u64,
     pub readings: u64,
     pub rejected: u64,
@@ -231,6 +262,9 @@ pub struct SourceView {
     pub lost: u64,
     pub last_rejection: Option<String>,
     pub rejections: Rejections,
+    /// Of a connection that is polled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bus: Option<BusView>,
     pub devices: BTreeMap<String, DeviceView>,
 }
 
@@ -242,6 +276,12 @@ pub struct DeviceView {
     /// It has been silent for long and is only tried now and then.
     pub resting: bool,
     pub last_error: Option<String>,
+    pub last_error_at: Option<Timestamp>,
+    pub unit: Option<u8>,
+    /// How often it is to be polled.
+    pub poll_ms: f64,
+    /// Registers and bits of one poll.
+    pub addresses: u32,
     pub polls: u64,
     pub failed_polls: u64,
     pub poll_ms_last: f64,
@@ -272,11 +312,25 @@ impl SourceStatus {
         }
         link.is_up = false;
         link.last_error = Some(error.into());
+        link.last_error_at = Some(at);
+    }
+
+    /// What the connection is like, and how full it is meant to be.
+    pub fn set_bus(&self, view: BusView) {
+        lock(&self.link).bus = Some(view);
+    }
+
+    pub fn set_bus_load(&self, percent: f64) {
+        if let Some(bus) = &mut lock(&self.link).bus {
+            bus.load_percent = Some(percent);
+        }
     }
 
     /// The link works, but not as it was asked to.
     pub fn complain(&self, error: impl Into<String>) {
-        lock(&self.link).last_error = Some(error.into());
+        let mut link = lock(&self.link);
+        link.last_error = Some(error.into());
+        link.last_error_at = link.since;
     }
 
     pub fn update_device(&self, name: &str, change: impl FnOnce(&mut DeviceView)) {
@@ -338,6 +392,7 @@ impl SourceStatus {
             connected: link.is_up,
             since: link.since,
             last_error: link.last_error,
+            last_error_at: link.last_error_at,
             reconnects: link.reconnects,
             readings: self.readings.load(Ordering::Relaxed),
             rejected: self.rejected.load(Ordering::Relaxed),
@@ -347,6 +402,7 @@ impl SourceStatus {
             lost: self.lost.load(Ordering::Relaxed),
             last_rejection: link.last_rejection,
             rejections: link.rejections,
+            bus: link.bus,
             devices: link.devices,
         }
     }
@@ -359,38 +415,6 @@ impl Waiting for SourceStatus {
     fn refused(&self, _: u64) {
         self.lost.fetch_add(1, Ordering::Relaxed);
     }
-}
-
-/// What a station screen shows.
-#[derive(Debug, Clone, Serialize)]
-pub struct StationView {
-    pub state: &'static str,
-    pub equipment: Option<String>,
-    pub worker_no: Option<String>,
-    pub worker_name: Option<String>,
-    /// Everyone who is signed on, the one above first.
-    pub crew: Vec<String>,
-    pub order_no: Option<String>,
-    /// All orders of the run, the one above first.
-    pub orders: Vec<String>,
-    pub process_code: Option<String>,
-    pub process_name: Option<String>,
-    pub order_quantity: Option<rust_decimal::Decimal>,
-    pub completed_quantity: Option<rust_decimal::Decimal>,
-    /// Reported at this station for the job at hand.
-    pub qualified_quantity: rust_decimal::Decimal,
-    pub unqualified_quantity: rust_decimal::Decimal,
-    pub last_feedback: Option<StampedFeedback>,
-    /// What the dialogue expects next, as a sentence.
-    pub expects: String,
-    pub unverified: bool,
-}
-
-#[derive(Debug, Clone, Serialize, serde::Deserialize)]
-pub struct StampedFeedback {
-    #[serde(flatten)]
-    pub feedback: Feedback,
-    pub at: String,
 }
 
 /// The live picture of one equipment.

@@ -5,8 +5,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
+use utoipa::ToSchema;
 
 use crate::record::Value;
 
@@ -41,25 +43,50 @@ pub enum NotWritten {
     Failed(String),
 }
 
+/// A point that may be written, and the range that it may be written in; a switch has none.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Writable {
+    pub equipment: String,
+    pub point: String,
+    pub low: Option<f64>,
+    pub high: Option<f64>,
+}
+
 /// Whom to ask for a write. Points that nobody may write are not known here.
 #[derive(Debug, Clone, Default)]
-pub struct Writes(Arc<HashMap<(String, String), mpsc::Sender<Write>>>);
+pub struct Writes {
+    ways: Arc<HashMap<(String, String), mpsc::Sender<Write>>>,
+    points: Arc<Vec<Writable>>,
+}
 
 impl Writes {
-    /// From connections, each with the equipment and the points that may be written over it; gives what each is asked by.
-    pub fn new(connections: impl Iterator<Item = Vec<(String, String)>>) -> (Self, Vec<mpsc::Receiver<Write>>) {
-        let (mut ways, mut asked) = (HashMap::new(), Vec::new());
+    /// From connections, each with the points that may be written over it; gives what each is asked by.
+    pub fn new(connections: impl Iterator<Item = Vec<Writable>>) -> (Self, Vec<mpsc::Receiver<Write>>) {
+        let (mut ways, mut asked, mut all) = (HashMap::new(), Vec::new(), Vec::new());
         for points in connections {
             let (way, writes) = mpsc::channel(WAITING_MAX);
-            ways.extend(points.into_iter().map(|point| (point, way.clone())));
+            let names = points
+                .iter()
+                .map(|point| (point.equipment.clone(), point.point.clone()));
+            ways.extend(names.map(|name| (name, way.clone())));
+            all.extend(points);
             asked.push(writes);
         }
-        (Self(Arc::new(ways)), asked)
+        let writes = Self {
+            ways: Arc::new(ways),
+            points: Arc::new(all),
+        };
+        (writes, asked)
+    }
+
+    /// Everything that may be written.
+    pub fn points(&self) -> &[Writable] {
+        &self.points
     }
 
     pub async fn write(&self, equipment: String, point: String, value: Value) -> Result<Value, NotWritten> {
         let key = (equipment, point);
-        let Some(way) = self.0.get(&key) else {
+        let Some(way) = self.ways.get(&key) else {
             let what = format!("{}.{} is not listed in `writable` of any connection", key.0, key.1);
             return Err(NotWritten::NotAllowed(what));
         };

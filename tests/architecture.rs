@@ -23,6 +23,7 @@ const RANKS: &[(&str, u8)] = &[
     ("status", 2),
     ("submissions", 2),
     ("judge", 2),
+    ("looks", 2),
     ("reference", 2),
     ("writes", 2),
     ("buffer", 3),

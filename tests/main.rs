@@ -11,6 +11,7 @@ mod check;
 mod config;
 mod demo;
 mod detect;
+mod engineering;
 mod floor;
 mod forward;
 mod judgement;

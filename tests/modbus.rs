@@ -59,6 +59,7 @@ impl Line {
             settings,
             out,
             mpsc::channel(1).1,
+            mpsc::channel(1).1,
             Arc::clone(&status),
             stop.clone(),
         ));

@@ -151,6 +151,7 @@ async fn points_are_written_over_a_serial_line_too() {
         settings,
         out,
         asked.remove(0),
+        tokio::sync::mpsc::channel(1).1,
         Arc::default(),
         stop.clone(),
     ));

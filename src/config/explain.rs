@@ -7,6 +7,8 @@ use std::path::Path;
 
 use unicode_width::UnicodeWidthStr;
 
+use crate::web::Found;
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     pub span: Range<usize>,
@@ -41,6 +43,20 @@ impl Findings {
         self.0.len()
     }
 
+    /// All findings by their places, for who shows the file in another way.
+    pub fn places(mut self, text: &str) -> Vec<Found> {
+        self.0.sort_by_key(|finding| finding.span.start);
+        let found = self.0.into_iter().map(|finding| {
+            let place = Place::of(&finding, text);
+            Found {
+                line: place.line_no,
+                column: place.column,
+                message: finding.message,
+            }
+        });
+        found.collect()
+    }
+
     /// All findings as text.
     pub fn explain(mut self, file: &Path, text: &str) -> String {
         self.0.sort_by_key(|finding| finding.span.start);
@@ -52,13 +68,36 @@ impl Findings {
     }
 }
 
+/// Where a finding begins.
+struct Place {
+    start: usize,
+    line_start: usize,
+    line_no: usize,
+    column: usize,
+}
+
+impl Place {
+    fn of(finding: &Finding, text: &str) -> Self {
+        let start = floor_boundary(text, finding.span.start);
+        let line_start = text[..start].rfind('\n').map_or(0, |at| at + 1);
+        Self {
+            start,
+            line_start,
+            line_no: text[..start].matches('\n').count() + 1,
+            column: text[line_start..start].chars().count() + 1,
+        }
+    }
+}
+
 fn explain_one(finding: &Finding, file: &Path, text: &str, told: &mut String) {
-    let start = floor_boundary(text, finding.span.start);
-    let line_start = text[..start].rfind('\n').map_or(0, |at| at + 1);
+    let Place {
+        start,
+        line_start,
+        line_no,
+        column,
+    } = Place::of(finding, text);
     let line_end = text[start..].find('\n').map_or(text.len(), |at| start + at);
-    let line_no = text[..start].matches('\n').count() + 1;
     let line = text[line_start..line_end].trim_end_matches('\r');
-    let column = text[line_start..start].chars().count() + 1;
     let marked_end = floor_boundary(text, finding.span.end).clamp(start, line_end);
     // Chinese names are two columns wide; tabs are shown as one.
     let indent = text[line_start..start].width();

@@ -7,6 +7,7 @@ mod explain;
 mod floor;
 mod modbus;
 mod mqtt;
+mod origin;
 mod plan;
 mod points;
 mod scanner;
@@ -59,19 +60,16 @@ fn counted(count: usize) -> String {
 /// Reads and proves a configuration.
 pub fn load(file: &Path) -> Result<Plan, ConfigError> {
     let document = Document::load(file).map_err(ConfigError::Unreadable)?;
+    prove(&document).map_err(|findings| ConfigError::Wrong {
+        count: findings.len(),
+        text: findings.explain(&document.file, &document.text),
+        file: file.display().to_string(),
+    })
+}
+
+fn prove(document: &Document) -> Result<Plan, Findings> {
     let mut findings = Findings::default();
     let (config, tree) = document.read::<sections::Config>(NOT_YET, &mut findings);
-    let plan = config.map(|config| plan::lower(config, file, &tree, &mut findings));
-    match plan {
-        Some(plan) if findings.is_empty() => Ok(plan),
-        _ => {
-            let count = findings.len();
-            let text = findings.explain(&document.file, &document.text);
-            Err(ConfigError::Wrong {
-                text,
-                count,
-                file: file.display().to_string(),
-            })
-        }
-    }
+    let plan = config.map(|config| plan::lower(config, document, &tree, &mut findings));
+    plan.filter(|_| findings.is_empty()).ok_or(findings)
 }

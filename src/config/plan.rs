@@ -8,11 +8,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::alerts::{lower_alerts, lower_notify};
-use super::document::Tree;
+use super::document::{Document, Tree};
 use super::explain::{Finding, Findings};
 use super::floor::lower_floor;
 use super::modbus::lower_modbus;
 use super::mqtt::{lower_brokers, lower_topics};
+use super::origin::configuration;
 use super::points::Points;
 use super::sections::{Config, Equipment};
 use super::spc::lower_spc;
@@ -109,8 +110,9 @@ impl Check<'_, '_> {
     }
 }
 
-pub fn lower(mut config: Config, file: &Path, tree: &Tree, findings: &mut Findings) -> Plan {
-    let folder = file
+pub fn lower(mut config: Config, document: &Document, tree: &Tree, findings: &mut Findings) -> Plan {
+    let folder = document
+        .file
         .parent()
         .filter(|p| !p.as_os_str().is_empty())
         .unwrap_or(Path::new("."))
@@ -211,6 +213,7 @@ pub fn lower(mut config: Config, file: &Path, tree: &Tree, findings: &mut Findin
                 workshop_id: config.gateway.workshop_id,
                 workshop_name: config.gateway.workshop_name.clone(),
             },
+            configuration: configuration(document),
         },
         gateway_id,
         data_dir,

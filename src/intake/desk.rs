@@ -1,5 +1,9 @@
 //! All stations of the gateway: their dialogues, the tallies and the numbers of their reports. What a dialogue decides
-//! becomes records and states here.
+//! becomes records and states here; what screens show of it is put together in [`view`].
+
+mod heard;
+mod today;
+mod view;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,9 +17,11 @@ use super::station::{self, Bench, Context, Dialogue, ReportNumbers, Signal, Step
 use super::tallies::Tallies;
 use super::{Accepted, Settings, to_state};
 use crate::buffer::States;
-use crate::record::{Feedback, FeedbackKind, Frame, Kind, Record, Timestamp, WorkReport};
+use crate::record::{Feedback, FeedbackKind, Frame, Kind, PageScan, Record, Timestamp, WorkReport};
 use crate::reference::Reference;
-use crate::status::{StampedFeedback, StationView, Status};
+use crate::status::{StampedFeedback, Status};
+use heard::Heard;
+use today::Today;
 
 const NUMBERS: &str = "report_numbers";
 
@@ -23,6 +29,7 @@ const NUMBERS: &str = "report_numbers";
 struct Place {
     bench: Bench,
     dialogue: Dialogue,
+    heard: Heard,
 }
 
 #[derive(Debug)]
@@ -34,10 +41,20 @@ pub struct Desk {
     swept: Option<Arc<Reference>>,
     places: HashMap<String, Place>,
     tallies: Tallies,
+    today: Today,
     numbers: ReportNumbers,
     /// What is made here, judged.
     pub floor: Floor,
     pub is_clock_synced: bool,
+}
+
+/// A scan on its way through the dialogue.
+struct Scan<'a> {
+    frame: &'a Frame,
+    /// When it was read, where that was before it came.
+    read_at: Timestamp,
+    /// Of a page's scan.
+    id: Option<Uuid>,
 }
 
 /// What a scan led to, or time alone.
@@ -50,15 +67,16 @@ pub struct Outcome {
 
 impl Desk {
     pub fn new(settings: &Settings, status: Status, reference: watch::Receiver<Arc<Reference>>) -> Self {
-        let place = |bench: &Bench| Place {
+        let place = |name: &str, bench: &Bench| Place {
             bench: bench.clone(),
             dialogue: Dialogue::default(),
+            heard: Heard::restored(name, &States::default()),
         };
         Self {
             places: settings
                 .stations
                 .iter()
-                .map(|(name, bench)| (name.clone(), place(bench)))
+                .map(|(name, bench)| (name.clone(), place(name, bench)))
                 .collect(),
             floor: Floor::new(
                 &settings.gateway_id,
@@ -72,6 +90,7 @@ impl Desk {
             reference,
             swept: None,
             tallies: Tallies::default(),
+            today: Today::default(),
             numbers: ReportNumbers::default(),
             is_clock_synced: false,
         }
@@ -80,9 +99,13 @@ impl Desk {
     /// Takes the state back to what is on disk.
     pub fn restore(&mut self, states: &States, now: Timestamp) {
         self.tallies = Tallies::restored(states);
+        self.today = Today::restored(states);
         self.numbers = read(states, NUMBERS).unwrap_or_default();
         self.floor.restore(states);
         self.swept = None;
+        for (name, place) in &mut self.places {
+            place.heard = Heard::restored(name, states);
+        }
         let names: Vec<String> = self.places.keys().cloned().collect();
         for name in names {
             let kept: Dialogue = read(states, &state_name(&name)).unwrap_or_default();
@@ -91,51 +114,92 @@ impl Desk {
                 *dialogue = restored;
                 told
             });
-            let view = self.view(&name, told.flatten().map(|feedback| (feedback, now)));
-            self.status.set_station(&name, view);
+            if let Some(view) = self.view(&name, told.flatten(), now) {
+                self.status.set_station(&name, view);
+            }
         }
     }
 
     /// Lets one station's dialogue act; nothing when there is no such station.
     fn at<T>(&mut self, station: &str, now: Timestamp, act: impl FnOnce(&mut Dialogue, &Context) -> T) -> Option<T> {
-        let reference = Arc::clone(&self.reference.borrow());
-        let Place { bench, dialogue } = self.places.get_mut(station)?;
-        let context = Context {
+        let reference = self.reference();
+        let mut dialogue = std::mem::take(&mut self.places.get_mut(station)?.dialogue);
+        let bench = &self.places.get(station)?.bench;
+        let acted = act(&mut dialogue, &self.context(bench, &reference, now));
+        self.places.get_mut(station)?.dialogue = dialogue;
+        Some(acted)
+    }
+
+    fn context<'a>(&'a self, bench: &'a Bench, reference: &'a Reference, now: Timestamp) -> Context<'a> {
+        Context {
             now,
             zone: self.settings.zone,
             shift_starts: &self.settings.shift_starts,
-            reference: &reference,
+            reference,
             bench,
             clock_synced: self.is_clock_synced,
             tallies: &self.tallies,
-        };
-        Some(act(dialogue, &context))
+        }
     }
 
-    /// Takes a scan; nothing when there is no such station.
+    /// Takes what a scanner sent; nothing when there is no such station.
     pub fn scan(&mut self, station: &str, frame: &Frame, at: Timestamp) -> Option<Outcome> {
-        let bytes = match frame {
-            Frame::Whole(bytes) => bytes,
-            Frame::Partial(_) | Frame::TooLong(_) => return self.told(station, "PARTIAL_READ", at),
-            Frame::NoRead => return self.told(station, "NO_READ", at),
-        };
-        let scanned = barcode::read(bytes, &self.places.get(station)?.bench.labels);
-        let step = self.at(station, at, |dialogue, context| dialogue.scan(&scanned, context))?;
-        Some(self.keep(station, step, at))
+        let (read_at, id) = (at, None);
+        self.take(station, &Scan { frame, read_at, id }, at)
     }
 
-    /// An answer that changes nothing.
-    fn told(&self, station: &str, code: &str, at: Timestamp) -> Option<Outcome> {
-        let language = self.places.get(station)?.bench.language;
-        let feedback = station::feedback(FeedbackKind::Err, code, language);
-        let view = self.view(station, Some((feedback.clone(), at)));
-        let accepted = Accepted {
-            feedback: Some(feedback),
-            station: Some((station.to_owned(), view)),
-            someone_waits: true,
-            ..Accepted::default()
+    /// What a page was answered to this scan when it came before.
+    pub fn answered(&self, scan: &PageScan) -> Option<StampedFeedback> {
+        let entry = self.places.get(&scan.station)?.heard.known(scan.id)?;
+        Some(entry.answer(self.settings.zone))
+    }
+
+    /// Takes the scan of a page, which has not come before.
+    pub fn scan_of_page(&mut self, scan: &PageScan, at: Timestamp) -> Option<(Outcome, StampedFeedback)> {
+        let waited = chrono::Duration::from_std(scan.waited).unwrap_or_default();
+        let scan_taken = Scan {
+            frame: &Frame::Whole(scan.code.clone().into_bytes()),
+            read_at: at.checked_sub_signed(waited).unwrap_or(at),
+            id: Some(scan.id),
         };
-        Some(Outcome { accepted, signal: None })
+        let outcome = self.take(&scan.station, &scan_taken, at)?;
+        let answer = self.answered(scan)?;
+        Some((outcome, answer))
+    }
+
+    fn take(&mut self, station: &str, scan: &Scan, at: Timestamp) -> Option<Outcome> {
+        let place = self.places.get(station)?;
+        let refused = |code| station::feedback(FeedbackKind::Err, code, place.bench.language);
+        let (mut outcome, text, is_change) = match scan.frame {
+            Frame::Whole(bytes) => {
+                let scanned = barcode::read(bytes, &place.bench.labels);
+                let step = self.at(station, at, |dialogue, context| {
+                    dialogue.scan(&scanned, scan.read_at, context)
+                })?;
+                let is_change = step.is_change;
+                (
+                    self.keep(station, step, at),
+                    station::printable(&scanned.text),
+                    is_change,
+                )
+            }
+            Frame::Partial(_) | Frame::TooLong(_) => (told(refused("PARTIAL_READ")), String::new(), false),
+            Frame::NoRead => (told(refused("NO_READ")), String::new(), false),
+        };
+        let accepted = &mut outcome.accepted;
+        let feedback = accepted.feedback.clone()?;
+        let heard = &mut self.places.get_mut(station)?.heard;
+        // A page asks again under the same id; a scanner does not.
+        let states = (is_change || scan.id.is_some()).then_some(&mut accepted.states);
+        heard.note(scan.id, text, (&feedback, at), states);
+        self.show(station, &mut outcome.accepted, at);
+        Some(outcome)
+    }
+
+    /// What the station's screen shows once the disk has this.
+    fn show(&self, station: &str, accepted: &mut Accepted, at: Timestamp) {
+        let view = self.view(station, accepted.feedback.clone(), at);
+        accepted.station = view.map(|view| (station.to_owned(), view));
     }
 
     /// Lets time pass at all stations; gives what has to be on disk.
@@ -145,7 +209,9 @@ impl Desk {
         for name in names {
             let step = self.at(&name, now, Dialogue::tick).flatten();
             if let Some(step) = step {
-                all.push(self.keep(&name, step, now).accepted);
+                let mut accepted = self.keep(&name, step, now).accepted;
+                self.show(&name, &mut accepted, now);
+                all.push(accepted);
             }
         }
         all.extend(self.pass(now));
@@ -175,17 +241,14 @@ impl Desk {
             signal,
             is_change,
         } = step;
-        let mut accepted = Accepted {
-            feedback: Some(feedback.clone()),
-            someone_waits: true,
-            ..Accepted::default()
-        };
+        let Outcome { mut accepted, .. } = told(feedback);
         let has_reports = !reports.is_empty();
         let reference = Arc::clone(&self.reference.borrow());
         for mut report in reports {
             self.number(station, &mut report, at);
             self.floor.report(&mut report, &reference, at, &mut accepted);
             self.tallies.book(&report, &mut accepted.states);
+            self.today.book(&report, &mut accepted.states);
             let record = self.record(Kind::WorkReport, station, Uuid::now_v7(), at, &report);
             accepted.records.push(record);
         }
@@ -202,8 +265,6 @@ impl Desk {
         if is_change && let Some(place) = self.places.get(station) {
             accepted.states.insert(state_name(station), to_state(&place.dialogue));
         }
-        let view = self.view(station, Some((feedback, at)));
-        accepted.station = Some((station.to_owned(), view));
         let signal = signal.map(|signal| *signal);
         Outcome { accepted, signal }
     }
@@ -230,6 +291,7 @@ impl Desk {
         }
         self.floor.report(report, &self.reference(), at, accepted);
         self.tallies.book(report, &mut accepted.states);
+        self.today.book(report, &mut accepted.states);
     }
 
     fn number(&mut self, station: &str, report: &mut WorkReport, at: Timestamp) {
@@ -238,42 +300,16 @@ impl Desk {
             place.dialogue.number(report);
         }
     }
+}
 
-    fn view(&self, station: &str, feedback: Option<(Feedback, Timestamp)>) -> StationView {
-        let reference = self.reference.borrow();
-        let place = self.places.get(station);
-        let dialogue = place.map(|place| &place.dialogue);
-        let crew = dialogue.map(Dialogue::crew).unwrap_or_default();
-        let job = dialogue.and_then(Dialogue::job);
-        let operator = crew.first();
-        let order = job.and_then(|job| reference.order(&job.order_no));
-        let last_feedback = feedback
-            .map(|(feedback, at)| StampedFeedback {
-                feedback,
-                at: self.settings.zone.rfc3339(at),
-            })
-            .or_else(|| self.status.station(station).and_then(|view| view.last_feedback));
-        StationView {
-            state: dialogue.map_or("idle", |d| d.state().name()),
-            equipment: place.and_then(|place| place.bench.equipment.clone()),
-            worker_no: operator.map(|o| o.worker_no.clone()),
-            worker_name: operator.and_then(|o| o.name.clone()),
-            crew: crew.iter().map(|o| o.worker_no.clone()).collect(),
-            order_no: job.map(|j| j.order_no.clone()),
-            orders: dialogue.map_or_else(Vec::new, |d| d.jobs().map(|j| j.order_no.clone()).collect()),
-            process_code: job.map(|j| j.process_code.clone()),
-            process_name: job.and_then(|j| j.process_name.clone()),
-            order_quantity: order.map(|o| o.order_quantity),
-            completed_quantity: order.map(|o| o.completed_quantity),
-            qualified_quantity: job.map(|j| j.qualified).unwrap_or_default(),
-            unqualified_quantity: job.map(|j| j.unqualified).unwrap_or_default(),
-            last_feedback,
-            expects: place
-                .map(|place| place.dialogue.expects(&place.bench))
-                .unwrap_or_default(),
-            unverified: job.is_some_and(|j| j.unverified) || crew.iter().any(|o| o.unverified),
-        }
-    }
+/// An answer alone.
+fn told(feedback: Feedback) -> Outcome {
+    let accepted = Accepted {
+        feedback: Some(feedback),
+        someone_waits: true,
+        ..Accepted::default()
+    };
+    Outcome { accepted, signal: None }
 }
 
 fn state_name(station: &str) -> String {
@@ -337,7 +373,11 @@ mod tests {
         }
 
         fn qualified(&self) -> String {
-            self.desk.view("S", None).qualified_quantity.to_string()
+            self.desk
+                .view("S", None, Timestamp::UNIX_EPOCH)
+                .expect("a view")
+                .qualified_quantity
+                .to_string()
         }
     }
 

@@ -230,9 +230,13 @@ impl Intake {
     }
 
     fn scan(&mut self, source: &Arc<str>, station: &str, frame: &Frame, at: Timestamp) -> Verdict {
-        let Some(outcome) = self.desk.scan(station, frame, at) else {
-            return Verdict::Rejected(format!("{station} is no station of this gateway"));
-        };
+        match self.desk.scan(station, frame, at) {
+            Some(outcome) => self.scanned(source, outcome, at),
+            None => Verdict::Rejected(format!("{station} is no station of this gateway")),
+        }
+    }
+
+    fn scanned(&mut self, source: &Arc<str>, outcome: Outcome, at: Timestamp) -> Verdict {
         let Outcome { mut accepted, signal } = outcome;
         if accepted
             .feedback

@@ -5,6 +5,8 @@
 
 pub mod access;
 mod api;
+mod configuration;
+mod live;
 mod page;
 
 use std::fs;
@@ -25,10 +27,12 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use access::Access;
+pub use configuration::{Checked, Configuration, Found};
 
 use crate::buffer::Buffer;
 use crate::clock::Zone;
 use crate::http::{self, Limits, Problem};
+use crate::looks::Looks;
 use crate::reference::Reference;
 use crate::secret::Secret;
 use crate::status::Status;
@@ -50,6 +54,7 @@ pub struct Settings {
     pub listen: SocketAddr,
     pub zone: Zone,
     pub identity: Identity,
+    pub configuration: Configuration,
 }
 
 /// Who this gateway is, for whoever looks at it.
@@ -68,6 +73,8 @@ pub struct Window {
     pub buffer: Buffer,
     pub reference: watch::Receiver<Arc<Reference>>,
     pub writes: Writes,
+    pub looks: Looks,
+    pub configuration: Configuration,
     pub submissions: Submissions,
     pub control: Secret,
     pub zone: Zone,
@@ -78,13 +85,17 @@ pub async fn serve(listener: TcpListener, window: Window, stop: CancellationToke
     let (calls, document) = api::calls();
     let access = Access::new(&document, window.control.clone());
     let text = document.to_json().expect("the document is JSON");
+    let live = live::Hub::new(window.clone(), stop.clone());
     let router = calls
         .route_layer(middleware::from_fn_with_state(access, access::authorise))
         .layer(Extension(api::Text(text.into())))
+        .layer(Extension(live.clone()))
         .merge(page::routes())
         .with_state(window)
         .layer(middleware::from_fn(only_by_own_name));
-    http::serve(listener, http::harden(router, LIMITS, PAGE_POLICY), LIMITS, stop).await
+    let serving = http::serve(listener, http::harden(router, LIMITS, PAGE_POLICY), LIMITS, stop);
+    let (served, ()) = tokio::join!(serving, live.run());
+    served
 }
 
 /// A page of someone else that makes its name point to loopback must not read ours.

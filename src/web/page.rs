@@ -17,7 +17,7 @@ use crate::http::Problem;
 struct Assets;
 
 /// Where each page stands.
-const PAGES: &[(&str, &str)] = &[("/", "board.html")];
+const PAGES: &[(&str, &str)] = &[("/", "board.html"), ("/engineering", "engineering.html")];
 
 pub fn routes() -> Router<Window> {
     let pages = PAGES.iter().fold(Router::new(), |router, &(at, name)| {

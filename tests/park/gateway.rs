@@ -166,9 +166,18 @@ impl Site {
         String::from_utf8(output.stdout).expect("text")
     }
 
+    /// Where a part of the API is.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}/api/v1/{path}", self.web_port)
+    }
+
     pub async fn get(&self, path: &str) -> Value {
-        let url = format!("http://127.0.0.1:{}/api/v1/{path}", self.web_port);
-        let answer = self.client.get(url).send().await.expect("the gateway answers");
+        let answer = self
+            .client
+            .get(self.url(path))
+            .send()
+            .await
+            .expect("the gateway answers");
         let bytes = answer.bytes().await.expect("a whole answer");
         serde_json::from_slice(&bytes).expect("JSON")
     }

@@ -4,9 +4,8 @@ use std::io::{IsTerminal, Write};
 use std::ops::RangeInclusive;
 use std::process::ExitCode;
 
-use crate::record::Value;
 use crate::source::modbus::Url;
-use crate::source::modbus::probe::{self, Probe, Range, Reading};
+use crate::source::modbus::probe::{self, Probe, Range, Reading, shown};
 use crate::units::Period;
 
 /// It only ever reads. Without a range, `--scan` asks every unit for holding:0.
@@ -114,18 +113,4 @@ fn cell(reading: &Reading) -> String {
     let mark = if reading.is_plausible { "*" } else { " " };
     let text = format!("{} {mark}{}", reading.order, shown(&reading.value));
     format!("{text:<CELL_CHARS$}")
-}
-
-fn shown(value: &Result<Value, String>) -> String {
-    match value {
-        Ok(Value::Bool(bit)) => bit.to_string(),
-        Ok(Value::Int(number)) => number.to_string(),
-        Ok(Value::Uint(number)) => number.to_string(),
-        Ok(Value::Float(number)) if number.abs() >= 1e16 || (*number != 0.0 && number.abs() < 1e-6) => {
-            format!("{number:e}")
-        }
-        Ok(Value::Float(number)) => number.to_string(),
-        Ok(Value::Text(text)) => text.clone(),
-        Err(_) => "—".to_owned(),
-    }
 }

@@ -212,7 +212,7 @@ pub fn pending_reason(dialogue: &mut Dialogue, meaning: &Meaning, context: &Cont
     }
 }
 
-fn defect_reason(code: &str, kind: DefectKind, context: &Context) -> Result<String, Step> {
+pub fn defect_reason(code: &str, kind: DefectKind, context: &Context) -> Result<String, Step> {
     match context.reference.reason(code) {
         Some(reason) if validate::reason_fits(&reason.kind, kind) => Ok(reason.code.clone()),
         None if !context.reference.is_fresh(context.now) => Ok(code.to_owned()),

@@ -7,6 +7,7 @@
 //! sessions, [`questions`] are answered, [`undo`] takes back, [`supervisor`] approves, [`signals`] calls people and tells of machines. How time becomes
 //! hours stands in [`labor`], how all of it becomes reports in [`report`].
 
+mod accepts;
 mod bench;
 mod closing;
 mod counting;
@@ -303,15 +304,20 @@ impl Dialogue {
         self.job.iter_mut().chain(&mut self.batch)
     }
 
+    /// Good pieces of the process at hand so far and the plan, as well as they are known here.
+    pub fn done_and_plan(&self, context: &Context) -> Option<(Decimal, Decimal)> {
+        plan::done_and_plan(self.job()?, context)
+    }
+
     /// What is expected next, as a sentence for the screen.
     pub fn expects(&self, bench: &Bench) -> String {
         words::expects(self.state(), bench)
     }
 
-    /// Takes one scan.
-    pub fn scan(&mut self, scanned: &Scanned, context: &Context) -> Step {
-        let is_repeat = self.is_repeat(scanned, context);
-        self.last_scan = Some((scanned.text.clone(), context.now));
+    /// Takes one scan. What was read earlier than it came, for it had to wait, is no repeat of what came just before it.
+    pub fn scan(&mut self, scanned: &Scanned, read_at: Timestamp, context: &Context) -> Step {
+        let is_repeat = self.is_repeat(scanned, read_at, context);
+        self.last_scan = Some((scanned.text.clone(), read_at));
         if is_repeat {
             return Step::dup("DUPLICATE_SCAN", &[], context);
         }
@@ -366,14 +372,14 @@ impl Dialogue {
     }
 
     /// Two reads of the same code shortly after each other are one scan. Cards of a number pad are scanned in a row.
-    fn is_repeat(&self, scanned: &Scanned, context: &Context) -> bool {
+    fn is_repeat(&self, scanned: &Scanned, read_at: Timestamp, context: &Context) -> bool {
         if scanned.meaning.as_ref().is_ok_and(Meaning::is_keyed) {
             return false;
         }
         let window = chrono::Duration::from_std(context.bench.duplicate_window).unwrap_or_default();
         self.last_scan.as_ref().is_some_and(|(text, at)| {
             // A clock set back must not make every scan a repeat.
-            let age = context.now - *at;
+            let age = read_at - *at;
             *text == scanned.text && age < window && age > -window
         })
     }
@@ -388,7 +394,7 @@ impl Dialogue {
 }
 
 /// Scans are shown to people: control characters are not.
-fn printable(text: &str) -> String {
+pub fn printable(text: &str) -> String {
     text.chars()
         .take(40)
         .map(|c| if c.is_control() { '?' } else { c })

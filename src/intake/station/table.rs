@@ -134,6 +134,14 @@ const ELSEWHERE: &[(u8, &str)] = &[
     (48, "Dialogue::restored"),
 ];
 
+/// Whether a scan has no place in this state, whatever it says in detail.
+pub fn is_out_of_place(state: State, meaning: &Meaning) -> bool {
+    let mut fitting = TABLE
+        .iter()
+        .filter(|row| row.states.contains(&state) && row.on.fits(meaning));
+    fitting.next().is_none_or(|row| row.on == On::Anything)
+}
+
 /// Finds the row and does what it says.
 pub fn act(dialogue: &mut Dialogue, meaning: &Meaning, context: &Context) -> Step {
     let state = dialogue.state();

@@ -18,7 +18,7 @@ use super::{Accepted, Intake, Verdict, to_state};
 use crate::judge::alerts::{AcknowledgeError, Acknowledgement};
 use crate::judge::inspection::{self, OrderFacts};
 use crate::record::{
-    Answered, CheckResult, Inspection, Kind, Objection, Paper, Record, Slip, Submitted, Timestamp, WorkReport,
+    Answered, CheckResult, Inspection, Kind, Objection, PageScan, Paper, Record, Slip, Submitted, Timestamp, WorkReport,
 };
 use crate::reference::OrderStatus;
 
@@ -36,6 +36,7 @@ impl Intake {
             ..Accepted::default()
         };
         let answer = match what {
+            Submitted::Scan(scan) => return self.page_scan(&scan, slip, at),
             Submitted::WorkReport(paper) => self.report_handed_in(&paper, at, &mut accepted),
             Submitted::Inspection(paper) => self.inspection_handed_in(&paper, at, &mut accepted),
             Submitted::Acknowledgement { alert_id, by, comment } => {
@@ -60,6 +61,26 @@ impl Intake {
         slip.write(answer);
         // An answer that changes nothing waits in line too: it may speak of what is still on its way to the disk.
         Verdict::Accepted(Box::new(accepted))
+    }
+
+    /// The scan of a page goes the way of a scanner's. One that came before gets the answer that it got then.
+    fn page_scan(&mut self, scan: &PageScan, slip: &Slip, at: Timestamp) -> Verdict {
+        let waits = || {
+            Verdict::Accepted(Box::new(Accepted {
+                someone_waits: true,
+                ..Accepted::default()
+            }))
+        };
+        if let Some(answer) = self.desk.answered(scan) {
+            slip.write(Answered::Known(json!(answer)));
+            return waits();
+        }
+        let Some((outcome, answer)) = self.desk.scan_of_page(scan, at) else {
+            slip.write(Answered::NotThere(format!("there is no station {}", scan.station)));
+            return waits();
+        };
+        slip.write(Answered::Taken(json!(answer)));
+        self.scanned(&format!("station/{}", scan.station).into(), outcome, at)
     }
 
     fn report_handed_in(&mut self, paper: &Paper, at: Timestamp, accepted: &mut Accepted) -> Answered {

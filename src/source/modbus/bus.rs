@@ -5,23 +5,30 @@
 //! * A failed poll is told when the failure begins, then once a minute: a plant without power does not fill the buffer.
 //! * A full queue stops the polling; beats that pass meanwhile are skipped.
 
+mod load;
+mod wishes;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Utc;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 use tracing::{info, warn};
 
+use self::load::Load;
+use self::wishes::{Looking, Wish, Wishes};
 use super::breaker::{Breaker, SHARE_OF_THE_SILENT};
+use super::budget;
 use super::device::Device;
-use super::link::{Link, ReadError};
+use super::link::Link;
 use super::poll::{Poll, Step};
 use super::schedule::{Beat, Next, Turn, next};
 use super::settings::Settings;
-use crate::record::{Payload, PointReading, Reading, Receipt, Value};
-use crate::status::SourceStatus;
-use crate::writes::{NotWritten, Write};
+use crate::looks::Look;
+use crate::record::{Payload, PointReading, Reading, Receipt};
+use crate::status::{BusView, DeviceView, SourceStatus, Unmet};
+use crate::writes::Write;
 
 /// A device that changes its values faster than they are read has no picture of them to give.
 const TORN_TRIES_MAX: u32 = 3;
@@ -37,12 +44,16 @@ pub struct Bus {
     link: Link,
     slots: Vec<Slot>,
     attempts_from: Instant,
+    /// What someone wants to see of a device, and nobody has seen yet.
+    looking: Option<Looking>,
+    load: Load,
     out: Outlet,
 }
 
 /// A device and when it is asked.
 struct Slot {
     device: Device,
+    period: Duration,
     beat: Beat,
     under_way: Option<UnderWay>,
     breaker: Breaker,
@@ -70,25 +81,25 @@ struct Outlet {
 /// Nobody listens any more.
 struct Closed;
 
-/// The next write; without anyone left who could ask for one, never.
-async fn next_of(writes: &mut Option<mpsc::Receiver<Write>>) -> Write {
-    if let Some(asked) = writes {
-        if let Some(write) = asked.recv().await {
-            return write;
-        }
-        *writes = None;
-    }
-    std::future::pending().await
-}
-
 impl Bus {
     pub fn new(name: &str, settings: &Settings, readings: mpsc::Sender<Reading>, status: Arc<SourceStatus>) -> Self {
         let now = Instant::now();
+        let answer = budget::answer_typical(settings);
+        status.set_bus(BusView {
+            at: settings.url.to_string(),
+            planned_percent: budget::share(settings, answer) * 100.0,
+            load_percent: None,
+            unmet: budget::unmet(settings, answer)
+                .into_iter()
+                .map(|(device, why)| Unmet { device, why })
+                .collect(),
+        });
         let slots = settings
             .device
             .iter()
             .map(|(name, device)| Slot {
                 device: Device::new(name, device),
+                period: device.poll.0,
                 beat: Beat::spread_from(now, device.poll.0),
                 under_way: None,
                 breaker: Breaker::new(),
@@ -100,6 +111,8 @@ impl Bus {
             link: Link::new(settings),
             slots,
             attempts_from: now,
+            looking: None,
+            load: Load::new(now),
             out: Outlet {
                 source: format!("modbus/{name}").into(),
                 readings,
@@ -108,74 +121,33 @@ impl Bus {
         }
     }
 
-    /// Polls for as long as somebody listens. What is to be written does not wait for polls.
-    pub async fn serve(&mut self, writes: mpsc::Receiver<Write>) {
-        let mut writes = Some(writes);
-        while let Some(next) = next(self.slots.iter().map(Slot::turn), Instant::now(), self.attempts_from) {
-            let write = match next {
-                Next::Ask(_) => writes.as_mut().and_then(|asked| asked.try_recv().ok()),
-                Next::At(due) => tokio::select! {
-                    biased;
-                    write = next_of(&mut writes) => Some(write),
-                    () = sleep_until(due) => None,
-                },
-            };
-            if let Some(write) = write {
-                self.write(write).await;
-            } else if let Next::Ask(index) = next
-                && self.ask(index).await.is_err()
-            {
-                return;
+    /// Polls for as long as somebody listens. What is to be written does not wait for polls; what is to be looked at takes
+    /// its turn among them.
+    pub async fn serve(&mut self, writes: mpsc::Receiver<Write>, looks: mpsc::Receiver<Look>) {
+        let mut wishes = Wishes::new(writes, looks);
+        loop {
+            if self.looking.is_none() {
+                self.looking = wishes.look_now().and_then(|look| self.prepare(look));
             }
-        }
-    }
-
-    /// Carries out a write and answers it; both are logged, for nothing else remembers who changed a machine.
-    async fn write(&mut self, write: Write) {
-        // Nobody waits for it any more, so nobody would know that it was carried out late.
-        if write.done.is_closed() {
-            return;
-        }
-        let outcome = self.carry_out(&write).await;
-        let Write {
-            equipment,
-            point,
-            value,
-            done,
-        } = write;
-        match &outcome {
-            Ok(held) => info!(equipment, point, ?value, ?held, "a point was written"),
-            Err(error) => warn!(equipment, point, ?value, %error, "a point was not written"),
-        }
-        // Who asked may have left meanwhile.
-        let _ = done.send(outcome);
-    }
-
-    async fn carry_out(&mut self, write: &Write) -> Result<Value, NotWritten> {
-        let slot = self
-            .slots
-            .iter()
-            .find(|slot| *slot.device.equipment == *write.equipment);
-        let way_in = slot.and_then(|slot| Some((slot.device.unit, slot.device.way_in(&write.point)?)));
-        let Some((unit, (encoder, decoder))) = way_in else {
-            return Err(NotWritten::NotAllowed(format!("{} has no such point", write.equipment)));
-        };
-        let sent = encoder.encode(&write.value).map_err(NotWritten::WrongValue)?;
-        let failed = |what: &str, error: ReadError| NotWritten::Failed(format!("{what}: {error}"));
-        let (status, patience) = (&self.out.status, self.link.timeout());
-        let written = self.link.write(unit, &sent, status).await;
-        written.map_err(|error| failed("the machine did not take it", error))?;
-        let answer = self.link.read(unit, encoder.span, patience, status).await;
-        let answer = answer.map_err(|error| failed("it was sent, but could not be read back", error))?;
-        let held = decoder.decode(&answer, 0);
-        match held {
-            Ok(held) if sent.is_held_by(&answer) => Ok(held),
-            Ok(held) => Err(NotWritten::Failed(format!(
-                "it was sent, but the machine holds {held:?}"
-            ))),
-            Err(_) => Err(NotWritten::Failed(
-                "it was sent, but the machine holds no value".to_owned(),
-            )),
+            let turns = self.slots.iter().map(Slot::turn).chain(self.looking_turn());
+            let Some(next) = next(turns, Instant::now(), self.attempts_from) else {
+                return;
+            };
+            let wish = match next {
+                Next::Ask(_) => wishes.write_now().map(Wish::Write),
+                Next::At(due) => wishes.until(due, self.looking.is_none()).await,
+            };
+            match (wish, next) {
+                (Some(Wish::Write(write)), _) => self.write(write).await,
+                (Some(Wish::Look(look)), _) => self.looking = self.prepare(look),
+                (None, Next::Ask(index)) if index == self.slots.len() => self.look().await,
+                (None, Next::Ask(index)) => {
+                    if self.ask(index).await.is_err() {
+                        return;
+                    }
+                }
+                (None, Next::At(_)) => {}
+            }
         }
     }
 
@@ -191,6 +163,7 @@ impl Bus {
             let patience = slot.breaker.patience(self.link.timeout());
             let unit = slot.device.unit;
             let outcome = self.link.read(unit, block.span, patience, &self.out.status).await;
+            self.load.add(started.elapsed(), Instant::now(), &self.out.status);
             match under_way.poll.take(&slot.device, outcome) {
                 Step::Next => {}
                 Step::Wait(wait) => under_way.go_on_at = Instant::now() + wait,
@@ -252,6 +225,17 @@ impl Slot {
             go_on_at: now,
             torn: 0,
         }
+    }
+
+    /// Tells what the device is asked for.
+    fn describe(&self, view: &mut DeviceView) {
+        let device = &self.device;
+        view.equipment = Arc::clone(&device.equipment);
+        view.unit = Some(device.unit);
+        view.poll_ms = self.period.as_secs_f64() * 1000.0;
+        view.addresses = device.blocks.iter().map(|block| u32::from(block.span.count)).sum();
+        view.requests = device.describe();
+        view.refused = device.describe_learnt();
     }
 
     /// The device has answered, be it with refusals.
@@ -336,9 +320,8 @@ impl Outlet {
     }
 
     fn show(&self, slot: &mut Slot, fault: Option<&str>, took: Duration) {
-        let device = &slot.device;
         let is_plan_shown = std::mem::replace(&mut slot.is_plan_shown, true);
-        self.status.update_device(&device.name, |view| {
+        self.status.update_device(&slot.device.name, |view| {
             view.answers = true;
             view.resting = false;
             view.polls += 1;
@@ -346,23 +329,25 @@ impl Outlet {
             view.poll_ms_last = took.as_secs_f64() * 1000.0;
             if let Some(fault) = fault {
                 view.last_error = Some(fault.to_owned());
+                view.last_error_at = Some(Utc::now());
             }
             if !is_plan_shown {
-                view.equipment = Arc::clone(&device.equipment);
-                view.requests = device.describe();
-                view.refused = device.describe_learnt();
+                slot.describe(view);
             }
         });
     }
 
     fn show_silence(&self, slot: &Slot, cause: &str) {
         self.status.update_device(&slot.device.name, |view| {
-            view.equipment = Arc::clone(&slot.device.equipment);
+            if view.unit.is_none() {
+                slot.describe(view);
+            }
             view.answers = false;
             view.resting = slot.breaker.is_open();
             view.polls += 1;
             view.failed_polls += 1;
             view.last_error = Some(cause.to_owned());
+            view.last_error_at = Some(Utc::now());
         });
     }
 }

@@ -21,6 +21,7 @@ mod decode;
 mod device;
 mod encode;
 mod exception;
+mod forms;
 mod learnt;
 mod link;
 mod plan;
@@ -36,6 +37,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use crate::looks::Look;
 use crate::record::Reading;
 use crate::source::serial::on_own_thread;
 use crate::status::SourceStatus;
@@ -50,15 +52,16 @@ pub async fn run(
     settings: Settings,
     out: mpsc::Sender<Reading>,
     writes: mpsc::Receiver<Write>,
+    looks: mpsc::Receiver<Look>,
     status: Arc<SourceStatus>,
     stop: CancellationToken,
 ) {
     if !settings.url.is_serial() {
-        return serve(&name, settings, out, writes, status, stop).await;
+        return serve(&name, settings, out, writes, looks, status, stop).await;
     }
     let (thread_name, thread_status) = (Arc::clone(&name), Arc::clone(&status));
     let polling = on_own_thread(&name, async move || {
-        serve(&thread_name, settings, out, writes, thread_status, stop).await;
+        serve(&thread_name, settings, out, writes, looks, thread_status, stop).await;
     });
     if let Err(error) = polling.await {
         status.down(chrono::Utc::now(), error);
@@ -70,12 +73,13 @@ async fn serve(
     settings: Settings,
     out: mpsc::Sender<Reading>,
     writes: mpsc::Receiver<Write>,
+    looks: mpsc::Receiver<Look>,
     status: Arc<SourceStatus>,
     stop: CancellationToken,
 ) {
     let mut bus = bus::Bus::new(name, &settings, out, status);
     drop(settings);
-    stop.run_until_cancelled(bus.serve(writes)).await;
+    stop.run_until_cancelled(bus.serve(writes, looks)).await;
 }
 
 /// What the connection will be used for: the requests of each device in wire addresses, and how much of the time they take.
@@ -99,9 +103,20 @@ pub fn describe(settings: &Settings) -> Vec<String> {
         budget::share(settings, answer) * 100.0,
         wire.unwrap_or_default(),
     ));
-    let unmet = budget::unmet(settings, answer).into_iter();
-    lines.extend(unmet.map(|(device, what)| format!("WARNING: {device} can hardly keep its poll: {what}")));
+    lines.extend(
+        warnings(settings)
+            .into_iter()
+            .map(|warning| format!("WARNING: {warning}")),
+    );
     lines
+}
+
+/// What can hardly work, if the devices answer as most do.
+pub fn warnings(settings: &Settings) -> Vec<String> {
+    let unmet = budget::unmet(settings, budget::answer_typical(settings)).into_iter();
+    unmet
+        .map(|(device, what)| format!("{device} can hardly keep its poll: {what}"))
+        .collect()
 }
 
 #[cfg(test)]

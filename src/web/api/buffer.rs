@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -15,16 +15,19 @@ use crate::buffer::{BatchLimit, ResubmitError};
 use crate::http::Problem;
 use crate::record::{Lane, Seq};
 use crate::web::Window;
+use crate::web::access::Caller;
 use crate::wire;
 
 /// Records or letters in one answer at most.
 const PAGE_MAX: usize = 1000;
 const PAGE_BYTES_MAX: usize = 4 << 20;
+const REASON_CHARS_MAX: usize = 500;
 
 pub fn calls() -> OpenApiRouter<Window> {
     OpenApiRouter::new()
         .routes(routes!(records))
         .routes(routes!(dead_letters))
+        .routes(routes!(dead_letter))
         .routes(routes!(resubmit))
         .routes(routes!(discard))
         .routes(routes!(forget))
@@ -87,9 +90,30 @@ async fn dead_letters(State(window): State<Window>) -> Result<Json<Value>, Probl
     Ok(Json(json!({"count": count, "dead_letters": letters})))
 }
 
+/// One message that was refused, whole: a letter for each upstream that refused it.
+#[utoipa::path(get, path = "/api/v1/buffer/dead-letters/{id}", tag = "buffer", security(("caller" = [])), params(("id" = String, Path, description = "the message id")), responses((status = OK, description = "by upstream", body = serde_json::Value), (status = NOT_FOUND, description = "there is nothing of that name", body = Problem)))]
+async fn dead_letter(State(window): State<Window>, Path(id): Path<String>) -> Result<Json<Value>, Problem> {
+    let (buffer, wanted) = (window.buffer.clone(), id.clone());
+    let failed = |cause: String| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, cause);
+    let letters = tokio::task::spawn_blocking(move || buffer.dead_letters(&wanted, PAGE_MAX)).await;
+    let mut letters = letters
+        .map_err(|e| failed(e.to_string()))?
+        .map_err(|e| failed(e.to_string()))?;
+    letters.retain(|letter| letter.message_id == id);
+    if letters.is_empty() {
+        return Err(problem(&ResubmitError::Unknown(id)));
+    }
+    Ok(Json(json!({"message_id": id, "dead_letters": letters})))
+}
+
 /// Sends a dead letter again, as it is or with a corrected payload as the body.
 #[utoipa::path(post, path = "/api/v1/buffer/dead-letters/{id}/resubmit", tag = "buffer", security(("caller" = ["supervisor", "admin"])), params(("id" = String, Path, description = "the message id")), request_body = Option<serde_json::Value>, responses((status = OK, description = "it goes again", body = serde_json::Value), (status = NOT_FOUND, description = "there is nothing of that name", body = Problem), (status = UNPROCESSABLE_ENTITY, description = "the correction can not be read", body = Problem)))]
-async fn resubmit(State(window): State<Window>, Path(id): Path<String>, body: Bytes) -> Result<Json<Value>, Problem> {
+async fn resubmit(
+    State(window): State<Window>,
+    Path(id): Path<String>,
+    caller: Caller,
+    body: Bytes,
+) -> Result<Json<Value>, Problem> {
     let corrected: Option<&RawValue> = if body.is_empty() {
         None
     } else {
@@ -107,6 +131,7 @@ async fn resubmit(State(window): State<Window>, Path(id): Path<String>, body: By
         .await
         .map_err(|e| problem(&e))?;
     tracing::info!(
+        by = &*caller.name,
         message_id = id,
         corrected = corrected.is_some(),
         "a dead letter was resubmitted"
@@ -114,11 +139,41 @@ async fn resubmit(State(window): State<Window>, Path(id): Path<String>, body: By
     Ok(Json(json!({"resubmitted": id})))
 }
 
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Discard {
+    /// Why nobody needs it; at most 500 characters.
+    reason: Option<String>,
+}
+
 /// Gives a dead letter up.
-#[utoipa::path(post, path = "/api/v1/buffer/dead-letters/{id}/discard", tag = "buffer", security(("caller" = ["supervisor", "admin"])), params(("id" = String, Path, description = "the message id")), responses((status = OK, description = "it is gone", body = serde_json::Value), (status = NOT_FOUND, description = "there is nothing of that name", body = Problem)))]
-async fn discard(State(window): State<Window>, Path(id): Path<String>) -> Result<Json<Value>, Problem> {
+#[utoipa::path(post, path = "/api/v1/buffer/dead-letters/{id}/discard", tag = "buffer", security(("caller" = ["supervisor", "admin"])), params(("id" = String, Path, description = "the message id")), request_body = Option<Discard>, responses((status = OK, description = "it is gone", body = serde_json::Value), (status = BAD_REQUEST, description = "the reason can not be read", body = Problem), (status = NOT_FOUND, description = "there is nothing of that name", body = Problem)))]
+async fn discard(
+    State(window): State<Window>,
+    Path(id): Path<String>,
+    caller: Caller,
+    body: Bytes,
+) -> Result<Json<Value>, Problem> {
+    let wrong = |detail: String| Problem::new(StatusCode::BAD_REQUEST, detail);
+    let said: Discard = if body.is_empty() {
+        Discard::default()
+    } else {
+        serde_json::from_slice(&body).map_err(|e| wrong(format!("write {{\"reason\": \"a test\"}}: {e}")))?
+    };
+    if said
+        .reason
+        .as_ref()
+        .is_some_and(|reason| reason.chars().count() > REASON_CHARS_MAX)
+    {
+        return Err(wrong(format!("`reason` has at most {REASON_CHARS_MAX} characters")));
+    }
     window.buffer.discard(&id).await.map_err(|e| problem(&e))?;
-    tracing::info!(message_id = id, "a dead letter was discarded");
+    tracing::info!(
+        by = &*caller.name,
+        message_id = id,
+        reason = said.reason,
+        "a dead letter was discarded"
+    );
     Ok(Json(json!({"discarded": id})))
 }
 

@@ -1,174 +1,270 @@
-//! The status as Prometheus text (exposition format 0.0.4).
+//! What the gateway counts: one table of families, shown as Prometheus text (exposition format 0.0.4) and explained to
+//! people.
 
 use std::fmt::Write;
 
-use crate::status::{Status, UpstreamView};
+use serde::Serialize;
+use utoipa::ToSchema;
 
-struct Page(String);
+use crate::status::{LaneView, SourceView, Status, UpstreamView};
 
-impl Page {
-    fn family(&mut self, name: &str, kind: &str, help: &str) {
-        // Writing to a string does not fail.
-        let _ = writeln!(self.0, "# HELP lineside_{name} {help}\n# TYPE lineside_{name} {kind}");
+/// A metric, what it means, and what it is now.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Family {
+    pub name: String,
+    #[serde(rename = "type")]
+    pub kind: Kind,
+    pub help: &'static str,
+    pub values: Vec<Sample>,
+}
+
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// It goes up and down.
+    Gauge,
+    /// It only grows, from the start of the gateway or of its buffer.
+    Counter,
+}
+
+/// One value of a metric, of what the labels say.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Sample {
+    #[schema(value_type = std::collections::BTreeMap<String, String>)]
+    #[serde(serialize_with = "as_map")]
+    pub labels: Vec<(&'static str, String)>,
+    pub value: f64,
+}
+
+fn as_map<S: serde::Serializer>(labels: &[(&'static str, String)], to: S) -> Result<S::Ok, S::Error> {
+    to.collect_map(labels.iter().map(|(key, text)| (key, text)))
+}
+
+fn family(name: &str, kind: Kind, help: &'static str, values: Vec<Sample>) -> Family {
+    Family {
+        name: format!("lineside_{name}"),
+        kind,
+        help,
+        values,
+    }
+}
+
+fn one(value: f64) -> Vec<Sample> {
+    vec![Sample {
+        labels: Vec::new(),
+        value,
+    }]
+}
+
+fn flag(is_set: bool) -> f64 {
+    f64::from(u8::from(is_set))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "Prometheus values are floats")]
+fn count(number: u64) -> f64 {
+    number as f64
+}
+
+/// A metric of each source, each lane or each upstream.
+type Of<T> = (&'static str, Kind, &'static str, fn(&T) -> f64);
+
+const OF_SOURCES: [Of<SourceView>; 6] = [
+    (
+        "source_connected",
+        Kind::Gauge,
+        "1 while the source's link is up.",
+        |v| flag(v.connected),
+    ),
+    ("source_readings_total", Kind::Counter, "Readings heard.", |v| {
+        count(v.readings)
+    }),
+    (
+        "source_rejected_total",
+        Kind::Counter,
+        "Readings that could not be understood.",
+        |v| count(v.rejected),
+    ),
+    (
+        "source_duplicates_total",
+        Kind::Counter,
+        "Readings recognised as repeats.",
+        |v| count(v.duplicates),
+    ),
+    (
+        "source_limited_total",
+        Kind::Counter,
+        "Messages beyond the rate of their topic.",
+        |v| count(v.limited),
+    ),
+    (
+        "source_reconnects_total",
+        Kind::Counter,
+        "Times the link was lost.",
+        |v| count(v.reconnects),
+    ),
+];
+
+const OF_LANES: [Of<LaneView>; 2] = [
+    (
+        "buffer_accepted_total",
+        Kind::Counter,
+        "Records accepted since the buffer was made.",
+        |v| count(v.next_sequence.saturating_sub(1)),
+    ),
+    (
+        "buffer_dropped_total",
+        Kind::Counter,
+        "Records that gave way to the bound before they were delivered.",
+        |v| count(v.dropped),
+    ),
+];
+
+const OF_UPSTREAMS: [Of<UpstreamView>; 3] = [
+    (
+        "upstream_sent_total",
+        Kind::Counter,
+        "Records that the upstream stored.",
+        |v| count(v.sent),
+    ),
+    (
+        "upstream_rejected_total",
+        Kind::Counter,
+        "Records that the upstream refused.",
+        |v| count(v.rejected),
+    ),
+    (
+        "upstream_failures_total",
+        Kind::Counter,
+        "Attempts without success.",
+        |v| count(v.failures),
+    ),
+];
+
+/// Everything that is counted, as it is now.
+pub fn families(status: &Status) -> Vec<Family> {
+    let mut all = Vec::new();
+    let sources = status.sources();
+    for (name, kind, help, value) in OF_SOURCES {
+        let values = sources.iter().map(|(source, view)| Sample {
+            labels: vec![("source", source.clone())],
+            value: value(view),
+        });
+        all.push(family(name, kind, help, values.collect()));
+    }
+    let buses = sources.iter().filter_map(|(source, view)| {
+        let percent = view.bus.as_ref()?.load_percent?;
+        Some(Sample {
+            labels: vec![("source", source.clone())],
+            value: percent / 100.0,
+        })
+    });
+    all.push(family(
+        "bus_load_ratio",
+        Kind::Gauge,
+        "Of a polled connection's time, the part that requests took in the last seconds.",
+        buses.collect(),
+    ));
+
+    let buffer = status.buffer();
+    for (name, kind, help, value) in [
+        (
+            "buffer_writable",
+            Kind::Gauge,
+            "1 while records can be accepted.",
+            flag(buffer.writable),
+        ),
+        (
+            "buffer_telemetry_paused",
+            Kind::Gauge,
+            "1 while telemetry is held back for want of disk.",
+            flag(buffer.telemetry_paused),
+        ),
+        (
+            "buffer_disk_bytes",
+            Kind::Gauge,
+            "Bytes that the buffer takes on disk.",
+            count(buffer.disk_bytes),
+        ),
+        ("buffer_max_bytes", Kind::Gauge, "Its bound.", count(buffer.max_bytes)),
+        (
+            "disk_free_bytes",
+            Kind::Gauge,
+            "Free bytes on the buffer's disk.",
+            count(buffer.free_disk_bytes),
+        ),
+        (
+            "buffer_commits_total",
+            Kind::Counter,
+            "Groups written and synced.",
+            count(buffer.commits),
+        ),
+        (
+            "dead_letters",
+            Kind::Gauge,
+            "Messages that an upstream refused for good.",
+            count(buffer.dead_letters),
+        ),
+    ] {
+        all.push(family(name, kind, help, one(value)));
+    }
+    for (name, kind, help, value) in OF_LANES {
+        let values = buffer.lanes.iter().map(|(lane, view)| Sample {
+            labels: vec![("lane", lane.name().to_owned())],
+            value: value(view),
+        });
+        all.push(family(name, kind, help, values.collect()));
     }
 
-    fn value(&mut self, name: &str, labels: &[(&str, &str)], value: f64) {
-        let labels: Vec<String> = labels
-            .iter()
-            .map(|(key, text)| format!("{key}=\"{}\"", escaped(text)))
-            .collect();
-        let labels = if labels.is_empty() {
-            String::new()
-        } else {
-            format!("{{{}}}", labels.join(","))
-        };
-        let _ = writeln!(self.0, "lineside_{name}{labels} {value}");
+    let upstreams = status.upstreams();
+    let reachable = upstreams.iter().map(|(name, view)| Sample {
+        labels: vec![("upstream", name.clone())],
+        value: flag(view.reachable),
+    });
+    let help = "1 while the upstream takes batches.";
+    all.push(family("upstream_reachable", Kind::Gauge, help, reachable.collect()));
+    let waiting = upstreams.iter().flat_map(|(name, view)| {
+        view.waiting.iter().map(|(lane, records)| Sample {
+            labels: vec![("upstream", name.clone()), ("lane", lane.name().to_owned())],
+            value: count(*records),
+        })
+    });
+    let help = "Records that wait for the upstream.";
+    all.push(family("upstream_waiting", Kind::Gauge, help, waiting.collect()));
+    for (name, kind, help, value) in OF_UPSTREAMS {
+        let values = upstreams.iter().map(|(upstream, view)| Sample {
+            labels: vec![("upstream", upstream.clone())],
+            value: value(view),
+        });
+        all.push(family(name, kind, help, values.collect()));
     }
+    all
 }
 
 fn escaped(label: &str) -> String {
     label.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
 
-/// One number of an upstream.
-type Count = fn(&UpstreamView) -> u64;
-
-#[expect(clippy::cast_precision_loss, reason = "Prometheus values are floats")]
+/// The families as Prometheus reads them.
 pub fn render(status: &Status) -> String {
-    let mut page = Page(String::new());
-    let sources = status.sources();
-    let mut of_sources = |name, kind, help, value: &dyn Fn(&crate::status::SourceView) -> f64| {
-        page.family(name, kind, help);
-        for (source, view) in &sources {
-            page.value(name, &[("source", source)], value(view));
-        }
-    };
-    of_sources("source_connected", "gauge", "1 while the source's link is up.", &|v| {
-        f64::from(u8::from(v.connected))
-    });
-    of_sources("source_readings_total", "counter", "Readings heard.", &|v| {
-        v.readings as f64
-    });
-    of_sources(
-        "source_rejected_total",
-        "counter",
-        "Readings that could not be understood.",
-        &|v| v.rejected as f64,
-    );
-    of_sources(
-        "source_duplicates_total",
-        "counter",
-        "Readings recognised as repeats.",
-        &|v| v.duplicates as f64,
-    );
-    of_sources(
-        "source_limited_total",
-        "counter",
-        "Messages beyond the rate of their topic.",
-        &|v| v.limited as f64,
-    );
-    of_sources("source_reconnects_total", "counter", "Times the link was lost.", &|v| {
-        v.reconnects as f64
-    });
-
-    let buffer = status.buffer();
-    let flag = |is_set: bool| f64::from(u8::from(is_set));
-    for (name, kind, help, value) in [
-        (
-            "buffer_writable",
-            "gauge",
-            "1 while records can be accepted.",
-            flag(buffer.writable),
-        ),
-        (
-            "buffer_telemetry_paused",
-            "gauge",
-            "1 while telemetry is held back for want of disk.",
-            flag(buffer.telemetry_paused),
-        ),
-        (
-            "buffer_disk_bytes",
-            "gauge",
-            "Bytes that the buffer takes on disk.",
-            buffer.disk_bytes as f64,
-        ),
-        ("buffer_max_bytes", "gauge", "Its bound.", buffer.max_bytes as f64),
-        (
-            "disk_free_bytes",
-            "gauge",
-            "Free bytes on the buffer's disk.",
-            buffer.free_disk_bytes as f64,
-        ),
-        (
-            "buffer_commits_total",
-            "counter",
-            "Groups written and synced.",
-            buffer.commits as f64,
-        ),
-        (
-            "dead_letters",
-            "gauge",
-            "Messages that an upstream refused for good.",
-            buffer.dead_letters as f64,
-        ),
-    ] {
-        page.family(name, kind, help);
-        page.value(name, &[], value);
-    }
-    page.family(
-        "buffer_accepted_total",
-        "counter",
-        "Records accepted since the buffer was made.",
-    );
-    for (lane, view) in &buffer.lanes {
-        page.value(
-            "buffer_accepted_total",
-            &[("lane", lane.name())],
-            view.next_sequence.saturating_sub(1) as f64,
-        );
-    }
-    page.family(
-        "buffer_dropped_total",
-        "counter",
-        "Records that gave way to the bound before they were delivered.",
-    );
-    for (lane, view) in &buffer.lanes {
-        page.value("buffer_dropped_total", &[("lane", lane.name())], view.dropped as f64);
-    }
-
-    let upstreams = status.upstreams();
-    page.family("upstream_reachable", "gauge", "1 while the upstream takes batches.");
-    for (name, view) in &upstreams {
-        page.value("upstream_reachable", &[("upstream", name)], flag(view.reachable));
-    }
-    page.family("upstream_waiting", "gauge", "Records that wait for the upstream.");
-    for (name, view) in &upstreams {
-        for (lane, count) in &view.waiting {
-            page.value(
-                "upstream_waiting",
-                &[("upstream", name), ("lane", lane.name())],
-                *count as f64,
-            );
+    let mut page = String::new();
+    for family in families(status) {
+        let (name, help) = (&family.name, family.help);
+        let kind = match family.kind {
+            Kind::Gauge => "gauge",
+            Kind::Counter => "counter",
+        };
+        // Writing to a string does not fail.
+        let _ = writeln!(page, "# HELP {name} {help}\n# TYPE {name} {kind}");
+        for Sample { labels, value } in &family.values {
+            let labels = labels.iter().map(|(key, text)| format!("{key}=\"{}\"", escaped(text)));
+            let labels = labels.collect::<Vec<_>>().join(",");
+            let labels = if labels.is_empty() {
+                labels
+            } else {
+                format!("{{{labels}}}")
+            };
+            let _ = writeln!(page, "{name}{labels} {value}");
         }
     }
-    let counters: [(&str, &str, Count); 3] = [
-        ("upstream_sent_total", "Records that the upstream stored.", |view| {
-            view.sent
-        }),
-        (
-            "upstream_rejected_total",
-            "Records that the upstream refused.",
-            |view| view.rejected,
-        ),
-        ("upstream_failures_total", "Attempts without success.", |view| {
-            view.failures
-        }),
-    ];
-    for (metric, help, value) in counters {
-        page.family(metric, "counter", help);
-        for (name, view) in &upstreams {
-            page.value(metric, &[("upstream", name)], value(view) as f64);
-        }
-    }
-    page.0
+    page
 }

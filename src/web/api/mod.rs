@@ -2,11 +2,13 @@
 //! are the document at `/api/v1/openapi.json`, which also says who may call (see [`super::access`]).
 
 mod buffer;
+mod engineering;
 mod floor;
 mod health;
 mod judges;
 mod metrics;
 mod quality;
+mod scan;
 mod status;
 mod submit;
 
@@ -45,6 +47,9 @@ pub fn calls() -> (Router<Window>, OpenApi) {
         .merge(buffer::calls())
         .merge(submit::calls())
         .merge(quality::calls())
+        .merge(engineering::calls())
+        .merge(super::live::calls())
+        .merge(scan::calls())
         .routes(routes!(openapi))
         .split_for_parts();
     let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();

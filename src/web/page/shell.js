@@ -1,4 +1,4 @@
-// What every page shares: language, figures, times, the head. A page gives its words once
+// What every page shares: language, figures, times, the head with the way to the other pages. A page gives its words once
 // (`words`), and says how it draws itself (`show`); whatever comes from machines, scans or orders is put in as text, never as markup.
 
 const LANGUAGE_KEY = "lineside-language";
@@ -7,14 +7,18 @@ const ANSWER_WITHIN_MS = 4000;
 
 const SHARED = {
   en: {
-    other: "中文", look: "Light or dark", gone: "The gateway does not answer. What you see is from {0} ago.", never: "The gateway does not answer.",
+    other: "中文", look: "Light or dark", board: "Board", engineering: "Engineering",
+    gone: "The gateway does not answer. What you see is from {0} ago.", never: "The gateway does not answer.",
     units: { d: "d", h: "h", m: "min", s: "s" },
   },
   zh: {
-    other: "English", look: "明暗", gone: "网关无应答，以下是 {0} 前的数据。", never: "网关无应答。",
+    other: "English", look: "明暗", board: "看板", engineering: "工程",
+    gone: "网关无应答，以下是 {0} 前的数据。", never: "网关无应答。",
     units: { d: "天", h: "小时", m: "分", s: "秒" },
   },
 };
+
+const PAGES = [["/", "board"], ["/engineering", "engineering"]];
 
 let words = SHARED;
 let redraw = () => {};
@@ -44,6 +48,14 @@ export function startPage(own, show) {
   redraw = show;
   const look = kept(LOOK_KEY);
   if (look) document.documentElement.dataset.look = look;
+  const pages = element("nav", "pages", ...PAGES.map(([at, word]) => {
+    const link = element("a");
+    link.href = at;
+    link.dataset.word = word;
+    if (at === location.pathname) link.setAttribute("aria-current", "page");
+    return link;
+  }));
+  pages.setAttribute("aria-label", "lineside");
   const other = button("other", () => {
     language = language === "en" ? "zh" : "en";
     keep(LANGUAGE_KEY, language);
@@ -59,7 +71,7 @@ export function startPage(own, show) {
   place.id = "place";
   const clock = element("p", "figures");
   clock.id = "clock";
-  document.querySelector("header").replaceChildren(place, clock, turn, other);
+  document.querySelector("header").replaceChildren(place, pages, clock, turn, other);
   showLanguage();
 }
 

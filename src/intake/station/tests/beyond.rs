@@ -43,7 +43,7 @@ fn time_that_nobody_can_have_worked_is_cut_and_said_to_be() {
         clock_synced: false,
         tallies: &bed.tallies,
     };
-    let step = bed.dialogue.scan(&scanned, &context);
+    let step = bed.dialogue.scan(&scanned, context.now, &context);
     assert_eq!(step.reports[0].work_hours, hours(2400));
     assert_eq!(step.reports[0].flags, ["hours_cut", "needs_review"]);
     assert!(!step.reports[0].clock_synced);

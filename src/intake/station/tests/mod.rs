@@ -169,7 +169,7 @@ impl Bed {
     fn after(&mut self, ms: i64, code: &str) -> String {
         self.now += TimeDelta::milliseconds(ms);
         let scanned = barcode::read(code.as_bytes(), &self.bench.labels);
-        let step = self.with(|dialogue, context| dialogue.scan(&scanned, context));
+        let step = self.with(|dialogue, context| dialogue.scan(&scanned, context.now, context));
         self.keep(step)
     }
 

@@ -2,14 +2,26 @@
 
 use super::{DeviceSettings, Finding, PointSettings, Settings, WriteRange};
 use crate::source::modbus::address::{Area, Type};
+use crate::writes::Writable;
 
 impl Settings {
-    /// Equipment and point of everything that may be written.
-    pub fn writable_points(&self) -> Vec<(String, String)> {
+    /// Everything that may be written, each once.
+    pub fn writable_points(&self) -> Vec<Writable> {
         let meant = self.writable.iter().flat_map(|entry| self.meant_by(entry));
-        meant
-            .map(|(_, device, point)| (device.equipment.clone(), point.clone()))
-            .collect()
+        let mut points: Vec<Writable> = Vec::new();
+        for (_, device, point) in meant {
+            let range = device.points.get(point).and_then(|settings| settings.write_range);
+            let writable = Writable {
+                equipment: device.equipment.clone(),
+                point: point.clone(),
+                low: range.map(|range| range.low),
+                high: range.map(|range| range.high),
+            };
+            if !points.contains(&writable) {
+                points.push(writable);
+            }
+        }
+        points
     }
 
     /// The points that an entry of the list stands for.
@@ -110,7 +122,7 @@ mod tests {
             assert_eq!(settings.check(), []);
             let points = settings.writable_points().into_iter();
             points
-                .map(|(equipment, point)| format!("{equipment} {point}"))
+                .map(|writable| format!("{} {}", writable.equipment, writable.point))
                 .collect::<Vec<_>>()
         };
         assert_eq!(meant("\"speed\""), ["A speed", "B speed"]);

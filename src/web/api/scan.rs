@@ -1,0 +1,99 @@
+//! What a station's page scans, answered once the disk has it. The page gives each scan an id and says it again until it is
+//! answered; what came before gets the answer that it got then, and nothing is done twice.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+use crate::http::Problem;
+use crate::record::{Answered, PageScan, Submitted};
+use crate::submissions::NotTaken;
+use crate::web::Window;
+use crate::web::access::Caller;
+
+/// As much as a scanner may send in one go.
+const CODE_BYTES_MAX: usize = 4096;
+/// When to come again with what was not taken.
+const RETRY_AFTER_S: u64 = 2;
+
+pub fn calls() -> OpenApiRouter<Window> {
+    OpenApiRouter::new().routes(routes!(scan))
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Scan {
+    /// As it was scanned or keyed in, such as `QTY-12`; the separator of GS1 is the character 29.
+    code: String,
+    /// Of this scan alone; the same when it is sent again.
+    scan_id: Uuid,
+    /// How long it waited to be sent.
+    #[serde(default)]
+    waited_ms: u64,
+}
+
+/// One scan of a station's page. The answer is the station's: also `err` is one, and is kept.
+#[utoipa::path(post, path = "/api/v1/stations/{id}/scans", tag = "floor", security(("caller" = ["operator", "supervisor", "admin", "station"])), params(("id" = String, Path, description = "such as ST-01")), request_body = Scan, responses((status = OK, description = "the disk has it, and this is the answer: `{feedback: {kind, code, message, at}, repeated, station}`", body = serde_json::Value), (status = BAD_REQUEST, description = "not such a body", body = Problem), (status = FORBIDDEN, description = "a device speaks for its own station only", body = Problem), (status = NOT_FOUND, description = "there is no such station", body = Problem), (status = UNPROCESSABLE_ENTITY, description = "no code can be like this", body = Problem), (status = SERVICE_UNAVAILABLE, description = "not saved: the same again", body = Problem)))]
+async fn scan(
+    State(window): State<Window>,
+    Path(station): Path<String>,
+    caller: Caller,
+    body: Bytes,
+) -> Result<Json<Value>, Problem> {
+    if let Some(own) = caller.station.filter(|own| **own != *station) {
+        let detail = format!("{} speaks for station {own}, not for {station}", caller.name);
+        return Err(Problem::new(StatusCode::FORBIDDEN, detail));
+    }
+    if window.status.station(&station).is_none() {
+        return Err(Problem::new(
+            StatusCode::NOT_FOUND,
+            format!("there is no station {station}"),
+        ));
+    }
+    let scan: Scan = serde_json::from_slice(&body).map_err(|e| {
+        let detail = format!("write {{\"code\": \"QTY-12\", \"scan_id\": \"a UUID\"}}: {e}");
+        Problem::new(StatusCode::BAD_REQUEST, detail)
+    })?;
+    if !(1..=CODE_BYTES_MAX).contains(&scan.code.len()) {
+        let detail = format!(
+            "a code has 1 to {CODE_BYTES_MAX} bytes, this one has {}",
+            scan.code.len()
+        );
+        return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail));
+    }
+    let scan = PageScan {
+        station: station.clone(),
+        id: scan.scan_id,
+        code: scan.code,
+        waited: Duration::from_millis(scan.waited_ms),
+    };
+    let (feedback, is_repeated) = match window.submissions.hand_in(Submitted::Scan(scan)).await {
+        Ok(Answered::Taken(feedback)) => (feedback, false),
+        Ok(Answered::Known(feedback)) => (feedback, true),
+        Ok(Answered::NotThere(what)) => return Err(Problem::new(StatusCode::NOT_FOUND, what)),
+        Ok(Answered::Refused(_)) | Err(NotTaken::Unconfirmed) => {
+            return Err(not_saved("the disk has not confirmed it in time"));
+        }
+        Err(not_taken) => return Err(not_saved(&not_taken.to_string())),
+    };
+    Ok(Json(json!({
+        "feedback": feedback,
+        "repeated": is_repeated,
+        "station": window.status.station(&station),
+    })))
+}
+
+/// Whether it was taken or not, the same id makes the next attempt safe.
+fn not_saved(why: &str) -> Problem {
+    let detail = format!("not saved: {why}; send it again under the same scan_id, or scan again");
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).retry_after(RETRY_AFTER_S)
+}

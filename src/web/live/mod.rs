@@ -1,0 +1,157 @@
+//! `/api/v1/live`: what the gateway knows, told as it changes, to every screen that looks.
+//!
+//! A frame is `{"epoch","sequence","time","set":{key:value},"removed":[key]}`, with `"whole":true` when it replaces all that
+//! was told before. Who comes back with `?epoch=E&after=N` is told what changed since. Values are states, not events: a
+//! viewer that reads slowly is told less often, and always the newest.
+
+mod book;
+mod hub;
+mod values;
+
+use std::time::Duration;
+
+use axum::Extension;
+use axum::extract::Query;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::Response;
+use serde::Deserialize;
+use tokio::time::{Instant, timeout};
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::http::Problem;
+use crate::web::Window;
+use book::Place;
+use hub::Frame;
+pub use hub::Hub;
+
+/// A viewer says nothing but pongs.
+const SAID_BYTES_MAX: usize = 1 << 10;
+const READ_BUFFER_BYTES: usize = 1 << 10;
+/// Who has not taken a frame within this time, or not answered a ping, is gone.
+const TAKE_WITHIN: Duration = Duration::from_secs(15);
+const PING_EVERY: Duration = Duration::from_secs(15);
+/// Then a viewer comes anew and shows again who it is.
+const VISIT_MAX: Duration = Duration::from_hours(1);
+const RETRY_AFTER_S: u64 = 10;
+
+pub fn calls() -> OpenApiRouter<Window> {
+    OpenApiRouter::new().routes(routes!(live))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+struct LiveQuery {
+    /// Of the latest frame that was seen.
+    epoch: Option<String>,
+    /// The sequence of that frame.
+    after: Option<u64>,
+}
+
+/// A WebSocket on which changes are told: `{"epoch","sequence","time","set":{key:value},"removed":[key]}`.
+#[utoipa::path(get, path = "/api/v1/live", tag = "status", security(("caller" = [])), params(LiveQuery), responses((status = SWITCHING_PROTOCOLS, description = "frames follow"), (status = BAD_REQUEST, description = "not the handshake of a WebSocket", body = Problem), (status = FORBIDDEN, description = "a page of someone else asks", body = Problem), (status = UPGRADE_REQUIRED, description = "this is a WebSocket", body = Problem), (status = SERVICE_UNAVAILABLE, description = "too many look already", body = Problem)))]
+async fn live(
+    hub: Extension<Hub>,
+    Query(query): Query<LiveQuery>,
+    headers: HeaderMap,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Result<Response, Problem> {
+    let upgrade = upgrade.map_err(|refused| Problem::new(refused.status(), refused.body_text()))?;
+    if !is_of_own_page(&headers) {
+        let detail = "a page of another origin asks; only our own pages may look";
+        return Err(Problem::new(StatusCode::FORBIDDEN, detail));
+    }
+    let place = hub.place().ok_or_else(|| {
+        Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "as many screens as may look at once do so already",
+        )
+        .retry_after(RETRY_AFTER_S)
+    })?;
+    let was = query.epoch.zip(query.after);
+    let was = was.map(|(epoch, sequence)| Place { epoch, sequence });
+    let (Extension(hub), token) = (hub.clone(), hub.viewers().token());
+    let upgrade = upgrade
+        .max_message_size(SAID_BYTES_MAX)
+        .max_frame_size(SAID_BYTES_MAX)
+        .read_buffer_size(READ_BUFFER_BYTES)
+        .write_buffer_size(0);
+    Ok(upgrade.on_upgrade(async move |socket| {
+        tell(socket, &hub, was).await;
+        drop((place, token));
+    }))
+}
+
+/// A browser says which page asks, and sends our cookies along whoever's page it is.
+fn is_of_own_page(headers: &HeaderMap) -> bool {
+    let Some(origin) = headers.get(header::ORIGIN) else {
+        return true;
+    };
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let origin = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
+    origin
+        .zip(host)
+        .is_some_and(|((_, origin), host)| origin.eq_ignore_ascii_case(host))
+}
+
+/// One viewer, until it leaves, is lost or has to show again who it is.
+async fn tell(mut socket: WebSocket, hub: &Hub, was: Option<Place>) {
+    let (mut latest, first) = hub.join(was.as_ref());
+    let mut seen = first.sequence;
+    if !send(&mut socket, hub, Message::Text(first.text)).await {
+        return;
+    }
+    let (until, mut heard_at) = (Instant::now() + VISIT_MAX, Instant::now());
+    let mut pings = tokio::time::interval(PING_EVERY);
+    loop {
+        let is_there = tokio::select! {
+            Ok(()) = latest.changed() => {
+                let frame = latest.borrow_and_update().clone();
+                match frame_for(seen, frame, hub) {
+                    Some(frame) => {
+                        seen = frame.sequence;
+                        send(&mut socket, hub, Message::Text(frame.text)).await
+                    }
+                    None => true,
+                }
+            }
+            said = socket.recv() => {
+                heard_at = Instant::now();
+                matches!(said, Some(Ok(Message::Pong(_) | Message::Ping(_))))
+            }
+            _ = pings.tick() => {
+                heard_at.elapsed() < PING_EVERY + TAKE_WITHIN && send(&mut socket, hub, Message::Ping(Vec::new().into())).await
+            }
+            () = tokio::time::sleep_until(until) => false,
+            () = hub.stop().cancelled() => false,
+        };
+        if !is_there {
+            break;
+        }
+    }
+    let leave = Message::Close(Some(CloseFrame {
+        code: close_code::AWAY,
+        reason: "".into(),
+    }));
+    timeout(Duration::from_millis(500), socket.send(leave)).await.ok();
+}
+
+/// The frame that all get, if this viewer saw the one before; else what it missed.
+fn frame_for(seen: u64, frame: Frame, hub: &Hub) -> Option<Frame> {
+    if frame.after == seen {
+        Some(frame)
+    } else {
+        (frame.sequence > seen).then(|| hub.after(seen))
+    }
+}
+
+async fn send(socket: &mut WebSocket, hub: &Hub, message: Message) -> bool {
+    let sent = hub
+        .stop()
+        .run_until_cancelled(timeout(TAKE_WITHIN, socket.send(message)));
+    matches!(sent.await, Some(Ok(Ok(()))))
+}

@@ -1,0 +1,135 @@
+// Messages that were refused for good: why, and since when. One can be opened, corrected and sent again, or given up with a
+// reason; what would change is shown before it is sent.
+import { call, element, plantClock, say, since, span } from "../shell.js";
+import { button, field, grid, refusal } from "./grid.js";
+
+const need = ({ status }) => status.buffer.dead_letters;
+
+function make() {
+  const filter = element("input");
+  filter.type = "search";
+  const table = grid([
+    { word: "message", sort: true }, { word: "upstream", sort: true }, { word: "sinceWhen", sort: true }, { word: "reason", long: true, sort: true }, { word: "content", long: true },
+  ], "noLetters");
+  table.name(say("dead-letters-title"));
+  const told = element("div");
+  let all = [];
+  let count = null;
+  let status = null;
+  const show = () => {
+    const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const meant = all.filter((letter) => words.every((word) => JSON.stringify(letter).toLowerCase().includes(word)));
+    table.update(meant.map((letter) => ({
+      key: `${letter.message_id}/${letter.upstream}`,
+      by: [letter.message_type, letter.upstream, letter.since, letter.code],
+      cells: [
+        { text: letter.message_type, small: letter.message_id, act: () => openLetter(letter, load) },
+        letter.upstream,
+        { text: plantClock(status, letter.since, false), small: say("ago", span(since(status, letter.since))) },
+        { text: letter.code, small: letter.detail },
+        { text: brief(letter.message.payload) },
+      ],
+    })));
+  };
+  async function load() {
+    try {
+      all = (await call("GET", "buffer/dead-letters")).dead_letters;
+      told.replaceChildren();
+      show();
+    } catch (problem) {
+      told.replaceChildren(refusal(problem));
+    }
+  }
+  filter.addEventListener("input", show);
+  return {
+    node: element("div", "", element("div", "bar", field("filter", filter)), told, table.node),
+    update(last) {
+      status = last.status;
+      if (count === status.buffer.dead_letters) return;
+      count = status.buffer.dead_letters;
+      load();
+    },
+  };
+}
+
+const BRIEF = ["report_no", "order_no", "equipment", "worker_no", "alert_type"];
+function brief(payload) {
+  const shown = BRIEF.filter((key) => payload?.[key]).map((key) => payload[key]);
+  return shown.length > 0 ? shown.join(" · ") : JSON.stringify(payload).slice(0, 80);
+}
+
+// Every place where two payloads are different, as `/defects/0/quantity`.
+export function changes(before, after, path = "") {
+  if (before === after) return [];
+  const isTree = (value) => typeof value === "object" && value !== null;
+  if (!isTree(before) || !isTree(after) || Array.isArray(before) !== Array.isArray(after)) {
+    return JSON.stringify(before) === JSON.stringify(after) ? [] : [{ path: path || "/", before, after }];
+  }
+  const keys = new Set([...Object.keys(before), ...Object.keys(after)]);
+  return [...keys].flatMap((key) => changes(before[key], after[key], `${path}/${key}`));
+}
+
+function openLetter(letter, changed) {
+  const { payload, ...about } = letter.message;
+  const text = element("textarea", "");
+  text.spellcheck = false;
+  text.value = JSON.stringify(payload, null, 2);
+  const verdict = element("div");
+  verdict.setAttribute("aria-live", "polite");
+  const told = element("div");
+  const reason = element("input");
+  reason.maxLength = 500;
+  const send = button("resubmit", () => act("resubmit", differs() ? JSON.parse(text.value) : undefined));
+  const discard = button("discard", () => {
+    if (!reason.value.trim()) {
+      told.replaceChildren(element("p", "note warn", `▲ ${say("reasonNeeded")}`));
+      reason.focus();
+      return;
+    }
+    act("discard", { reason: reason.value.trim() });
+  });
+  const dialog = element("dialog", "",
+    element("h2", "", `${letter.message_type} · ${letter.upstream}`),
+    element("p", "note warn", `▲ ${letter.code}: ${letter.detail}`),
+    element("p", "is-quiet code", Object.entries(about).map(([key, value]) => `${key} ${value}`).join(" · ")),
+    field("payloadJson", text), verdict, told,
+    element("div", "buttons", send, field("discardReason", reason), discard, button("close", () => dialog.close())));
+
+  function differs() {
+    try {
+      return changes(payload, JSON.parse(text.value)).length > 0;
+    } catch {
+      return false;
+    }
+  }
+  function check() {
+    try {
+      const found = changes(payload, JSON.parse(text.value));
+      send.disabled = false;
+      send.textContent = found.length > 0 ? say("resubmitCorrected") : say("resubmit");
+      verdict.replaceChildren(found.length === 0 ? element("p", "is-quiet", say("unchanged")) : element("ul", "plain change", ...found.map(({ path, before, after }) =>
+        element("li", "", element("code", "", path), ": ", element("del", "", JSON.stringify(before) ?? "—"), " → ", element("ins", "", JSON.stringify(after) ?? "—")))));
+    } catch (problem) {
+      send.disabled = true;
+      verdict.replaceChildren(element("p", "note warn", `▲ ${say("notJson", problem.message)}`));
+    }
+  }
+  async function act(what, body) {
+    send.disabled = discard.disabled = true;
+    try {
+      await call("POST", `buffer/dead-letters/${encodeURIComponent(letter.message_id)}/${what}`, body);
+      dialog.close();
+    } catch (problem) {
+      told.replaceChildren(refusal(problem));
+      send.disabled = discard.disabled = false;
+    }
+    changed();
+  }
+  text.addEventListener("input", check);
+  dialog.addEventListener("close", () => dialog.remove());
+  check();
+  document.body.append(dialog);
+  dialog.showModal();
+}
+
+export const letters = { make, need };

@@ -1,0 +1,49 @@
+// Where records go: whether it takes them, how many wait and for how long, what it last answered, how fast it is.
+import { element, grouped, plantClock, say, since, span } from "../shell.js";
+import { DOWN, grid, state, WELL } from "./grid.js";
+import { rate } from "./history.js";
+
+function need({ status }) {
+  return Object.values(status.upstreams).filter((upstream) => upstream.since && !upstream.reachable).length;
+}
+
+function make() {
+  const table = grid([
+    { word: "upstream", sort: true }, { word: "state" }, { word: "waiting", number: true, sort: true }, { word: "oldest", number: true, sort: true },
+    { word: "perSecond", number: true, sort: true }, { word: "lastSuccess", number: true }, { word: "lastAnswer", long: true },
+    { word: "sent", number: true, sort: true }, { word: "failures", number: true, sort: true }, { word: "refusedForGood", number: true, sort: true },
+  ], "noUpstream");
+  table.name(say("upstreams-title"));
+  const buffer = element("p", "note");
+  function update({ status }) {
+    buffer.textContent = say("bufferLine", Object.entries(status.buffer.lanes).map(([lane, view]) => `${say(lane)} ${grouped(view.next_sequence - view.first_sequence)}`).join(" · "), status.buffer.commit_ms_last.toFixed(1));
+    table.update(Object.entries(status.upstreams).map(([name, upstream]) => row(status, name, upstream)));
+  }
+  return { node: element("div", "", table.node, buffer), update };
+}
+
+function row(status, name, upstream) {
+  const waiting = Object.values(upstream.waiting).reduce((sum, count) => sum + count, 0);
+  const oldest = upstream.oldest_waiting ? since(status, upstream.oldest_waiting) : null;
+  const fast = rate(name);
+  const lanes = Object.entries(upstream.waiting).map(([lane, count]) => `${say(lane)} ${grouped(count)}`).join(" · ");
+  const how = !upstream.since && !upstream.reachable ? state({ mark: "○", level: "" }, "noAnswerYet") : upstream.reachable ? state(WELL, "delivers") : state(DOWN, "doesNotTake");
+  return {
+    key: name,
+    by: [name, null, waiting, oldest, fast, null, null, upstream.sent, upstream.failures, upstream.rejected],
+    cells: [
+      { text: name, small: upstream.url },
+      { ...how, small: upstream.since ? say("since", plantClock(status, upstream.since, false)) : "" },
+      { text: grouped(waiting), small: lanes },
+      oldest === null ? "—" : span(oldest),
+      fast === null ? "—" : say("rate", fast.toFixed(1)),
+      upstream.last_success ? say("ago", span(since(status, upstream.last_success))) : "—",
+      upstream.last_answer ?? "—",
+      { text: grouped(upstream.sent), small: say("batches", grouped(upstream.batches)) },
+      grouped(upstream.failures),
+      grouped(upstream.rejected),
+    ],
+  };
+}
+
+export const upstreams = { make, need };
