@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::body::{Body, Bytes, HttpBody};
+use axum::body::{Body, Bytes, HttpBody, to_bytes};
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, Request};
 use axum::http::{HeaderValue, StatusCode, header};
@@ -64,6 +64,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// The rest of a refused body that is still taken in; a longer one is cut off.
 const REST_BYTES_MAX: u64 = 64 << 20;
 const REST_WAIT: Duration = Duration::from_secs(5);
+
+/// A refusal in plain text is a sentence.
+const SAID_BYTES_MAX: usize = 16 << 10;
 
 /// For an API that never answers with a page.
 pub const POLICY_NO_PAGE: &str = "default-src 'none'; frame-ancestors 'none'";
@@ -164,6 +167,7 @@ async fn answer_in_time(
         }
         Err(_) => Problem::new(StatusCode::REQUEST_TIMEOUT, "the request took too long").into_response(),
     };
+    response = as_problem(response).await;
     for (name, value) in [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::CONTENT_SECURITY_POLICY, content_security_policy),
@@ -175,6 +179,25 @@ async fn answer_in_time(
             .or_insert(HeaderValue::from_static(value));
     }
     response
+}
+
+/// What axum refuses by itself (a query, a path, an upgrade that can not be read) it says in plain text.
+async fn as_problem(response: Response) -> Response {
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    let is_plain = kind.is_none_or(|kind| kind.as_bytes().starts_with(b"text/plain"));
+    let status = response.status();
+    if !is_plain || !(status.is_client_error() || status.is_server_error()) {
+        return response;
+    }
+    let (mut head, body) = response.into_parts();
+    let said = to_bytes(body, SAID_BYTES_MAX).await.unwrap_or_default();
+    let said = String::from_utf8_lossy(&said);
+    let mut problem = Problem::new(status, said.trim()).into_response();
+    for name in [header::CONTENT_TYPE, header::CONTENT_LENGTH] {
+        head.headers.remove(name);
+    }
+    problem.headers_mut().extend(head.headers);
+    problem
 }
 
 /// A body that whoever answers may leave unread: we still have it then.
@@ -264,9 +287,16 @@ impl From<BytesRejection> for Problem {
 
 impl utoipa::PartialSchema for Problem {
     fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
-        use utoipa::openapi::schema::{ObjectBuilder, Type};
+        use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Type};
         let text = || ObjectBuilder::new().schema_type(Type::String);
         let status = ObjectBuilder::new().schema_type(Type::Integer);
+        let finding = ObjectBuilder::new()
+            .property("field", text())
+            .property("code", text())
+            .property("message", text());
+        let findings = ArrayBuilder::new()
+            .items(finding)
+            .description(Some("of what is handed in: everything that is wrong with it"));
         let problem = ObjectBuilder::new()
             .property("type", text())
             .property("title", text())
@@ -274,7 +304,8 @@ impl utoipa::PartialSchema for Problem {
             .property(
                 "detail",
                 text().description(Some("what is wrong, and what would be right")),
-            );
+            )
+            .property("findings", findings);
         let problem = ["type", "title", "status", "detail"]
             .into_iter()
             .fold(problem, ObjectBuilder::required);

@@ -26,7 +26,7 @@ pub type Timestamp = DateTime<Utc>;
 pub type Seq = u64;
 
 /// The two logs of the buffer. Order matters: what must never be lost is written and sent first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Lane {
     /// Work reports, inspections, alerts, progress: never dropped for space or age.
@@ -185,7 +185,7 @@ impl Record {
 }
 
 /// How far a value can be believed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Quality {
     /// Read from its source at the given time.
@@ -205,6 +205,13 @@ pub enum Value {
     Uint(u64),
     Float(f64),
     Text(String),
+}
+
+/// A value in the API's document: booleans, numbers and text as they are.
+pub fn value_schema() -> utoipa::openapi::Schema {
+    use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
+    let types = SchemaType::from_iter([Type::Boolean, Type::Number, Type::String]);
+    ObjectBuilder::new().schema_type(types).into()
 }
 
 /// The longest text that is a value: many of them have to fit into one record.
@@ -358,10 +365,20 @@ pub enum Submitted {
     /// A word on a point of a control chart.
     Annotation {
         chart: String,
-        at: Timestamp,
-        text: String,
-        by: String,
+        annotation: Annotation,
     },
+}
+
+/// What someone said of a point of a control chart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Annotation {
+    /// When the point is of.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+    pub text: String,
+    pub by: String,
+    #[schema(value_type = String, format = DateTime)]
+    pub said_at: Timestamp,
 }
 
 /// What a person changes of a control chart. Points are those of phase I, counted from 1.
@@ -427,7 +444,7 @@ impl Slip {
 }
 
 /// One thing that is wrong with a submission, and what would be right.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Objection {
     pub field: String,
     pub code: &'static str,
@@ -468,14 +485,14 @@ pub enum Frame {
 }
 
 /// What a station tells its operator.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Feedback {
     pub kind: FeedbackKind,
     pub code: String,
     pub message: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum FeedbackKind {
     Ok,
@@ -563,7 +580,7 @@ pub struct PointStatus<'a> {
 }
 
 /// `PROGRESS_UPDATED`, and how an order is shown. Times are in the plant's offset.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct ProgressUpdated {
     pub order_no: String,
     pub status: &'static str,
@@ -647,7 +664,7 @@ pub struct CrewMember {
 }
 
 /// What a worker did in an interval of a job. A stop is no labor: it is told for its reason.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Activity {
     Setup,
@@ -665,7 +682,7 @@ pub struct Defect {
     pub reason: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum DefectKind {
     Scrap,
@@ -829,7 +846,7 @@ pub struct EquipmentFailure {
 }
 
 /// `ALERT_TRIGGERED`. Everything that is told of one trouble has the same `alert_id`; the latest is how it stands.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Alert {
     pub alert_id: String,
     pub alert_type: String,
@@ -903,7 +920,7 @@ impl Alert {
 }
 
 /// Why an alert is told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AlertNews {
     Begun,
@@ -919,7 +936,7 @@ pub enum AlertNews {
     Expired,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Severity {
     Low,

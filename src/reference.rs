@@ -36,9 +36,11 @@ pub struct Snapshot {
     pub reasons: Vec<Reason>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Order {
     pub order_no: String,
+    /// 0 draft, 1 approved, 2 released, 3 in production, 4 finished, 5 closed.
+    #[schema(value_type = u8, maximum = 5)]
     pub status: OrderStatus,
     pub order_quantity: Decimal,
     #[serde(default)]
@@ -99,7 +101,7 @@ impl From<OrderStatus> for u8 {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Process {
     pub process_code: String,
     #[serde(default)]

@@ -203,7 +203,7 @@ pub struct Reach {
 }
 
 /// An alert as it stands.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct AlertView {
     pub state: AlertState,
     pub key: String,
@@ -211,7 +211,7 @@ pub struct AlertView {
     pub alert: Alert,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum AlertState {
     Active,
@@ -244,11 +244,13 @@ struct Link {
     devices: BTreeMap<String, DeviceView>,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct SourceView {
     pub connected: bool,
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub since: Option<Timestamp>,
     pub last_error: Option<String>,
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub last_error_at: Option<Timestamp>,
     pub reconnects: u64,
     pub readings: u64,
@@ -261,6 +263,7 @@ pub struct SourceView {
     /// Readings that the disk refused and that nobody sends again.
     pub lost: u64,
     pub last_rejection: Option<String>,
+    #[schema(value_type = BTreeMap<String, Rejected>)]
     pub rejections: Rejections,
     /// Of a connection that is polled.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -269,13 +272,15 @@ pub struct SourceView {
 }
 
 /// One device on a shared connection.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, utoipa::ToSchema)]
 pub struct DeviceView {
+    #[schema(value_type = String)]
     pub equipment: Arc<str>,
     pub answers: bool,
     /// It has been silent for long and is only tried now and then.
     pub resting: bool,
     pub last_error: Option<String>,
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub last_error_at: Option<Timestamp>,
     pub unit: Option<u8>,
     /// How often it is to be polled.
@@ -418,22 +423,26 @@ impl Waiting for SourceStatus {
 }
 
 /// The live picture of one equipment.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, utoipa::ToSchema)]
 pub struct EquipmentView {
     pub name: Option<String>,
     pub equipment_id: Option<i64>,
     pub ideal_cycle_s: Option<f64>,
     pub state: Option<String>,
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub state_since: Option<Timestamp>,
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub last_heard: Option<Timestamp>,
+    #[schema(value_type = Option<String>)]
     pub source: Option<Arc<str>>,
     /// Effectiveness by shift, as `judge::progress::oee` gives it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<crate::judge::progress::oee::OeeView>)]
     pub oee: Option<serde_json::Value>,
     pub points: BTreeMap<String, PointView>,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct PointView {
     pub value: Option<Value>,
     pub quality: Quality,
@@ -443,18 +452,19 @@ pub struct PointView {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub raw: Option<u64>,
     /// When the value was read at its source.
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub source_time: Option<Timestamp>,
 }
 
 /// How an order stands.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct OrderView {
     pub progress: ProgressUpdated,
     pub wip: Wip,
 }
 
 /// Work in process of one order, as far as it was reported here.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct Wip {
     pub total_qty: Decimal,
     pub completed_qty: Decimal,
@@ -464,7 +474,7 @@ pub struct Wip {
 }
 
 /// Pieces that came out of one process and not yet out of the next.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct Between {
     pub after: String,
     pub before: String,
@@ -472,7 +482,7 @@ pub struct Between {
 }
 
 /// Machine hours of a production day.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct CapacityView {
     pub date: NaiveDate,
     pub unit: &'static str,
@@ -504,7 +514,7 @@ impl CapacityView {
     }
 }
 
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, utoipa::ToSchema)]
 pub struct BufferView {
     pub writable: bool,
     /// Telemetry is held back because the disk is nearly full.
@@ -516,28 +526,35 @@ pub struct BufferView {
     pub free_disk_bytes: u64,
     pub commits: u64,
     pub commit_ms_last: f64,
+    #[schema(value_type = BTreeMap<String, LaneView>)]
     pub lanes: BTreeMap<Lane, LaneView>,
     pub dead_letters: u64,
 }
 
-#[derive(Debug, Clone, Copy, Default, Serialize)]
+#[derive(Debug, Clone, Copy, Default, Serialize, utoipa::ToSchema)]
 pub struct LaneView {
+    #[schema(value_type = u64)]
     pub first_sequence: Seq,
+    #[schema(value_type = u64)]
     pub next_sequence: Seq,
     pub segments: u64,
     /// Records that gave way to the bound before every upstream had them.
     pub dropped: u64,
 }
 
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, utoipa::ToSchema)]
 pub struct UpstreamView {
     pub url: String,
     pub reachable: bool,
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub since: Option<Timestamp>,
     pub last_answer: Option<String>,
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub last_success: Option<Timestamp>,
     /// Records that wait for this upstream, by lane.
+    #[schema(value_type = BTreeMap<String, u64>)]
     pub waiting: BTreeMap<Lane, u64>,
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub oldest_waiting: Option<Timestamp>,
     pub sent: u64,
     pub batches: u64,

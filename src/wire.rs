@@ -75,7 +75,7 @@ pub struct Batch<'a> {
     pub messages: Vec<Message<'a>>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
 pub struct Message<'a> {
     pub message_id: Uuid,
     pub message_type: String,
@@ -84,8 +84,10 @@ pub struct Message<'a> {
     pub source: String,
     pub lane: Lane,
     pub epoch: u64,
+    #[schema(value_type = u64)]
     pub sequence: Seq,
     #[serde(borrow)]
+    #[schema(value_type = Object)]
     pub payload: &'a RawValue,
 }
 

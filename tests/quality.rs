@@ -169,15 +169,40 @@ async fn what_is_wrong_is_told_all_at_once_and_nothing_is_taken() {
 
     let report = json!({
         "order_no": "WO-1", "process_code": "99", "worker_no": "W9", "qualified_quantity": "5", "work_hours": 30,
-        "output_quantity": 9, "defects": [{"kind": "scrap", "quantity": "1", "reason": "unheard"}],
+        "output_quantity": 9, "unqualified_quantity": "1", "defects": [
+            {"kind": "scrap", "quantity": "4", "reason": "unheard"}, {"kind": "scrap", "quantity": "-3", "reason": "毛刺"},
+        ],
     });
     let (status, answer) = shop.site.hand_in("work-reports", &report).await;
-    let told = ["output_quantity", "work_hours", "process_code", "worker_no", "defects"];
+    let told = [
+        "defects[1].quantity",
+        "output_quantity",
+        "work_hours",
+        "process_code",
+        "worker_no",
+        "defects[0].reason",
+        "defects[1].reason",
+    ];
     assert_eq!(
         (status, fields(&answer)),
         (422, told.map(str::to_owned).to_vec()),
         "{answer:#}"
     );
+    let defect = json!({"kind": "rework", "quantity": "1", "reason": "毛刺"});
+    let many = json!({
+        "order_no": "WO-1", "process_code": "20", "worker_no": "W1", "qualified_quantity": "5",
+        "unqualified_quantity": "101", "defects": vec![defect; 5000],
+    });
+    let (status, answer) = shop.site.hand_in("work-reports", &many).await;
+    assert_eq!(
+        (status, fields(&answer)),
+        (422, vec!["defects".to_owned()]),
+        "{answer:#}"
+    );
+    let measured = json!({"characteristic": "d", "values": vec![1.234_567_890_123; 500]});
+    let long = inspection(&json!({"measurements": vec![measured; 20]}));
+    let (status, answer) = shop.site.hand_in("inspections", &long).await;
+    assert_eq!((status, fields(&answer)), (422, vec![String::new()]), "{answer:#}");
     assert_eq!(shop.site.post("inspections", "guessed", &wrong).await.0, 401);
     assert!(shop.site.records("report").await.is_empty());
 }

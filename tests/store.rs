@@ -846,6 +846,23 @@ async fn inspections_alerts_and_progress_become_rows(bench: Bench) {
             .await,
         "A-1|HIGH|out of control"
     );
+    // The gateway's clock was set back between the begin and the end; a begin that comes late is still no news.
+    let news = |sequence: u64, at: &str, ended_at: Option<&str>| {
+        let mut payload = alert("A-2");
+        payload["ended_at"] = json!(ended_at);
+        let mut told = message(sequence, "ALERT_TRIGGERED", &payload);
+        told["timestamp"] = json!(at);
+        told
+    };
+    let (begin, end) = ("2026-11-21T08:05:00Z", "2026-11-21T08:04:00Z");
+    let told = [
+        news(4, begin, None),
+        news(5, end, Some(end)),
+        news(6, "2026-11-21T08:06:00Z", None),
+    ];
+    assert_eq!(counts(&bench.send(&told).await), (3, 0, 0));
+    let life = "SELECT CONCAT_WS('|', state, tellings) FROM alert_lives WHERE alert_id = 'A-2'";
+    assert_eq!(bench.scalar(life).await, "ended|3");
     let order = bench.get("/api/v1/orders/WO-1").await;
     assert_eq!(
         order["messages"][0]["payload"]["progress_percent"], 60,

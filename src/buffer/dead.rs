@@ -19,11 +19,12 @@ use crate::record::{Lane, Seq};
 const TELEMETRY_LETTERS_MAX: usize = 10_000;
 const HEADER: &str = "dead letters";
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct DeadLetter {
     pub message_id: String,
     pub upstream: String,
     pub lane: Lane,
+    #[schema(value_type = u64)]
     pub sequence: Seq,
     pub message_type: String,
     /// The upstream's code, or the HTTP status.
@@ -32,6 +33,7 @@ pub struct DeadLetter {
     /// When it was refused, RFC 3339.
     pub since: String,
     /// The message as it was sent.
+    #[schema(value_type = Object)]
     pub message: Box<RawValue>,
 }
 
@@ -129,6 +131,12 @@ impl DeadLetters {
         self.with(|open| list(&open.db.db, id_prefix, limit))
     }
 
+    pub fn list_after(&self, letter: &str, limit: usize) -> Result<Vec<DeadLetter>, SegmentError> {
+        let from = [b"m/", letter.as_bytes(), &[0]].concat();
+        let keys = from..=keys_of("").into_inner().1;
+        self.with(|open| read(&open.db.db, keys, limit))
+    }
+
     pub fn count(&self) -> u64 {
         self.count.load(Ordering::Relaxed)
     }
@@ -170,8 +178,12 @@ impl OpenLetters {
 
 /// Letters in a database, those whose id starts with the given text.
 pub fn list(db: &Db, id_prefix: &str, limit: usize) -> Result<Vec<DeadLetter>, SegmentError> {
+    read(db, keys_of(id_prefix), limit)
+}
+
+fn read(db: &Db, keys: RangeInclusive<Vec<u8>>, limit: usize) -> Result<Vec<DeadLetter>, SegmentError> {
     let mut letters = Vec::new();
-    db.scan(keys_of(id_prefix), |_, value| {
+    db.scan(keys, |_, value| {
         if letters.len() < limit {
             letters.push(serde_json::from_slice(&value).map_err(|e| db.damaged(&e))?);
         }

@@ -409,6 +409,11 @@ impl Buffer {
         self.0.dead.list(id_prefix, limit)
     }
 
+    /// Beginning with the letter that follows this one: its message id, `/`, its upstream.
+    pub fn dead_letters_after(&self, letter: &str, limit: usize) -> Result<Vec<DeadLetter>, SegmentError> {
+        self.0.dead.list_after(letter, limit)
+    }
+
     pub fn dead_letter_count(&self) -> u64 {
         self.0.dead.count()
     }

@@ -85,6 +85,7 @@ fn introduce(plant: &Plant, settings: &Settings) {
     if web.port() != settings.listen.port() {
         println!("  ({} is in use, so another port was taken)", settings.listen);
     }
+    println!("  a station's screen  http://{web}/station/ST-01");
     println!("  configuration   {}", config_file(&settings.dir).display());
     println!("  gateway's data  {}", settings.dir.join("gateway").display());
     println!(

@@ -224,7 +224,7 @@ impl Desk {
         let mut accepted = Accepted::default();
         if self.swept.as_ref().is_none_or(|swept| !Arc::ptr_eq(swept, &reference)) {
             self.tallies.verify(&reference, &mut accepted.states);
-            self.tallies.forget_closed(&reference, &mut accepted.states);
+            self.tallies.forget_closed(&reference, now, &mut accepted.states);
             self.floor.learn(&reference, now, &mut accepted);
             self.swept = Some(Arc::clone(&reference));
         }

@@ -110,7 +110,7 @@ pub struct Intake {
     inspections: inspection::Memory,
     register: inspection::Register,
     /// What was said of points, by chart.
-    annotations: HashMap<String, Vec<submitted::Annotation>>,
+    annotations: HashMap<String, Vec<crate::record::Annotation>>,
     handed_in: submitted::Known,
     repeats: Repeats,
     routes: HashMap<Arc<str>, Routes>,

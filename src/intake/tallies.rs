@@ -4,14 +4,19 @@
 use std::collections::{HashMap, HashSet};
 
 use bytes::Bytes;
+use chrono::TimeDelta;
 use rust_decimal::Decimal;
 
 use crate::buffer::States;
-use crate::record::WorkReport;
+use crate::record::{Timestamp, WorkReport};
 use crate::reference::{Order, OrderStatus, Process, Reference};
 
 const GOOD: &str = "tally/";
 const SERIAL: &str = "serial/";
+/// Since when an order of the tallies is not in the reference data.
+const UNLISTED: &str = "unlisted/";
+/// An order that was not listed for so long does not come back. One that was taken in offline may still be entered.
+const FORGOTTEN_AFTER: TimeDelta = TimeDelta::days(30);
 /// Between the parts of a key; no code of a label holds it.
 const PARTS: char = '\u{1f}';
 
@@ -19,6 +24,7 @@ const PARTS: char = '\u{1f}';
 pub struct Tallies {
     good: HashMap<String, Decimal>,
     serials: HashSet<String>,
+    unlisted: HashMap<String, Timestamp>,
 }
 
 impl Tallies {
@@ -28,9 +34,14 @@ impl Tallies {
             Some((name.strip_prefix(GOOD)?.to_owned(), tally))
         });
         let serials = states.keys().filter_map(|name| name.strip_prefix(SERIAL));
+        let unlisted = states.iter().filter_map(|(name, value)| {
+            let since = std::str::from_utf8(value).ok()?.parse().ok()?;
+            Some((name.strip_prefix(UNLISTED)?.to_owned(), since))
+        });
         Self {
             good: good.collect(),
             serials: serials.map(str::to_owned).collect(),
+            unlisted: unlisted.collect(),
         }
     }
 
@@ -88,29 +99,43 @@ impl Tallies {
         }
     }
 
-    /// A closed order is not reported any more, so nobody asks for its tallies either. A finished one may be taken up again
-    /// by an undo.
-    pub fn forget_closed(&mut self, reference: &Reference, states: &mut States) {
-        let is_closed = |key: &str| {
-            let order_no = key.split(PARTS).next().unwrap_or(key);
+    /// A closed order is not reported any more, so nobody asks for its tallies either, nor for those of one that is gone. A
+    /// finished one may be taken up again by an undo.
+    pub fn forget_closed(&mut self, reference: &Reference, now: Timestamp, states: &mut States) {
+        if reference.is_fresh(now) {
+            self.look_for_unlisted(reference, now, states);
+        }
+        let is_long_gone = |order_no: &str| {
+            self.unlisted
+                .get(order_no)
+                .is_some_and(|since| now - *since >= FORGOTTEN_AFTER)
+        };
+        let is_over = |key: &str| {
+            let order_no = order_of(key);
             reference
                 .order(order_no)
-                .is_some_and(|order| order.status == OrderStatus::Closed)
+                .map_or(is_long_gone(order_no), |order| order.status == OrderStatus::Closed)
         };
-        self.good.retain(|key, _| {
-            let is_closed = is_closed(key);
-            if is_closed {
-                states.insert(format!("{GOOD}{key}"), Bytes::new());
+        let good = self.good.extract_if(|key, _| is_over(key)).map(|(key, _)| (GOOD, key));
+        let serials = self.serials.extract_if(|key| is_over(key)).map(|key| (SERIAL, key));
+        for (of, key) in good.chain(serials) {
+            states.insert(format!("{of}{key}"), Bytes::new());
+        }
+    }
+
+    /// Notes which orders of the tallies are not listed, and forgets the note of those that are or that have no tallies.
+    fn look_for_unlisted(&mut self, reference: &Reference, now: Timestamp, states: &mut States) {
+        let orders: HashSet<&str> = self.good.keys().chain(&self.serials).map(|key| order_of(key)).collect();
+        let is_unlisted = |order_no: &str| orders.contains(order_no) && reference.order(order_no).is_none();
+        for (found, _) in self.unlisted.extract_if(|order_no, _| !is_unlisted(order_no)) {
+            states.insert(format!("{UNLISTED}{found}"), Bytes::new());
+        }
+        for order_no in orders.iter().filter(|order_no| is_unlisted(order_no)) {
+            if !self.unlisted.contains_key(*order_no) {
+                states.insert(format!("{UNLISTED}{order_no}"), now.to_rfc3339().into());
+                self.unlisted.insert((*order_no).to_owned(), now);
             }
-            !is_closed
-        });
-        self.serials.retain(|key| {
-            let is_closed = is_closed(key);
-            if is_closed {
-                states.insert(format!("{SERIAL}{key}"), Bytes::new());
-            }
-            !is_closed
-        });
+        }
     }
 }
 
@@ -137,6 +162,10 @@ fn respelled(key: &str, reference: &Reference) -> Option<String> {
     Some(self::key(&spelled)).filter(|spelled| spelled != key)
 }
 
+fn order_of(key: &str) -> &str {
+    key.split(PARTS).next().unwrap_or(key)
+}
+
 fn key(parts: &[&str]) -> String {
     parts.join(&PARTS.to_string())
 }
@@ -148,14 +177,17 @@ mod tests {
     use super::*;
     use crate::reference::Snapshot;
 
-    fn reference(status: u8) -> Reference {
-        let snapshot: Snapshot = serde_json::from_value(serde_json::json!({
+    fn snapshot(status: u8) -> Snapshot {
+        serde_json::from_value(serde_json::json!({
             "version": "1",
             "orders": [{"order_no": "WO-1", "status": status, "order_quantity": "100", "processes": [
                 {"process_code": "0020", "process_name": "", "sequence": 20}]}]
         }))
-        .expect("a snapshot");
-        Reference::new(snapshot, chrono::Utc::now(), Duration::from_hours(1))
+        .expect("a snapshot")
+    }
+
+    fn reference(status: u8) -> Reference {
+        Reference::new(snapshot(status), chrono::Utc::now(), Duration::from_hours(1))
     }
 
     fn report(order_no: &str, process_code: &str) -> WorkReport {
@@ -188,13 +220,43 @@ mod tests {
     fn a_finished_order_keeps_its_tallies_a_closed_one_does_not() {
         let (mut tallies, mut states) = (Tallies::default(), States::default());
         tallies.book(&report("WO-1", "0020"), &mut states);
-        tallies.forget_closed(&reference(4), &mut states);
+        let now = chrono::Utc::now();
+        tallies.forget_closed(&reference(4), now, &mut states);
         assert!(tallies.has_serial("WO-1", "0020", "A"), "it may be taken up again");
-        tallies.forget_closed(&reference(5), &mut states);
+        tallies.forget_closed(&reference(5), now, &mut states);
         assert_eq!(
             (tallies.good("WO-1", "0020"), tallies.has_serial("WO-1", "0020", "A")),
             (Decimal::ZERO, false)
         );
         assert!(states.values().all(Bytes::is_empty));
+    }
+
+    #[test]
+    fn an_order_that_is_gone_is_forgotten_after_a_month_and_one_that_comes_back_is_not() {
+        let (mut tallies, mut disk) = (Tallies::default(), States::default());
+        for order_no in ["WO-1", "WO-GONE"] {
+            tallies.book(&report(order_no, "0020"), &mut disk);
+        }
+        let day = |day: i64| chrono::Utc::now() + TimeDelta::days(day);
+        let at = |day| Reference::new(snapshot(2), day, Duration::from_hours(1));
+        let nothing = |day| Reference::new(Snapshot::default(), day, Duration::from_hours(1));
+        for (reference, now) in [
+            (nothing(day(0)), day(0)),
+            (at(day(20)), day(20)),
+            (nothing(day(0)), day(29)),
+            (nothing(day(29)), day(29)),
+        ] {
+            tallies.forget_closed(&reference, now, &mut disk);
+            disk.retain(|_, value| !value.is_empty());
+            tallies = Tallies::restored(&disk);
+            assert!(tallies.has_serial("WO-GONE", "0020", "A"));
+        }
+        for now in [day(30), day(31)] {
+            tallies.forget_closed(&nothing(now), now, &mut disk);
+            disk.retain(|_, value| !value.is_empty());
+        }
+        assert!(tallies.has_serial("WO-1", "0020", "A"), "it was there on the 20th day");
+        let names: Vec<_> = disk.keys().filter(|name| name.contains("GONE")).collect();
+        assert!(names.is_empty(), "{names:?}");
     }
 }

@@ -1,5 +1,7 @@
 //! The three layers that a work report must pass: format, business, state. Every finding is told at once.
 
+use std::borrow::Cow;
+
 use chrono::Duration;
 use rust_decimal::Decimal;
 
@@ -11,6 +13,9 @@ pub const CODE_CHARS_MAX: usize = 50;
 /// DECIMAL(18,4): what the central store's columns hold.
 const QUANTITY_DIGITS_MAX: u32 = 14;
 const QUANTITY_SCALE_MAX: u32 = 4;
+/// Of lists that people fill.
+pub const DEFECTS_MAX: usize = 100;
+const CREW_MAX: usize = 100;
 /// A person does not work longer between two reports.
 const HOURS_MAX: i64 = 24;
 
@@ -28,7 +33,8 @@ pub enum Layer {
 pub struct Finding {
     pub layer: Layer,
     pub code: &'static str,
-    pub field: &'static str,
+    /// With its place: `defects[1].reason`.
+    pub field: Cow<'static, str>,
     pub message: String,
 }
 
@@ -43,7 +49,7 @@ pub fn work_report(report: &WorkReport, reference: &Reference, now: Timestamp) -
 }
 
 fn format(report: &WorkReport, findings: &mut Vec<Finding>) {
-    let mut add = |code, field, message| {
+    let mut add = |code, field: Cow<'static, str>, message| {
         findings.push(Finding {
             layer: Layer::Format,
             code,
@@ -59,12 +65,12 @@ fn format(report: &WorkReport, findings: &mut Vec<Finding>) {
     ];
     for (field, text, is_required) in texts {
         if is_required && text.trim().is_empty() {
-            add("INVALID_REPORT", field, format!("{field} is missing"));
+            add("INVALID_REPORT", field.into(), format!("{field} is missing"));
         }
         if text.chars().count() > CODE_CHARS_MAX {
             add(
                 "INVALID_REPORT",
-                field,
+                field.into(),
                 format!("{field} is longer than {CODE_CHARS_MAX} characters"),
             );
         }
@@ -80,24 +86,54 @@ fn format(report: &WorkReport, findings: &mut Vec<Finding>) {
         if is_too_large || quantity.normalize().scale() > QUANTITY_SCALE_MAX {
             add(
                 "QTY_INVALID",
-                field,
+                field.into(),
                 format!("{field} {quantity} does not fit 14 digits and 4 decimals"),
             );
         }
     }
-    for defect in &report.defects {
+    for (field, length, length_max) in [
+        ("defects", report.defects.len(), DEFECTS_MAX),
+        ("crew", report.crew.len(), CREW_MAX),
+    ] {
+        if length > length_max {
+            let message = format!("{field} has more than {length_max} entries");
+            add("INVALID_REPORT", field.into(), message);
+        }
+    }
+    for (nth, defect) in report.defects.iter().enumerate() {
         if defect.reason.trim().is_empty() {
-            add("REASON_UNKNOWN", "defects", "a defect has no reason".to_owned());
+            let message = "a defect has no reason".to_owned();
+            add("REASON_UNKNOWN", of_defect(nth, "reason"), message);
+        }
+        // What takes a report back has its quantities the other way round.
+        let counted = if report.voids.is_some() {
+            -defect.quantity
+        } else {
+            defect.quantity
+        };
+        if counted <= Decimal::ZERO {
+            let message = format!("a defect of {} pieces is none", defect.quantity);
+            add("QTY_INVALID", of_defect(nth, "quantity"), message);
+        }
+    }
+    for (nth, member) in report.crew.iter().enumerate() {
+        if member.worker_no.chars().count() > CODE_CHARS_MAX {
+            let message = format!("a worker_no is longer than {CODE_CHARS_MAX} characters");
+            add("INVALID_REPORT", format!("crew[{nth}].worker_no").into(), message);
         }
     }
 }
 
+fn of_defect(nth: usize, member: &str) -> Cow<'static, str> {
+    format!("defects[{nth}].{member}").into()
+}
+
 fn business(report: &WorkReport, now: Timestamp, findings: &mut Vec<Finding>) {
-    let mut add = |code, field, message| {
+    let mut add = |code, field: &'static str, message| {
         findings.push(Finding {
             layer: Layer::Business,
             code,
-            field,
+            field: field.into(),
             message,
         });
     };
@@ -149,7 +185,7 @@ fn business(report: &WorkReport, now: Timestamp, findings: &mut Vec<Finding>) {
 }
 
 fn state(report: &WorkReport, reference: &Reference, now: Timestamp, findings: &mut Vec<Finding>) {
-    let mut add = |code, field, message| {
+    let mut add = |code, field: Cow<'static, str>, message| {
         findings.push(Finding {
             layer: Layer::State,
             code,
@@ -162,13 +198,13 @@ fn state(report: &WorkReport, reference: &Reference, now: Timestamp, findings: &
         let has_pieces = !report.output_quantity.is_zero() || !report.to_inspect.is_zero();
         let is_open = order.status.is_reportable() || (order.status == OrderStatus::Finished && !has_pieces);
         if !is_open && report.voids.is_none() {
-            add("ORDER_CLOSED", "order_no", order.order_no.clone());
+            add("ORDER_CLOSED", "order_no".into(), order.order_no.clone());
         }
         let has_routing = !order.processes.is_empty();
         if has_routing && !order.processes.iter().any(|p| p.process_code == report.process_code) {
             add(
                 "WRONG_OPERATION",
-                "process_code",
+                "process_code".into(),
                 format!("{} is not an operation of {}", report.process_code, order.order_no),
             );
         }
@@ -176,18 +212,18 @@ fn state(report: &WorkReport, reference: &Reference, now: Timestamp, findings: &
     // A badge that was believed once is believed on: the pieces are there, and the report says that it is unverified.
     let is_unverified = report.flags.iter().any(|flag| flag == "unverified");
     match reference.worker(&report.worker_no) {
-        Some(worker) if !worker.active => add("UNKNOWN_BADGE", "worker_no", report.worker_no.clone()),
+        Some(worker) if !worker.active => add("UNKNOWN_BADGE", "worker_no".into(), report.worker_no.clone()),
         None if reference.is_fresh(now) && !is_unverified => {
-            add("UNKNOWN_BADGE", "worker_no", report.worker_no.clone());
+            add("UNKNOWN_BADGE", "worker_no".into(), report.worker_no.clone());
         }
         _ => {}
     }
-    for defect in &report.defects {
+    for (nth, defect) in report.defects.iter().enumerate() {
         match reference.reason(&defect.reason) {
             Some(reason) if !reason_fits(&reason.kind, defect.kind) => {
-                add("REASON_UNKNOWN", "defects", defect.reason.clone());
+                add("REASON_UNKNOWN", of_defect(nth, "reason"), defect.reason.clone());
             }
-            None if reference.is_fresh(now) => add("REASON_UNKNOWN", "defects", defect.reason.clone()),
+            None if reference.is_fresh(now) => add("REASON_UNKNOWN", of_defect(nth, "reason"), defect.reason.clone()),
             _ => {}
         }
     }

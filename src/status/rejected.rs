@@ -16,15 +16,18 @@ const SUBJECT_BYTES_MAX: usize = 256;
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Rejections(BTreeMap<String, Rejected>);
 
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, utoipa::ToSchema)]
 pub struct Rejected {
     pub count: u64,
     /// The latest, oldest first.
+    #[schema(value_type = Vec<Sample>)]
     pub samples: VecDeque<Sample>,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+#[schema(as = RejectedSample)]
 pub struct Sample {
+    #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
     pub reason: String,
     /// How the payload begins: as text, or in hexadecimal where it is none.

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::language::Language;
 use crate::record::{Feedback, FeedbackKind};
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct StationView {
     pub state: &'static str,
     pub equipment: Option<String>,
@@ -47,7 +47,7 @@ pub struct StationView {
     pub unverified: bool,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct StampedFeedback {
     #[serde(flatten)]
     pub feedback: Feedback,
@@ -55,7 +55,7 @@ pub struct StampedFeedback {
 }
 
 /// What one worker has reported on this production day.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct TodayView {
     pub qualified_quantity: Decimal,
     pub unqualified_quantity: Decimal,
@@ -63,7 +63,7 @@ pub struct TodayView {
 }
 
 /// One scan and its answer.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct ScanView {
     /// Without control characters, and not all of a long one.
     pub scanned: String,
@@ -74,7 +74,7 @@ pub struct ScanView {
 }
 
 /// One kind of scan that has its place now.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Accepts {
     /// `badge`, `order`, `operation`, `quantity`, `keyed`, `piece`, `reason`, or a command by its name: `start`, `done` …
     pub scan: String,
@@ -85,7 +85,7 @@ pub struct Accepts {
 }
 
 /// What was begun and waits for its other half.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct AskedView {
     /// `quantity`, `reason`, `confirm` or `operation`.
     pub what: &'static str,
@@ -100,7 +100,7 @@ pub struct AskedView {
     pub until: String,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct ReasonView {
     pub code: String,
     pub name: String,

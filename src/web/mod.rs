@@ -58,7 +58,7 @@ pub struct Settings {
 }
 
 /// Who this gateway is, for whoever looks at it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct Identity {
     pub gateway_id: String,
     pub tenant_id: i64,

@@ -17,7 +17,12 @@ use crate::http::Problem;
 struct Assets;
 
 /// Where each page stands.
-const PAGES: &[(&str, &str)] = &[("/", "board.html"), ("/engineering", "engineering.html")];
+const PAGES: &[(&str, &str)] = &[
+    ("/", "board.html"),
+    ("/station/{id}", "station.html"),
+    ("/quality", "quality.html"),
+    ("/engineering", "engineering.html"),
+];
 
 pub fn routes() -> Router<Window> {
     let pages = PAGES.iter().fold(Router::new(), |router, &(at, name)| {

@@ -1,60 +1,11 @@
-//! A full disk, on a small file system of its own. Needs root; says so when it is skipped.
+//! A full disk.
 
 use std::collections::BTreeSet;
-use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use super::{Bench, is_of_buffer, number, record, settings};
+use crate::park::small_disk::SmallDisk;
 use lineside::record::{Kind, Lane};
-
-/// A small tmpfs, unmounted when dropped.
-struct SmallDisk(tempfile::TempDir);
-
-impl SmallDisk {
-    fn mount(mib: u32) -> Option<Self> {
-        let dir = tempfile::tempdir().unwrap();
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", &format!("size={mib}m"), "lineside-test"])
-            .arg(dir.path())
-            .output();
-        match mounted {
-            Ok(output) if output.status.success() => Some(Self(dir)),
-            Ok(output) => {
-                println!("skipped, no small disk: {}", String::from_utf8_lossy(&output.stderr));
-                None
-            }
-            Err(error) => {
-                println!("skipped, no small disk: {error}");
-                None
-            }
-        }
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-
-    /// Takes all the room that is left.
-    fn fill(&self) {
-        use std::io::Write;
-        let path = self.path().join("ballast");
-        let mut file = std::fs::File::options().append(true).create(true).open(path).unwrap();
-        for size in [1 << 20, 4096] {
-            while file.write_all(&vec![1; size]).is_ok() {}
-        }
-    }
-
-    fn free(&self) {
-        std::fs::remove_file(self.path().join("ballast")).unwrap();
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(self.path()).status();
-    }
-}
 
 /// A station that scans one report after another, and remembers what it was told.
 struct Station {

@@ -83,6 +83,18 @@ impl Site {
         fs::write(self.data().join("reference.json"), kept.to_string()).expect("reference data");
     }
 
+    /// Lets the data lie elsewhere from the next start on.
+    pub fn move_data(&self, to: &std::path::Path) {
+        let data = to.join("data");
+        fs::create_dir(&data).expect("a data folder");
+        for file in fs::read_dir(self.data()).expect("a data folder") {
+            let file = file.expect("a file");
+            fs::copy(file.path(), data.join(file.file_name())).expect("a copy");
+        }
+        fs::remove_dir_all(self.data()).expect("an old data folder");
+        std::os::unix::fs::symlink(&data, self.data()).expect("a link");
+    }
+
     /// Puts records into the buffer of the stopped gateway; returns their ids.
     pub async fn fill(&self, kind: Kind, count: usize) -> Vec<String> {
         let settings = config::load(&self.config()).unwrap_or_else(|e| panic!("{e}")).buffer;
@@ -171,6 +183,11 @@ impl Site {
         format!("http://127.0.0.1:{}/api/v1/{path}", self.web_port)
     }
 
+    /// Where live values are told.
+    pub fn live_url(&self) -> String {
+        self.url("live").replacen("http", "ws", 1)
+    }
+
     pub async fn get(&self, path: &str) -> Value {
         let answer = self
             .client
@@ -190,8 +207,11 @@ impl Site {
 
     /// A change, by who has this token; the status and the body of the answer.
     pub async fn post(&self, path: &str, token: &str, body: &Value) -> (u16, Value) {
-        let url = format!("http://127.0.0.1:{}/api/v1/{path}", self.web_port);
-        let asked = self.client.post(url).bearer_auth(token).body(body.to_string());
+        let asked = self
+            .client
+            .post(self.url(path))
+            .bearer_auth(token)
+            .body(body.to_string());
         let answer = asked.send().await.expect("the gateway answers");
         let status = answer.status().as_u16();
         let bytes = answer.bytes().await.expect("a whole answer");

@@ -7,6 +7,7 @@ pub mod modbus_faults;
 pub mod modbus_rtu;
 pub mod mosquitto;
 pub mod pty;
+pub mod small_disk;
 pub mod upstream;
 
 use std::net::TcpListener;

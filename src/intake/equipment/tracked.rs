@@ -247,7 +247,7 @@ impl Tracked {
             last.told = Some((last.value.clone(), last.quality));
         }
         if def.role == Some(Role::State) && !self.is_offline() {
-            self.set_state(state, moment.at);
+            self.set_state(state, moment.newest);
         }
         (def, if is_due { Outcome::Due } else { Outcome::Quiet })
     }

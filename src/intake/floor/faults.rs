@@ -59,7 +59,7 @@ impl Faults {
             product: if product.is_empty() { &report.order_no } else { product }.to_owned(),
             process: report.process_code.clone(),
         };
-        self.add(account, at, states, |tally| tally.report(report));
+        self.add(&account, at, states, |tally| tally.report(report));
     }
 
     pub fn inspected(&mut self, inspection: &Inspection, at: Timestamp, states: &mut States) {
@@ -69,13 +69,13 @@ impl Faults {
             product: inspection.product_code.as_ref().unwrap_or(&inspection.order_no).clone(),
             process: inspection.circumstances.process_code.clone().unwrap_or_default(),
         };
-        self.add(account, at, states, |tally| tally.inspection(inspection));
+        self.add(&account, at, states, |tally| tally.inspection(inspection));
     }
 
-    fn add(&mut self, account: Account, at: Timestamp, states: &mut States, change: impl FnOnce(&mut Tally)) {
+    fn add(&mut self, account: &Account, at: Timestamp, states: &mut States, change: impl FnOnce(&mut Tally)) {
         let tally = self.accounts.entry(account.clone()).or_default();
         change(tally);
-        let (name, shown) = (name(&account), shown(&account, tally));
+        let (name, shown) = (name(account), shown(account, tally));
         states.insert(name.clone(), to_state(&shown));
         self.status.set_judge(&name, shown);
         self.forget_old(at, states);

@@ -2,27 +2,17 @@
 //! reports where these feed it, with telemetry where a machine does; who made it is answered when the disk has that. Words
 //! are kept beside, for the state of a chart is small.
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::buffer::States;
 use crate::intake::{Accepted, Intake, to_state};
 use crate::judge::spc::monitor::PhaseError;
-use crate::record::{Answered, ChartChange, Objection, Timestamp};
+use crate::record::{Annotation, Answered, ChartChange, Objection, Timestamp};
 
 /// Name of the states, and of what is shown.
 const ANNOTATIONS: &str = "annotations/";
 /// Of one chart; the oldest gives way.
 const ANNOTATIONS_MAX: usize = 20;
-
-/// What someone said of a point.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(in crate::intake) struct Annotation {
-    at: Timestamp,
-    text: String,
-    by: String,
-    said_at: Timestamp,
-}
 
 impl Intake {
     pub(in crate::intake) fn restore_annotations(&mut self, states: &States) {
@@ -37,17 +27,11 @@ impl Intake {
         }
     }
 
-    pub(super) fn annotated(
-        &mut self,
-        chart: &str,
-        annotation: (Timestamp, String, String),
-        said_at: Timestamp,
-        accepted: &mut Accepted,
-    ) -> Answered {
+    pub(super) fn annotated(&mut self, chart: &str, annotation: Annotation, accepted: &mut Accepted) -> Answered {
         let Some(view) = self.status.judge(&format!("spc/{chart}")) else {
             return Answered::NotThere(format!("there is no chart {chart}"));
         };
-        let (at, text, by) = annotation;
+        let at = annotation.at;
         let is_there =
             |point: &Value| serde_json::from_value(point["at"].clone()).is_ok_and(|known: Timestamp| known == at);
         if !view["points"]
@@ -65,7 +49,7 @@ impl Intake {
         if annotations.len() == ANNOTATIONS_MAX {
             annotations.remove(0);
         }
-        annotations.push(Annotation { at, text, by, said_at });
+        annotations.push(annotation);
         let name = format!("{ANNOTATIONS}{chart}");
         accepted.states.insert(name.clone(), to_state(annotations));
         self.status.set_judge(&name, json!(annotations));

@@ -8,7 +8,7 @@ use super::told_once;
 use crate::buffer::States;
 use crate::fields::Fields;
 use crate::intake::{Accepted, Intake, to_state};
-use crate::judge::inspection::{Checked, Decision, Register};
+use crate::judge::inspection::{Checked, Decision, Hinted, Register};
 use crate::record::{Answered, DefectKind, Disposition, Inspection, Kind, Objection, Paper, Timestamp};
 
 /// Name of the states, and of what is shown.
@@ -32,6 +32,9 @@ impl Intake {
         for checked in self.register.iter() {
             self.status.set_judge(&state_name(&checked.check_no), json!(checked));
         }
+        for product in self.inspections.products() {
+            self.show_hints(product);
+        }
     }
 
     /// Lists an inspection that was taken.
@@ -43,11 +46,15 @@ impl Intake {
             self.status.drop_judge(&state_name(&gone.check_no));
         }
         let product = inspection.product_code.as_ref().unwrap_or(&inspection.order_no);
-        let hints = self.inspections.hints(product);
-        self.status.set_judge(
-            &format!("{HINTS}{product}"),
-            json!({"product": product, "hints": hints}),
-        );
+        self.show_hints(product);
+    }
+
+    fn show_hints(&self, product: &str) {
+        let told = Hinted {
+            product: product.to_owned(),
+            hints: self.inspections.hints(product),
+        };
+        self.status.set_judge(&format!("{HINTS}{product}"), json!(told));
     }
 
     fn list(&self, checked: &Checked, states: &mut States) {
@@ -65,6 +72,11 @@ impl Intake {
         accepted: &mut Accepted,
     ) -> Answered {
         let kind = Kind::Disposition;
+        // A key is of the inspection that it was shown with.
+        let paper = &Paper {
+            body: paper.body.clone(),
+            key: paper.key.as_ref().map(|key| format!("{check_no} {key}")),
+        };
         if let Some(answer) = self.handed_in.answer(kind, "", paper) {
             return answer;
         }

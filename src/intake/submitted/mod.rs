@@ -9,12 +9,12 @@ mod paper;
 use serde_json::json;
 use uuid::Uuid;
 
-pub(super) use changed::Annotation;
 pub(super) use known::Known;
 use paper::Read;
 
 use super::validate::{self, Layer};
 use super::{Accepted, Intake, Verdict, to_state};
+use crate::buffer::RECORD_BYTES_MAX;
 use crate::judge::alerts::{AcknowledgeError, Acknowledgement};
 use crate::judge::inspection::{self, OrderFacts};
 use crate::record::{
@@ -26,6 +26,8 @@ use crate::reference::OrderStatus;
 pub(super) const INSPECTIONS: &str = "inspections";
 /// Who speaks, in the records of what was handed in.
 const SOURCE: &str = "http";
+/// Beside it a record holds who speaks, numbers, times and flags.
+const PAYLOAD_BYTES_MAX: usize = RECORD_BYTES_MAX - (4 << 10);
 /// Something could not be looked up when it was handed in.
 const UNVERIFIED: &str = "unverified";
 
@@ -50,12 +52,7 @@ impl Intake {
             Submitted::Disposition { check_no, paper, by } => {
                 self.disposition_handed_in(&check_no, &paper, by, at, &mut accepted)
             }
-            Submitted::Annotation {
-                chart,
-                at: of,
-                text,
-                by,
-            } => self.annotated(&chart, (of, text, by), at, &mut accepted),
+            Submitted::Annotation { chart, annotation } => self.annotated(&chart, annotation, &mut accepted),
             Submitted::ChartChange { chart, change, by } => self.chart_changed(&chart, &change, &by, at, &mut accepted),
         };
         slip.write(answer);
@@ -96,6 +93,7 @@ impl Intake {
         self.complete_report(&mut report, at, &mut objections);
         let findings = validate::work_report(&report, &self.desk.reference(), at);
         objections.extend(findings.into_iter().map(objection));
+        objections.extend(too_long(&report));
         if !objections.is_empty() {
             return Answered::Refused(told_once(objections));
         }
@@ -145,6 +143,7 @@ impl Intake {
         }
         let order = self.complete_inspection(&mut inspection, at, &mut objections);
         objections.extend(inspection::check(&inspection, order));
+        objections.extend(too_long(&inspection));
         if !objections.is_empty() {
             return Answered::Refused(told_once(objections));
         }
@@ -250,6 +249,16 @@ impl Intake {
     }
 }
 
+/// What is longer than a record may be.
+fn too_long(payload: &impl serde::Serialize) -> Option<Objection> {
+    let bytes = to_state(payload).len();
+    (bytes > PAYLOAD_BYTES_MAX).then(|| Objection {
+        field: String::new(),
+        code: "TOO_LONG",
+        message: format!("all of it is {bytes} bytes long; at most {PAYLOAD_BYTES_MAX} fit into one record"),
+    })
+}
+
 /// Stations put some findings into sentences of their own, and are told no more than a name.
 fn objection(finding: validate::Finding) -> Objection {
     let named = finding.message;
@@ -260,7 +269,7 @@ fn objection(finding: validate::Finding) -> Objection {
         _ => named,
     };
     Objection {
-        field: finding.field.to_owned(),
+        field: finding.field.into_owned(),
         code: finding.code,
         message,
     }

@@ -14,6 +14,8 @@ use crate::record::{
 
 const TEXT_CHARS_MAX: usize = 500;
 const NAME_CHARS_MAX: usize = 200;
+/// One more than any list may hold.
+const LIST_READ_MAX: usize = 101;
 
 /// What could be read, what could not, and what nobody asked for.
 pub struct Read<T> {
@@ -152,9 +154,11 @@ pub fn inspection(body: Value, day: NaiveDate) -> Read<Inspection> {
     Read::of(inspection, fields)
 }
 
-/// The entries of a list, each with its place.
+/// The entries of a list, each with its place. That it is too long is told by whoever looks at the whole; what is more than
+/// too long is not read.
 fn parts<T>(fields: &mut Fields, name: &str, read: impl Fn(&mut Fields) -> T) -> Vec<T> {
-    let list = fields.list(name).unwrap_or_default();
+    let mut list = fields.list(name).unwrap_or_default();
+    list.truncate(LIST_READ_MAX);
     let read_part = |(nth, value)| {
         let mut part = Fields::new(value, &format!("{name}[{nth}]"));
         let read = read(&mut part);

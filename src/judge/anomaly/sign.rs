@@ -37,7 +37,7 @@ impl Moment<'_> {
 }
 
 /// As in QARTOD; its "unknown" and "missing" are moments of which nothing is said.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Flag {
     Good,

@@ -21,7 +21,7 @@ const SIGMA_MIN: f64 = 3.1;
 /// Causes that make this share of the faults are the vital few.
 const VITAL_SHARE: f64 = 0.8;
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Analysis {
     /// Of this inspection.
     pub defect_rate: f64,
@@ -37,7 +37,7 @@ pub struct Analysis {
 }
 
 /// One reason among all.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Share {
     pub reason: String,
     pub quantity: f64,
@@ -46,7 +46,7 @@ pub struct Share {
 }
 
 /// A circumstance that faults come together with.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Hint {
     pub factor: String,
     pub level: String,
@@ -57,6 +57,14 @@ pub struct Hint {
     pub unqualified: f64,
     pub checked: f64,
     pub words: Words,
+}
+
+/// What the faults of a product come together with, by its latest inspections.
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
+pub struct Hinted {
+    pub product: String,
+    /// The most telling first.
+    pub hints: Vec<Hint>,
 }
 
 impl Memory {

@@ -11,7 +11,7 @@ mod tally;
 #[cfg(test)]
 mod tests;
 
-pub use analysis::{Analysis, Hint, Share};
+pub use analysis::{Analysis, Hint, Hinted, Share};
 pub use check::{OrderFacts, check, out_of_specification};
 pub use memory::Memory;
 pub use register::{Checked, Decision, Fault, Register};

@@ -12,18 +12,25 @@ use crate::record::{CheckResult, DefectKind, FoundDefect, Inspection, Objection,
 pub const KEPT_MAX: usize = 200;
 
 /// One inspection, as it is listed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = ListedInspection)]
 pub struct Checked {
     pub check_no: String,
+    #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
     pub order_no: String,
     pub product_code: Option<String>,
     pub product_name: Option<String>,
     pub process_code: Option<String>,
     pub equipment: Option<String>,
+    #[schema(value_type = String)]
     pub check_quantity: Decimal,
+    #[schema(value_type = String)]
     pub qualified_quantity: Decimal,
+    #[schema(value_type = String)]
     pub unqualified_quantity: Decimal,
+    /// 0 waiting, 1 qualified, 2 unqualified.
+    #[schema(value_type = u8, maximum = 2)]
     pub check_result: CheckResult,
     pub checker: Option<String>,
     pub flags: Vec<String>,
@@ -33,14 +40,17 @@ pub struct Checked {
 }
 
 /// Pieces with one fault and one destiny.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = ListedFault)]
 pub struct Fault {
     /// Empty where the inspection did not name one.
     pub reason: String,
+    #[schema(value_type = String)]
     pub quantity: Decimal,
     /// None while that is open.
     pub disposition: Option<DefectKind>,
     pub decided_by: Option<String>,
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub decided_at: Option<Timestamp>,
     pub comment: Option<String>,
 }

@@ -71,7 +71,8 @@ impl Tally {
 }
 
 /// Tallies together.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
+#[schema(as = FaultsSummary)]
 pub struct Summary {
     pub checked: f64,
     pub unqualified: f64,

@@ -134,9 +134,11 @@ pub struct Oee {
 }
 
 /// One shift as it is shown.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct ShiftOee {
+    #[schema(value_type = String, format = DateTime)]
     pub shift_start: Timestamp,
+    #[schema(value_type = String, format = DateTime)]
     pub shift_end: Timestamp,
     /// PBT so far, with its parts.
     pub planned_s: i64,
@@ -159,7 +161,7 @@ pub struct ShiftOee {
     pub unknown: Vec<&'static str>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct OeeView {
     pub current: Option<ShiftOee>,
     pub last: Option<ShiftOee>,

@@ -12,14 +12,14 @@ use super::process::{Process, Sample};
 use super::rules::Rule;
 use super::walk::Walk;
 
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct FalseAlarms {
     /// One in so many points.
     pub points: f64,
     pub basis: Basis,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Basis {
     /// From a table that was computed exactly, or by a simulation long enough for its digits.

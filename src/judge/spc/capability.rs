@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::distribution::{Z_95, Z_975, chi_square_95, normal_below};
 
 /// What is specified; at least one limit.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -158,6 +158,36 @@ impl Capability {
         ]
     }
 }
+
+impl utoipa::PartialSchema for Capability {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+        use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, SchemaType, Type};
+        let number = || ObjectBuilder::new().schema_type(Type::Number);
+        let figure = || ObjectBuilder::new().schema_type(SchemaType::from_iter([Type::Number, Type::Null]));
+        let interval = ArrayBuilder::new()
+            .items(number())
+            .min_items(Some(2))
+            .max_items(Some(2));
+        let shown = ObjectBuilder::new()
+            .property(
+                "ci95",
+                ObjectBuilder::new().additional_properties(Some(utoipa::openapi::Schema::from(interval))),
+            )
+            .property("expected_below_percent", figure())
+            .property("expected_above_percent", figure())
+            .property(
+                "flags",
+                ArrayBuilder::new().items(ObjectBuilder::new().schema_type(Type::String)),
+            );
+        let names = Self::default().indices().map(|(name, _)| name);
+        let shown = names
+            .into_iter()
+            .fold(shown, |shown, name| shown.property(name, figure()));
+        shown.into()
+    }
+}
+
+impl utoipa::ToSchema for Capability {}
 
 impl Serialize for Capability {
     /// Values by name, with the intervals in an object of the same names.

@@ -93,8 +93,9 @@ impl Alerts {
     pub fn told(&mut self, event: &Event<'_>, alert: &Alert, gateway_id: &str) -> Result<(), Rejection> {
         let id = &alert.alert_id;
         let known = self.lives.get(id);
-        // What was told later stands, whichever came first.
-        let is_late = known.is_some_and(|life| life.told > event.at);
+        // What was told later stands, whichever came first; and the end is the last of it, whatever the clock said then.
+        let told = (alert.ended_at.is_some(), event.at);
+        let is_late = known.is_some_and(|life| (life.ended.is_some(), life.told) > told);
         let mut life = known.cloned().unwrap_or_else(|| Life::new(event.at));
         if !is_late {
             life.stands(alert)?;

@@ -4,22 +4,21 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use serde_json::{Value, json};
+
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::buffer::{BatchLimit, ResubmitError};
+use super::page::{self, Limit};
+use crate::buffer::{BatchLimit, DeadLetter, ResubmitError};
 use crate::http::Problem;
 use crate::record::{Lane, Seq};
 use crate::web::Window;
 use crate::web::access::Caller;
 use crate::wire;
 
-/// Records or letters in one answer at most.
-const PAGE_MAX: usize = 1000;
 const PAGE_BYTES_MAX: usize = 4 << 20;
 const REASON_CHARS_MAX: usize = 500;
 
@@ -37,22 +36,38 @@ pub fn calls() -> OpenApiRouter<Window> {
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 struct RecordsQuery {
-    /// `report` or `telemetry`.
-    #[param(value_type = String)]
+    #[param(inline)]
     lane: Lane,
     /// The first sequence.
     #[serde(default)]
+    #[param(example = 1)]
     from: Seq,
-    /// At most 1000.
-    limit: Option<usize>,
+    #[param(value_type = Option<u16>, minimum = 1, maximum = 1000, example = 100)]
+    #[serde(default)]
+    limit: Limit,
+}
+
+#[derive(Serialize, ToSchema)]
+struct RecordsPage {
+    epoch: u64,
+    lane: Lane,
+    /// As they travel.
+    #[schema(value_type = Vec<wire::Message>)]
+    messages: Vec<Box<RawValue>>,
+    /// Where to go on.
+    #[schema(value_type = u64)]
+    next: Seq,
 }
 
 /// Records of a lane as they travel; `next` is where to go on.
-#[utoipa::path(get, path = "/api/v1/buffer/records", tag = "buffer", security(("caller" = [])), params(RecordsQuery), responses((status = OK, description = "a page of them", body = serde_json::Value)))]
-async fn records(State(window): State<Window>, Query(query): Query<RecordsQuery>) -> Result<Json<Value>, Problem> {
+#[utoipa::path(get, path = "/api/v1/buffer/records", tag = "buffer", security(("caller" = [])), params(RecordsQuery), responses((status = OK, description = "a page of them", body = RecordsPage)))]
+async fn records(
+    State(window): State<Window>,
+    Query(query): Query<RecordsQuery>,
+) -> Result<Json<RecordsPage>, Problem> {
     let buffer = window.buffer.clone();
     let limit = BatchLimit {
-        records: query.limit.unwrap_or(PAGE_MAX).clamp(1, PAGE_MAX),
+        records: query.limit.count(),
         bytes: PAGE_BYTES_MAX,
     };
     let epoch = buffer.epoch();
@@ -70,32 +85,89 @@ async fn records(State(window): State<Window>, Query(query): Query<RecordsQuery>
             .ok()
             .and_then(|text| RawValue::from_string(text).ok())
     });
-    let messages: Vec<_> = messages.collect();
-    Ok(Json(
-        json!({"epoch": epoch, "lane": query.lane, "messages": messages, "next": batch.next}),
-    ))
+    Ok(Json(RecordsPage {
+        epoch,
+        lane: query.lane,
+        messages: messages.collect(),
+        next: batch.next,
+    }))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+struct LettersQuery {
+    #[param(value_type = Option<u16>, minimum = 1, maximum = 1000, example = 100)]
+    #[serde(default)]
+    limit: Limit,
+    /// The `next` of the page before.
+    #[serde(default)]
+    after: String,
+}
+
+#[derive(Serialize, ToSchema)]
+struct LettersPage {
+    /// Of all that there are.
+    count: u64,
+    dead_letters: Vec<DeadLetter>,
+    /// Where to go on; null when these were the last.
+    next: Option<String>,
 }
 
 /// What upstreams refused for good, with the reasons.
-#[utoipa::path(get, path = "/api/v1/buffer/dead-letters", tag = "buffer", security(("caller" = [])), responses((status = OK, description = "the oldest first", body = serde_json::Value)))]
-async fn dead_letters(State(window): State<Window>) -> Result<Json<Value>, Problem> {
+#[utoipa::path(get, path = "/api/v1/buffer/dead-letters", tag = "buffer", security(("caller" = [])), params(LettersQuery), responses((status = OK, description = "the oldest first", body = LettersPage)))]
+async fn dead_letters(
+    State(window): State<Window>,
+    Query(query): Query<LettersQuery>,
+) -> Result<Json<LettersPage>, Problem> {
     let buffer = window.buffer.clone();
     let failed = |cause: String| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, cause);
-    let letters = tokio::task::spawn_blocking(move || buffer.dead_letters("", PAGE_MAX)).await;
+    let letters =
+        tokio::task::spawn_blocking(move || buffer.dead_letters_after(&query.after, page::one_more(query.limit))).await;
     let letters = letters
         .map_err(|e| failed(e.to_string()))?
         .map_err(|e| failed(e.to_string()))?;
+    let name = |letter: &DeadLetter| format!("{}/{}", letter.message_id, letter.upstream);
+    let (dead_letters, next) = page::cut(letters, query.limit, name);
     // The status is a second behind; beside the letters themselves it would contradict them.
     let count = window.buffer.dead_letter_count();
-    Ok(Json(json!({"count": count, "dead_letters": letters})))
+    Ok(Json(LettersPage {
+        count,
+        dead_letters,
+        next,
+    }))
+}
+
+#[derive(Serialize, ToSchema)]
+struct Resubmitted {
+    /// The message id.
+    resubmitted: String,
+}
+
+#[derive(Serialize, ToSchema)]
+struct Discarded {
+    /// The message id.
+    discarded: String,
+}
+
+#[derive(Serialize, ToSchema)]
+struct Forgotten {
+    /// The upstream.
+    forgotten: String,
+}
+
+#[derive(Serialize, ToSchema)]
+struct LettersOfOne {
+    message_id: String,
+    dead_letters: Vec<DeadLetter>,
 }
 
 /// One message that was refused, whole: a letter for each upstream that refused it.
-#[utoipa::path(get, path = "/api/v1/buffer/dead-letters/{id}", tag = "buffer", security(("caller" = [])), params(("id" = String, Path, description = "the message id")), responses((status = OK, description = "by upstream", body = serde_json::Value), (status = NOT_FOUND, description = "there is nothing of that name", body = Problem)))]
-async fn dead_letter(State(window): State<Window>, Path(id): Path<String>) -> Result<Json<Value>, Problem> {
+#[utoipa::path(get, path = "/api/v1/buffer/dead-letters/{id}", tag = "buffer", security(("caller" = [])), params(("id" = String, Path, description = "the message id")), responses((status = OK, description = "by upstream", body = LettersOfOne), (status = NOT_FOUND, description = "there is nothing of that name", body = Problem)))]
+async fn dead_letter(State(window): State<Window>, Path(id): Path<String>) -> Result<Json<LettersOfOne>, Problem> {
     let (buffer, wanted) = (window.buffer.clone(), id.clone());
     let failed = |cause: String| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, cause);
-    let letters = tokio::task::spawn_blocking(move || buffer.dead_letters(&wanted, PAGE_MAX)).await;
+    let letters = tokio::task::spawn_blocking(move || buffer.dead_letters(&wanted, Limit::default().count())).await;
     let mut letters = letters
         .map_err(|e| failed(e.to_string()))?
         .map_err(|e| failed(e.to_string()))?;
@@ -103,17 +175,20 @@ async fn dead_letter(State(window): State<Window>, Path(id): Path<String>) -> Re
     if letters.is_empty() {
         return Err(problem(&ResubmitError::Unknown(id)));
     }
-    Ok(Json(json!({"message_id": id, "dead_letters": letters})))
+    Ok(Json(LettersOfOne {
+        message_id: id,
+        dead_letters: letters,
+    }))
 }
 
 /// Sends a dead letter again, as it is or with a corrected payload as the body.
-#[utoipa::path(post, path = "/api/v1/buffer/dead-letters/{id}/resubmit", tag = "buffer", security(("caller" = ["supervisor", "admin"])), params(("id" = String, Path, description = "the message id")), request_body = Option<serde_json::Value>, responses((status = OK, description = "it goes again", body = serde_json::Value), (status = NOT_FOUND, description = "there is nothing of that name", body = Problem), (status = UNPROCESSABLE_ENTITY, description = "the correction can not be read", body = Problem)))]
+#[utoipa::path(post, path = "/api/v1/buffer/dead-letters/{id}/resubmit", tag = "buffer", security(("caller" = ["supervisor", "admin"])), params(("id" = String, Path, description = "the message id", example = "0199d7a1-7a4c-7b0e-9d52-3f2c1f0c7a11")), request_body = Option<serde_json::Value>, responses((status = OK, description = "it goes again", body = Resubmitted), (status = NOT_FOUND, description = "there is nothing of that name", body = Problem), (status = UNPROCESSABLE_ENTITY, description = "the correction can not be read", body = Problem), (status = SERVICE_UNAVAILABLE, description = "the disk takes nothing now", body = Problem)))]
 async fn resubmit(
     State(window): State<Window>,
     Path(id): Path<String>,
     caller: Caller,
     body: Bytes,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<Resubmitted>, Problem> {
     let corrected: Option<&RawValue> = if body.is_empty() {
         None
     } else {
@@ -136,24 +211,25 @@ async fn resubmit(
         corrected = corrected.is_some(),
         "a dead letter was resubmitted"
     );
-    Ok(Json(json!({"resubmitted": id})))
+    Ok(Json(Resubmitted { resubmitted: id }))
 }
 
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Discard {
-    /// Why nobody needs it; at most 500 characters.
+    /// Why nobody needs it.
+    #[schema(max_length = 500, example = "a test")]
     reason: Option<String>,
 }
 
 /// Gives a dead letter up.
-#[utoipa::path(post, path = "/api/v1/buffer/dead-letters/{id}/discard", tag = "buffer", security(("caller" = ["supervisor", "admin"])), params(("id" = String, Path, description = "the message id")), request_body = Option<Discard>, responses((status = OK, description = "it is gone", body = serde_json::Value), (status = BAD_REQUEST, description = "the reason can not be read", body = Problem), (status = NOT_FOUND, description = "there is nothing of that name", body = Problem)))]
+#[utoipa::path(post, path = "/api/v1/buffer/dead-letters/{id}/discard", tag = "buffer", security(("caller" = ["supervisor", "admin"])), params(("id" = String, Path, description = "the message id", example = "0199d7a1-7a4c-7b0e-9d52-3f2c1f0c7a11")), request_body = Option<Discard>, responses((status = OK, description = "it is gone", body = Discarded), (status = BAD_REQUEST, description = "the reason can not be read", body = Problem), (status = NOT_FOUND, description = "there is nothing of that name", body = Problem), (status = SERVICE_UNAVAILABLE, description = "the disk takes nothing now", body = Problem)))]
 async fn discard(
     State(window): State<Window>,
     Path(id): Path<String>,
     caller: Caller,
     body: Bytes,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<Discarded>, Problem> {
     let wrong = |detail: String| Problem::new(StatusCode::BAD_REQUEST, detail);
     let said: Discard = if body.is_empty() {
         Discard::default()
@@ -174,12 +250,12 @@ async fn discard(
         reason = said.reason,
         "a dead letter was discarded"
     );
-    Ok(Json(json!({"discarded": id})))
+    Ok(Json(Discarded { discarded: id }))
 }
 
 /// Gives up what waits for an upstream that is not configured any more.
-#[utoipa::path(post, path = "/api/v1/buffer/upstreams/{name}/forget", tag = "buffer", security(("caller" = ["admin"])), params(("name" = String, Path)), responses((status = OK, description = "it is gone", body = serde_json::Value), (status = NOT_FOUND, description = "there is nothing of that name", body = Problem), (status = CONFLICT, description = "the upstream is configured", body = Problem)))]
-async fn forget(State(window): State<Window>, Path(name): Path<String>) -> Result<Json<Value>, Problem> {
+#[utoipa::path(post, path = "/api/v1/buffer/upstreams/{name}/forget", tag = "buffer", security(("caller" = ["admin"])), params(("name" = String, Path, description = "as `[upstream.NAME]` named it")), responses((status = OK, description = "it is gone", body = Forgotten), (status = NOT_FOUND, description = "there is nothing of that name", body = Problem), (status = CONFLICT, description = "the upstream is configured", body = Problem)))]
+async fn forget(State(window): State<Window>, Path(name): Path<String>) -> Result<Json<Forgotten>, Problem> {
     if window.status.upstreams().contains_key(&name) {
         return Err(Problem::new(
             StatusCode::CONFLICT,
@@ -189,7 +265,7 @@ async fn forget(State(window): State<Window>, Path(name): Path<String>) -> Resul
     let (buffer, upstream) = (window.buffer.clone(), name.clone());
     let forgotten = tokio::task::spawn_blocking(move || buffer.forget_upstream(&upstream)).await;
     match forgotten {
-        Ok(Ok(true)) => Ok(Json(json!({"forgotten": name}))),
+        Ok(Ok(true)) => Ok(Json(Forgotten { forgotten: name })),
         Ok(Ok(false)) => Err(Problem::new(
             StatusCode::NOT_FOUND,
             format!("nothing waits for an upstream {name}"),

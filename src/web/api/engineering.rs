@@ -28,12 +28,14 @@ pub fn calls() -> OpenApiRouter<Window> {
 
 /// What runs, and what is to be said of its file.
 #[derive(Serialize, ToSchema)]
+#[schema(as = Configuration)]
 struct Shown {
     file: String,
     /// Of the file when it was read.
     sha256: String,
     loaded_at: String,
     /// What it said. Secrets are not in it, and what could be one is not shown.
+    #[schema(value_type = Object)]
     sections: Value,
     /// The file on the disk is not what runs.
     differs: bool,
@@ -79,6 +81,7 @@ async fn writable_points(State(window): State<Window>) -> Json<Vec<Writable>> {
 #[serde(deny_unknown_fields)]
 struct Wanted {
     /// `holding`, `input`, `coil` or `discrete`.
+    #[schema(example = "holding")]
     table: String,
     /// The first wire address.
     from: u16,

@@ -10,6 +10,7 @@ use crate::status::{LaneView, SourceView, Status, UpstreamView};
 
 /// A metric, what it means, and what it is now.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Metric)]
 pub struct Family {
     pub name: String,
     #[serde(rename = "type")]
@@ -19,6 +20,7 @@ pub struct Family {
 }
 
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[schema(as = MetricKind)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// It goes up and down.
@@ -29,6 +31,7 @@ pub enum Kind {
 
 /// One value of a metric, of what the labels say.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = MetricValue)]
 pub struct Sample {
     #[schema(value_type = std::collections::BTreeMap<String, String>)]
     #[serde(serialize_with = "as_map")]

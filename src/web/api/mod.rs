@@ -2,11 +2,15 @@
 //! are the document at `/api/v1/openapi.json`, which also says who may call (see [`super::access`]).
 
 mod buffer;
+mod document;
 mod engineering;
 mod floor;
 mod health;
 mod judges;
+mod known;
 mod metrics;
+mod page;
+mod papers;
 mod quality;
 mod scan;
 mod status;
@@ -16,26 +20,15 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::http::header;
+use axum::middleware;
 use axum::response::IntoResponse;
 use utoipa::OpenApi as _;
 use utoipa::openapi::OpenApi;
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::Window;
-use super::access::SCHEME;
-use crate::http::Problem;
-
-#[derive(utoipa::OpenApi)]
-#[openapi(
-    info(
-        title = "lineside",
-        description = "What a gateway knows, and what can be handed in. Errors are problem+json (RFC 9457)."
-    ),
-    components(schemas(Problem))
-)]
-struct Document;
+use document::Document;
 
 /// Every call, and what is said of it.
 pub fn calls() -> (Router<Window>, OpenApi) {
@@ -52,10 +45,8 @@ pub fn calls() -> (Router<Window>, OpenApi) {
         .merge(scan::calls())
         .routes(routes!(openapi))
         .split_for_parts();
-    let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
-    let components = document.components.get_or_insert_default();
-    components.add_security_scheme(SCHEME, SecurityScheme::Http(bearer));
-    (router, document)
+    document::complete(&mut document);
+    (router.layer(middleware::from_fn(known::tag)), document)
 }
 
 /// This document.

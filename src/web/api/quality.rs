@@ -1,6 +1,8 @@
 //! Quality: what people change of control charts and say of their points, charts as CSV, the latest inspections and what is
 //! decided on their faults, and the Pareto of reasons with what they come together with.
 
+use std::collections::BTreeSet;
+
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
@@ -8,21 +10,21 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::page::{self, Limit};
+use super::papers;
 use super::submit::{hand_in, paper};
 use crate::http::Problem;
-use crate::judge::inspection::{Account, Summary, Tally, Teller};
-use crate::record::{ChartChange, Submitted};
+use crate::judge::inspection::{Account, Checked, Hinted, Summary, Tally, Teller};
+use crate::record::{Annotation, ChartChange, Submitted};
 use crate::web::Window;
 use crate::web::access::Caller;
 
 const TEXT_CHARS_MAX: usize = 200;
-const INSPECTIONS_MAX: usize = 200;
-const INSPECTIONS_USUAL: usize = 50;
 /// So long faults are counted.
 const DAYS_MAX: u64 = 31;
 const DAYS_USUAL: u64 = 7;
@@ -35,6 +37,7 @@ pub fn calls() -> OpenApiRouter<Window> {
         .routes(routes!(inspections))
         .routes(routes!(dispose))
         .routes(routes!(defects))
+        .routes(routes!(reasons))
 }
 
 fn wrong(detail: impl Into<String>) -> Problem {
@@ -42,15 +45,23 @@ fn wrong(detail: impl Into<String>) -> Problem {
 }
 
 /// The points of a control chart with its limits, as CSV.
-#[utoipa::path(get, path = "/api/v1/spc/{name}/data.csv", tag = "quality", security(("caller" = [])), params(("name" = String, Path)), responses((status = OK, description = "one row for each point", body = String, content_type = "text/csv"), (status = NOT_FOUND, description = "there is no such chart", body = Problem)))]
+#[utoipa::path(get, path = "/api/v1/spc/{name}/data.csv", tag = "quality", security(("caller" = [])), params(("name" = String, Path, example = "press-force")), responses((status = OK, description = "one row for each point", body = String, content_type = "text/csv"), (status = NOT_FOUND, description = "there is no such chart", body = Problem)))]
 async fn data(State(window): State<Window>, Path(name): Path<String>) -> Result<Response, Problem> {
     let view = window.status.judge(&format!("spc/{name}"));
     let view = view.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, format!("there is no chart {name}")))?;
+    let disposition = format!("attachment; filename=\"{}\"", file_name(&name, "csv"));
     let headers = [
         (header::CONTENT_TYPE, "text/csv; charset=utf-8"),
-        (header::CONTENT_DISPOSITION, "attachment; filename=\"chart.csv\""),
+        (header::CONTENT_DISPOSITION, disposition.as_str()),
     ];
     Ok((headers, csv(&view)).into_response())
+}
+
+/// Of a download: what no system takes for anything but a name.
+fn file_name(chart: &str, ending: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+    let plain: String = chart.chars().map(|c| if is_plain(c) { c } else { '-' }).collect();
+    format!("{plain}.{ending}")
 }
 
 fn csv(view: &Value) -> String {
@@ -96,13 +107,21 @@ enum Change {
     /// Learns the limits anew.
     Relearn,
     /// Leaves a point out of what is learnt from; points of phase I, counted from 1.
-    Exclude { point: usize, reason: String },
+    Exclude {
+        #[schema(minimum = 1)]
+        point: usize,
+        #[schema(min_length = 1, max_length = 100, pattern = r"\S", example = "tool broke")]
+        reason: String,
+    },
     /// Takes an exclusion back.
-    Include { point: usize },
+    Include {
+        #[schema(minimum = 1)]
+        point: usize,
+    },
 }
 
 /// Freezes limits, has them learnt anew, leaves points of phase I out or takes them back in.
-#[utoipa::path(post, path = "/api/v1/spc/{name}/phase", tag = "quality", security(("caller" = ["quality", "supervisor", "admin"])), params(("name" = String, Path)), request_body = Change, responses((status = CREATED, description = "the disk has it", body = serde_json::Value), (status = NOT_FOUND, description = "there is no such chart", body = Problem), (status = UNPROCESSABLE_ENTITY, description = "why that cannot be, in `findings`", body = Problem), (status = SERVICE_UNAVAILABLE, description = "the disk takes nothing now", body = Problem)))]
+#[utoipa::path(post, path = "/api/v1/spc/{name}/phase", tag = "quality", security(("caller" = ["quality", "supervisor", "admin"])), params(("name" = String, Path, example = "press-force")), request_body = Change, responses((status = CREATED, description = "the disk has it", body = papers::ChartChanged), (status = NOT_FOUND, description = "there is no such chart", body = Problem), (status = UNPROCESSABLE_ENTITY, description = "why that cannot be, in `findings`", body = Problem), (status = TOO_MANY_REQUESTS, description = "too much at once", body = Problem), (status = SERVICE_UNAVAILABLE, description = "the disk takes nothing now", body = Problem)))]
 async fn phase(
     State(window): State<Window>,
     Path(chart): Path<String>,
@@ -130,11 +149,12 @@ async fn phase(
 struct Annotate {
     /// When the point is of, as the chart shows it.
     at: DateTime<Utc>,
+    #[schema(min_length = 1, max_length = 200, pattern = r"\S", example = "new coil")]
     text: String,
 }
 
 /// Says something of a point; what was said of it before gives way.
-#[utoipa::path(post, path = "/api/v1/spc/{name}/annotations", tag = "quality", security(("caller" = ["quality", "supervisor", "admin"])), params(("name" = String, Path)), request_body = Annotate, responses((status = CREATED, description = "the disk has it", body = serde_json::Value), (status = NOT_FOUND, description = "there is no such chart", body = Problem), (status = UNPROCESSABLE_ENTITY, description = "the chart has no such point", body = Problem), (status = SERVICE_UNAVAILABLE, description = "the disk takes nothing now", body = Problem)))]
+#[utoipa::path(post, path = "/api/v1/spc/{name}/annotations", tag = "quality", security(("caller" = ["quality", "supervisor", "admin"])), params(("name" = String, Path, example = "press-force")), request_body = Annotate, responses((status = CREATED, description = "the disk has it", body = papers::Annotated), (status = NOT_FOUND, description = "there is no such chart", body = Problem), (status = UNPROCESSABLE_ENTITY, description = "the chart has no such point", body = Problem), (status = TOO_MANY_REQUESTS, description = "too much at once", body = Problem), (status = SERVICE_UNAVAILABLE, description = "the disk takes nothing now", body = Problem)))]
 async fn annotate(
     State(window): State<Window>,
     Path(chart): Path<String>,
@@ -149,66 +169,59 @@ async fn annotate(
     if text.trim().is_empty() || text.chars().count() > TEXT_CHARS_MAX {
         return Err(wrong(format!("`text` has 1 to {TEXT_CHARS_MAX} characters")));
     }
-    let by = caller.name.to_string();
-    hand_in(&window, Submitted::Annotation { chart, at, text, by }).await
+    let annotation = Annotation {
+        at,
+        text,
+        by: caller.name.to_string(),
+        said_at: Utc::now(),
+    };
+    hand_in(&window, Submitted::Annotation { chart, annotation }).await
 }
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-struct Which {
-    /// At most 200; 50 when not given.
-    #[param(minimum = 1, maximum = 200)]
-    limit: Option<usize>,
-    /// Goes on after this number.
+#[serde(deny_unknown_fields)]
+struct InspectionsQuery {
+    /// All of them, if it is not said.
+    #[param(value_type = Option<u16>, minimum = 1, maximum = 1000, example = 50)]
+    limit: Option<Limit>,
+    /// The `check_no` of the inspection before the first one.
     after: Option<String>,
 }
 
-/// The latest inspections that were heard here, newest first, with what is decided on their faults.
-#[utoipa::path(get, path = "/api/v1/inspections", tag = "quality", security(("caller" = [])), params(Which), responses((status = OK, description = "with the number to go on after, in `next`", body = serde_json::Value), (status = NOT_FOUND, description = "`after` is none of them", body = Problem)))]
-async fn inspections(State(window): State<Window>, Query(which): Query<Which>) -> Result<Json<Value>, Problem> {
-    let mut all = window.status.judges("inspection/");
-    let moment = |checked: &Value| checked["at"].as_str().and_then(|at| at.parse::<DateTime<Utc>>().ok());
-    all.sort_by_cached_key(|checked| std::cmp::Reverse(moment(checked)));
-    let from = match which.after {
-        None => 0,
-        Some(after) => {
-            let place = all.iter().position(|checked| checked["check_no"] == *after);
-            let gone = || {
-                Problem::new(
-                    StatusCode::NOT_FOUND,
-                    format!("{after} is none of the latest inspections"),
-                )
-            };
-            place.ok_or_else(gone)? + 1
-        }
-    };
-    let limit = which.limit.unwrap_or(INSPECTIONS_USUAL).clamp(1, INSPECTIONS_MAX);
-    let shown = all.get(from..).unwrap_or_default();
-    let next = shown.get(limit).and_then(|_| shown.get(limit - 1));
-    Ok(Json(json!({
-        "inspections": shown.iter().take(limit).collect::<Vec<_>>(),
-        "next": next.map(|last| &last["check_no"]),
-    })))
+#[derive(Serialize, ToSchema)]
+struct InspectionsPage {
+    #[schema(value_type = Vec<Checked>)]
+    inspections: Vec<Value>,
+    /// Where to go on; null when these were the last.
+    next: Option<String>,
 }
 
-/// What is handed in as a disposition.
-#[derive(ToSchema)]
-#[expect(
-    dead_code,
-    reason = "read field by field, so that everything that is wrong is told at once"
-)]
-struct Dispose {
-    #[schema(pattern = "^(rework|concession|scrap)$")]
-    disposition: String,
-    /// Of one fault alone; of all that are open when absent.
-    reason: Option<String>,
-    /// All that is open of it when absent.
-    quantity: Option<String>,
-    comment: Option<String>,
+/// The latest inspections that were heard here, newest first, with what is decided on their faults.
+#[utoipa::path(get, path = "/api/v1/inspections", tag = "quality", security(("caller" = [])), params(InspectionsQuery), responses((status = OK, description = "newest first", body = InspectionsPage), (status = GONE, description = "the inspection to go on after is not kept any more; begin anew", body = Problem)))]
+async fn inspections(
+    State(window): State<Window>,
+    Query(query): Query<InspectionsQuery>,
+) -> Result<Json<InspectionsPage>, Problem> {
+    let mut all = window.status.judges("inspection/");
+    let moment = |checked: &Value| checked["at"].as_str()?.parse::<DateTime<Utc>>().ok();
+    all.sort_by_cached_key(|checked| std::cmp::Reverse(moment(checked)));
+    if let Some(after) = query.after {
+        let place = all.iter().position(|checked| checked["check_no"] == *after);
+        let gone = || {
+            let detail = format!("there is no inspection {after} to go on after; begin anew");
+            Problem::new(StatusCode::GONE, detail)
+        };
+        all.drain(..=place.ok_or_else(gone)?);
+    }
+    let number = |checked: &Value| checked["check_no"].as_str().map(str::to_owned);
+    let (inspections, next) = page::cut(all, query.limit.unwrap_or_default(), number);
+    let next = next.flatten();
+    Ok(Json(InspectionsPage { inspections, next }))
 }
 
 /// Decides what is done with pieces that an inspection left open.
-#[utoipa::path(post, path = "/api/v1/inspections/{no}/disposition", tag = "quality", security(("caller" = ["quality", "supervisor", "admin"])), params(("no" = String, Path, description = "the `check_no`"), ("Idempotency-Key" = Option<String>, Header, description = "the same again is recognised by it")), request_body = Dispose, responses((status = CREATED, description = "the disk has it", body = serde_json::Value), (status = OK, description = "it was handed in before", body = serde_json::Value), (status = NOT_FOUND, description = "it is none of the latest inspections", body = Problem), (status = UNPROCESSABLE_ENTITY, description = "every objection, in `findings`", body = Problem), (status = SERVICE_UNAVAILABLE, description = "the disk takes nothing now", body = Problem)))]
+#[utoipa::path(post, path = "/api/v1/inspections/{no}/disposition", tag = "quality", security(("caller" = ["quality", "supervisor", "admin"])), params(("no" = String, Path, description = "its `check_no`", example = "Q-1"), ("Idempotency-Key" = Option<String>, Header, description = "the same again is recognised by it", min_length = 1, max_length = 200, pattern = "^[!#-~]+$", example = "3f2c1f0c7a11")), request_body = papers::Disposition, responses((status = CREATED, description = "the disk has it", body = papers::DispositionTaken), (status = OK, description = "it was handed in before", body = papers::DispositionTaken), (status = NOT_FOUND, description = "it is none of the latest inspections", body = Problem), (status = UNPROCESSABLE_ENTITY, description = "every objection, in `findings`", body = Problem), (status = TOO_MANY_REQUESTS, description = "too much at once", body = Problem), (status = SERVICE_UNAVAILABLE, description = "the disk takes nothing now", body = Problem)))]
 async fn dispose(
     State(window): State<Window>,
     Path(check_no): Path<String>,
@@ -223,11 +236,13 @@ async fn dispose(
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-struct Faults {
-    /// The latest production days, at most 31; 7 when not given.
-    #[param(minimum = 1, maximum = 31)]
+#[serde(deny_unknown_fields)]
+struct FaultsQuery {
+    /// The latest production days; 7, if it is not said.
+    #[param(minimum = 1, maximum = 31, example = 7)]
     days: Option<u64>,
     product: Option<String>,
+    /// Of hints there are none for a process alone.
     process: Option<String>,
 }
 
@@ -239,52 +254,92 @@ struct Counted {
     tally: Tally,
 }
 
-#[derive(Serialize)]
-struct Told {
+/// The same pieces may be told of by both.
+#[derive(Serialize, ToSchema)]
+struct Faults {
     since: NaiveDate,
+    /// What there are faults of in these days, whichever are asked for.
+    products: BTreeSet<String>,
+    processes: BTreeSet<String>,
     reports: Summary,
     inspections: Summary,
+    /// By the latest inspections, at most 60 of all products, however many days are asked for.
+    #[schema(value_type = Vec<Hinted>)]
     hints: Vec<Value>,
 }
 
 /// The Pareto of reasons, by reports and by inspections that were heard here, with what faults come together with.
-#[utoipa::path(get, path = "/api/v1/defects", tag = "quality", security(("caller" = [])), params(Faults), responses((status = OK, description = "heaviest first", body = serde_json::Value)))]
-async fn defects(State(window): State<Window>, Query(wanted): Query<Faults>) -> Json<Value> {
-    let days = wanted.days.unwrap_or(DAYS_USUAL).clamp(1, DAYS_MAX);
+#[utoipa::path(get, path = "/api/v1/defects", tag = "quality", security(("caller" = [])), params(FaultsQuery), responses((status = OK, description = "heaviest first", body = Faults)))]
+async fn defects(State(window): State<Window>, Query(query): Query<FaultsQuery>) -> Result<Json<Faults>, Problem> {
+    let days = query.days.unwrap_or(DAYS_USUAL);
+    if !(1..=DAYS_MAX).contains(&days) {
+        return Err(wrong(format!(
+            "faults are counted over 1 to {DAYS_MAX} days, not {days}"
+        )));
+    }
     let today = Utc::now().with_timezone(&window.zone.0).date_naive();
     let since = today - Days::new(days - 1);
     let is_wanted = |wanted: &Option<String>, is: &str| wanted.as_ref().is_none_or(|wanted| wanted == is);
     let counted = window.status.judges("faults/").into_iter();
     let counted: Vec<Counted> = counted
         .filter_map(|counted| serde_json::from_value(counted).ok())
-        .filter(|counted: &Counted| {
-            let Account {
-                day, product, process, ..
-            } = &counted.account;
-            *day >= since && is_wanted(&wanted.product, product) && is_wanted(&wanted.process, process)
-        })
+        .filter(|Counted { account, .. }| account.day >= since)
         .collect();
+    let products = counted.iter().map(|counted| counted.account.product.clone()).collect();
+    let processes = counted.iter().map(|counted| counted.account.process.clone()).collect();
+    let is_meant = |Counted { account, .. }: &&Counted| {
+        is_wanted(&query.product, &account.product) && is_wanted(&query.process, &account.process)
+    };
     let of = |teller: Teller| {
-        let tallies = counted.iter().filter(|counted| counted.account.teller == teller);
+        let tallies = counted
+            .iter()
+            .filter(is_meant)
+            .filter(|counted| counted.account.teller == teller);
         Summary::of(tallies.map(|counted| &counted.tally))
     };
     let hints = window.status.judges("hints/").into_iter();
     let hints = hints.filter(|of| {
-        of["product"]
-            .as_str()
-            .is_some_and(|product| is_wanted(&wanted.product, product))
+        let product = of["product"].as_str();
+        product.is_some_and(|product| is_wanted(&query.product, product))
     });
-    Json(json!(Told {
+    Ok(Json(Faults {
         since,
+        products,
+        processes,
         reports: of(Teller::Reports),
         inspections: of(Teller::Inspections),
         hints: hints.collect(),
     }))
 }
 
+/// Why pieces can be unqualified.
+#[derive(Serialize, ToSchema)]
+struct KnownReason {
+    #[schema(example = "D01")]
+    code: String,
+    name: String,
+    /// `scrap`, `rework`, `concession` … with commas between; empty fits all.
+    kind: String,
+}
+
+/// The reasons of the reference data.
+#[utoipa::path(get, path = "/api/v1/reasons", tag = "quality", security(("caller" = [])), responses((status = OK, description = "by code", body = Vec<KnownReason>)))]
+async fn reasons(State(window): State<Window>) -> Json<Vec<KnownReason>> {
+    let reference = window.reference.borrow().clone();
+    let known = reference.reasons().map(|reason| KnownReason {
+        code: reason.code.clone(),
+        name: reason.name.clone(),
+        kind: reason.kind.clone(),
+    });
+    let mut known: Vec<_> = known.collect();
+    known.sort_by(|a, b| a.code.cmp(&b.code));
+    Json(known)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn a_chart_is_one_row_for_each_point_and_no_cell_is_a_formula() {

@@ -7,8 +7,8 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use crate::http::Problem;
 use crate::record::{Answered, PageScan, Submitted};
+use crate::status::{StampedFeedback, StationView};
 use crate::submissions::NotTaken;
 use crate::web::Window;
 use crate::web::access::Caller;
@@ -33,6 +34,7 @@ pub fn calls() -> OpenApiRouter<Window> {
 #[serde(deny_unknown_fields)]
 struct Scan {
     /// As it was scanned or keyed in, such as `QTY-12`; the separator of GS1 is the character 29.
+    #[schema(min_length = 1, max_length = 4096, example = "QTY-12")]
     code: String,
     /// Of this scan alone; the same when it is sent again.
     scan_id: Uuid,
@@ -41,14 +43,24 @@ struct Scan {
     waited_ms: u64,
 }
 
+#[derive(Serialize, ToSchema)]
+struct Scanned {
+    #[schema(value_type = StampedFeedback)]
+    feedback: Value,
+    /// It had come before; nothing was done again.
+    repeated: bool,
+    /// As it is now.
+    station: Option<StationView>,
+}
+
 /// One scan of a station's page. The answer is the station's: also `err` is one, and is kept.
-#[utoipa::path(post, path = "/api/v1/stations/{id}/scans", tag = "floor", security(("caller" = ["operator", "supervisor", "admin", "station"])), params(("id" = String, Path, description = "such as ST-01")), request_body = Scan, responses((status = OK, description = "the disk has it, and this is the answer: `{feedback: {kind, code, message, at}, repeated, station}`", body = serde_json::Value), (status = BAD_REQUEST, description = "not such a body", body = Problem), (status = FORBIDDEN, description = "a device speaks for its own station only", body = Problem), (status = NOT_FOUND, description = "there is no such station", body = Problem), (status = UNPROCESSABLE_ENTITY, description = "no code can be like this", body = Problem), (status = SERVICE_UNAVAILABLE, description = "not saved: the same again", body = Problem)))]
+#[utoipa::path(post, path = "/api/v1/stations/{id}/scans", tag = "floor", security(("caller" = ["operator", "supervisor", "admin", "station"])), params(("id" = String, Path, description = "its name", example = "ST-01")), request_body = Scan, responses((status = OK, description = "the disk has it, and this is the answer", body = Scanned), (status = BAD_REQUEST, description = "not such a body", body = Problem), (status = FORBIDDEN, description = "a device speaks for its own station only", body = Problem), (status = NOT_FOUND, description = "there is no such station", body = Problem), (status = UNPROCESSABLE_ENTITY, description = "no code can be like this", body = Problem), (status = SERVICE_UNAVAILABLE, description = "not saved: the same again", body = Problem)))]
 async fn scan(
     State(window): State<Window>,
     Path(station): Path<String>,
     caller: Caller,
     body: Bytes,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<Scanned>, Problem> {
     if let Some(own) = caller.station.filter(|own| **own != *station) {
         let detail = format!("{} speaks for station {own}, not for {station}", caller.name);
         return Err(Problem::new(StatusCode::FORBIDDEN, detail));
@@ -85,11 +97,11 @@ async fn scan(
         }
         Err(not_taken) => return Err(not_saved(&not_taken.to_string())),
     };
-    Ok(Json(json!({
-        "feedback": feedback,
-        "repeated": is_repeated,
-        "station": window.status.station(&station),
-    })))
+    Ok(Json(Scanned {
+        feedback,
+        repeated: is_repeated,
+        station: window.status.station(&station),
+    }))
 }
 
 /// Whether it was taken or not, the same id makes the next attempt safe.

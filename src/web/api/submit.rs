@@ -13,6 +13,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
+use super::papers;
 use crate::http::Problem;
 use crate::record::{Answered, Paper, Submitted};
 use crate::submissions::NotTaken;
@@ -35,14 +36,14 @@ pub fn calls() -> OpenApiRouter<Window> {
 }
 
 /// A work report, in the columns of `production_report`.
-#[utoipa::path(post, path = "/api/v1/work-reports", tag = "hand in", security(("caller" = ["operator", "supervisor", "admin"])), params(("Idempotency-Key" = Option<String>, Header, description = "the same again is recognised by it")), request_body = serde_json::Value, responses((status = CREATED, description = "the disk has it", body = serde_json::Value), (status = OK, description = "it was handed in before", body = serde_json::Value), (status = UNPROCESSABLE_ENTITY, description = "every objection, in `findings`", body = Problem), (status = TOO_MANY_REQUESTS, description = "too much at once", body = Problem), (status = SERVICE_UNAVAILABLE, description = "the disk takes nothing now", body = Problem)))]
+#[utoipa::path(post, path = "/api/v1/work-reports", tag = "hand in", security(("caller" = ["operator", "supervisor", "admin"])), params(("Idempotency-Key" = Option<String>, Header, description = "the same again is recognised by it", min_length = 1, max_length = 200, pattern = "^[!#-~]+$", example = "3f2c1f0c7a11")), request_body = papers::WorkReport, responses((status = CREATED, description = "the disk has it", body = papers::ReportTaken), (status = OK, description = "it was handed in before", body = papers::ReportTaken), (status = UNPROCESSABLE_ENTITY, description = "every objection, in `findings`", body = Problem), (status = TOO_MANY_REQUESTS, description = "too much at once", body = Problem), (status = SERVICE_UNAVAILABLE, description = "the disk takes nothing now", body = Problem)))]
 async fn work_report(State(window): State<Window>, headers: HeaderMap, body: Bytes) -> Result<Response, Problem> {
     let paper = paper(&headers, &body)?;
     hand_in(&window, Submitted::WorkReport(paper)).await
 }
 
 /// An inspection, in the columns of `production_quality`.
-#[utoipa::path(post, path = "/api/v1/inspections", tag = "hand in", security(("caller" = ["quality", "supervisor", "admin"])), params(("Idempotency-Key" = Option<String>, Header, description = "the same again is recognised by it")), request_body = serde_json::Value, responses((status = CREATED, description = "the disk has it", body = serde_json::Value), (status = OK, description = "it was handed in before", body = serde_json::Value), (status = UNPROCESSABLE_ENTITY, description = "every objection, in `findings`", body = Problem), (status = TOO_MANY_REQUESTS, description = "too much at once", body = Problem), (status = SERVICE_UNAVAILABLE, description = "the disk takes nothing now", body = Problem)))]
+#[utoipa::path(post, path = "/api/v1/inspections", tag = "hand in", security(("caller" = ["quality", "supervisor", "admin"])), params(("Idempotency-Key" = Option<String>, Header, description = "the same again is recognised by it", min_length = 1, max_length = 200, pattern = "^[!#-~]+$", example = "3f2c1f0c7a11")), request_body = papers::Inspection, responses((status = CREATED, description = "the disk has it", body = papers::InspectionTaken), (status = OK, description = "it was handed in before", body = papers::InspectionTaken), (status = UNPROCESSABLE_ENTITY, description = "every objection, in `findings`", body = Problem), (status = TOO_MANY_REQUESTS, description = "too much at once", body = Problem), (status = SERVICE_UNAVAILABLE, description = "the disk takes nothing now", body = Problem)))]
 async fn inspection(State(window): State<Window>, headers: HeaderMap, body: Bytes) -> Result<Response, Problem> {
     let paper = paper(&headers, &body)?;
     hand_in(&window, Submitted::Inspection(paper)).await
@@ -52,12 +53,14 @@ async fn inspection(State(window): State<Window>, headers: HeaderMap, body: Byte
 #[serde(deny_unknown_fields)]
 struct Acknowledge {
     /// Of programs: for whom they speak. Who signed in speaks for themselves.
+    #[schema(min_length = 1, max_length = 50, pattern = r"^\S", example = "1001")]
     who: Option<String>,
+    #[schema(max_length = 500, example = "on my way")]
     comment: Option<String>,
 }
 
 /// Says that someone has taken notice of an alert.
-#[utoipa::path(post, path = "/api/v1/alerts/{id}/acknowledge", tag = "hand in", security(("caller" = ["operator", "quality", "supervisor", "admin"])), params(("id" = Uuid, Path)), request_body = Acknowledge, responses((status = CREATED, description = "the disk has it", body = serde_json::Value), (status = OK, description = "it was handed in before", body = serde_json::Value), (status = UNPROCESSABLE_ENTITY, description = "every objection, in `findings`", body = Problem), (status = TOO_MANY_REQUESTS, description = "too much at once", body = Problem), (status = SERVICE_UNAVAILABLE, description = "the disk takes nothing now", body = Problem)))]
+#[utoipa::path(post, path = "/api/v1/alerts/{id}/acknowledge", tag = "hand in", security(("caller" = ["operator", "quality", "supervisor", "admin"])), params(("id" = Uuid, Path)), request_body = Acknowledge, responses((status = CREATED, description = "the disk has it", body = papers::Acknowledged), (status = OK, description = "it was handed in before", body = papers::Acknowledged), (status = NOT_FOUND, description = "there is no such alert", body = Problem), (status = UNPROCESSABLE_ENTITY, description = "every objection, in `findings`", body = Problem), (status = TOO_MANY_REQUESTS, description = "too much at once", body = Problem), (status = SERVICE_UNAVAILABLE, description = "the disk takes nothing now", body = Problem)))]
 async fn acknowledge(
     State(window): State<Window>,
     Path(id): Path<String>,

@@ -1,6 +1,7 @@
 // The engineering page: is this machine really connected, and what does it say? Each part has its own address (`#points`)
-// and its own module; a part gets the latest answers once a second and changes what is different, so that what someone has
+// and its own module; a part gets the live values once a second and changes what is different, so that what someone has
 // opened, typed or sorted stays as it is.
+import { live, STALE_AFTER_MS } from "./live.js";
 import { call, element, plantClock, say, span, startPage } from "./shell.js";
 import { WORDS } from "./engineering/words.js";
 import { remember } from "./engineering/history.js";
@@ -12,28 +13,30 @@ import { letters } from "./engineering/letters.js";
 import { configuration } from "./engineering/configuration.js";
 import { metrics } from "./engineering/metrics.js";
 
-const ASK_EVERY_MS = 1000;
-const STALE_AFTER_MS = 3500;
+const SHOW_EVERY_MS = 1000;
 // Each makes its part anew for the language, and says how many things in it need a person.
 const PARTS = { sources, points, bus, upstreams, "dead-letters": letters, configuration, metrics };
 
+const heard = live(() => {});
+let writable = null;
 let last = null;
-let lastAt = 0;
 let shown = null;
 
 const wanted = () => (location.hash.slice(1) in PARTS ? location.hash.slice(1) : "sources");
 
 function showTabs() {
   const tabs = document.getElementById("tabs");
+  const names = Object.keys(PARTS);
   tabs.setAttribute("aria-label", say("parts"));
   if (tabs.children.length === 0) {
-    tabs.append(...Object.keys(PARTS).map((name) => {
+    tabs.append(...names.map((name) => {
       const tab = element("a", "", element("span"), element("span", "need"));
       tab.href = `#${name}`;
       return tab;
     }));
   }
-  Object.entries(PARTS).forEach(([name, part], nth) => {
+  names.forEach((name, nth) => {
+    const part = PARTS[name];
     const tab = tabs.children[nth];
     const need = last && part.need ? part.need(last) : 0;
     tab.children[0].textContent = say(name);
@@ -47,6 +50,7 @@ function showTabs() {
 // Makes the part that is wanted, and lets it show what is known.
 function open() {
   const name = wanted();
+  for (const dialog of document.querySelectorAll("dialog")) dialog.close();
   shown = PARTS[name].make();
   const title = element("h2", "", say(`${name}-title`));
   document.getElementById("part").replaceChildren(title, shown.node);
@@ -67,7 +71,7 @@ function show() {
 }
 
 function showAge() {
-  const age = Date.now() - lastAt;
+  const age = heard.age();
   const isStale = last ? age > STALE_AFTER_MS : performance.now() > STALE_AFTER_MS;
   const banner = document.getElementById("stale");
   banner.hidden = !isStale;
@@ -75,24 +79,33 @@ function showAge() {
   document.body.classList.toggle("is-stale", isStale);
 }
 
-async function keepAsking() {
-  for (;;) {
-    try {
-      const [status, equipment, writable] = await Promise.all([call("GET", "status"), call("GET", "equipment"), call("GET", "writable-points")]);
-      last = { status, equipment, writable };
-      lastAt = Date.now();
-      remember(status, equipment);
-    } catch {
-      // Said by its age: what was shown stays, and is marked as old.
-    }
-    show();
-    await new Promise((resume) => setTimeout(resume, ASK_EVERY_MS));
+// What may be written changes with a restart only.
+async function askWritable() {
+  if (writable) return;
+  writable = [];
+  try {
+    writable = await call("GET", "writable-points");
+  } catch {
+    writable = null;
   }
+}
+
+function listen() {
+  const gateway = heard.value("gateway");
+  if (gateway && heard.age() < STALE_AFTER_MS) {
+    const all = (prefix) => Object.fromEntries(heard.entries(prefix));
+    const status = { ...heard.now(), gateway, buffer: heard.value("buffer"), sources: all("source/"), upstreams: all("upstream/") };
+    last = { status, equipment: all("equipment/"), writable: writable ?? [] };
+    remember(last.status, last.equipment);
+    askWritable();
+  }
+  show();
 }
 
 startPage(WORDS, open);
 window.addEventListener("hashchange", () => {
   open();
-  document.getElementById("part").focus();
+  document.getElementById("part").focus({ preventScroll: true });
 });
-keepAsking();
+listen();
+setInterval(listen, SHOW_EVERY_MS);

@@ -1,18 +1,24 @@
 // What every page shares: language, figures, times, the head with the way to the other pages. A page gives its words once
-// (`words`), and says how it draws itself (`show`); whatever comes from machines, scans or orders is put in as text, never as markup.
+// (`startPage`), and says how it draws itself; whatever comes from machines, scans or orders is put in as text, never as markup.
+import { FLOW_WORDS, flow } from "./flow.js";
+import { STALE_AFTER_MS } from "./live.js";
 
 const LANGUAGE_KEY = "lineside-language";
 const LOOK_KEY = "lineside-look";
-const ANSWER_WITHIN_MS = 4000;
+const ANSWER_WITHIN_MS = 15000;
 
 const SHARED = {
   en: {
-    other: "中文", look: "Light or dark", board: "Board", engineering: "Engineering",
+    ...FLOW_WORDS.en,
+    other: "中文", look: "Light or dark", board: "Board", engineering: "Engineering", signIn: "Sign in", signOut: "Sign out",
+    close: "Close", place: "{0} · {1}",
     gone: "The gateway does not answer. What you see is from {0} ago.", never: "The gateway does not answer.",
     units: { d: "d", h: "h", m: "min", s: "s" },
   },
   zh: {
-    other: "English", look: "明暗", board: "看板", engineering: "工程",
+    ...FLOW_WORDS.zh,
+    other: "English", look: "明暗", board: "看板", engineering: "工程", signIn: "登录", signOut: "退出",
+    close: "关闭", place: "{0} · {1}",
     gone: "网关无应答，以下是 {0} 前的数据。", never: "网关无应答。",
     units: { d: "天", h: "小时", m: "分", s: "秒" },
   },
@@ -49,7 +55,7 @@ export function startPage(own, show) {
   const look = kept(LOOK_KEY);
   if (look) document.documentElement.dataset.look = look;
   const pages = element("nav", "pages", ...PAGES.map(([at, word]) => {
-    const link = element("a");
+    const link = element("a", "");
     link.href = at;
     link.dataset.word = word;
     if (at === location.pathname) link.setAttribute("aria-current", "page");
@@ -61,18 +67,97 @@ export function startPage(own, show) {
     keep(LANGUAGE_KEY, language);
     showLanguage();
   });
-  const turn = button("look", () => {
+  const turn = element("button", "", "◐");
+  turn.type = "button";
+  turn.dataset.label = "look";
+  turn.addEventListener("click", () => {
     const root = document.documentElement;
     const isDark = root.dataset.look ? root.dataset.look === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
     root.dataset.look = isDark ? "light" : "dark";
     keep(LOOK_KEY, root.dataset.look);
   });
-  const place = element("h1");
-  place.id = "place";
-  const clock = element("p", "figures");
-  clock.id = "clock";
-  document.querySelector("header").replaceChildren(place, pages, clock, turn, other);
+  const named = (tag, id, className = "") => Object.assign(element(tag, className), { id });
+  const light = named("a", "light");
+  light.href = "/engineering";
+  light.hidden = true;
+  document.querySelector("header").replaceChildren(
+    named("h1", "place"), pages, light, named("p", "clock", "figures"), named("div", "who"), turn, other);
   showLanguage();
+}
+
+// Keeps the head up to date with live values: the place, the clock, the light, and how old everything is.
+export function followHead(feed) {
+  const show = () => showHead(feed);
+  setInterval(show, 1000);
+  show();
+}
+
+export function showHead(feed) {
+  const gateway = feed.value("gateway");
+  const age = feed.age();
+  const isStale = gateway ? age > STALE_AFTER_MS : performance.now() > STALE_AFTER_MS;
+  const banner = document.getElementById("stale");
+  banner.hidden = !isStale;
+  put(banner, isStale ? (gateway ? say("gone", span(age)) : say("never")) : "");
+  document.body.classList.toggle("is-stale", isStale);
+  if (!gateway) return;
+  const { gateway_id, workshop_name } = gateway;
+  const place = workshop_name ? say("place", workshop_name, gateway_id) : gateway_id;
+  put(document.getElementById("place"), place);
+  document.getElementById("place").title = place;
+  put(document.getElementById("clock"), plantClock(feed.now(), feed.now().time, true));
+  showLight(flow(feed));
+}
+
+function showLight([worst]) {
+  const light = document.getElementById("light");
+  light.hidden = !worst;
+  if (!worst || light.title === worst.text) return;
+  light.className = worst.level;
+  light.title = worst.text;
+  const mark = element("span", "mark", { alarm: "✖", warn: "▲", "": "●" }[worst.level]);
+  mark.setAttribute("aria-hidden", "true");
+  light.replaceChildren(mark, element("span", "words", worst.brief), element("span", "unseen", worst.text));
+}
+
+export { flow };
+
+// Text that is there already is not set again: nothing is laid out anew, nothing is read out again.
+export function put(place, text) {
+  if (place.textContent !== text) place.textContent = text;
+}
+
+// Shows a list of [key, sign, make]: what has the same sign stays as it is, with its focus; the rest is made anew.
+export function renew(place, items) {
+  const before = new Map([...place.children].map((child) => [child.dataset.key, child]));
+  items.forEach(([key, sign, make], nth) => {
+    let shown = before.get(key);
+    before.delete(key);
+    if (shown?.sign !== sign) {
+      const made = make();
+      made.dataset.key = key;
+      made.sign = sign;
+      const hadFocus = shown?.contains(document.activeElement);
+      shown?.replaceWith(made);
+      shown = made;
+      if (hadFocus) shown.querySelector("button, a, input")?.focus();
+    }
+    if (place.children[nth] !== shown) place.insertBefore(shown, place.children[nth] ?? null);
+  });
+  for (const gone of before.values()) gone.remove();
+  while (place.children.length > items.length) place.lastElementChild.remove();
+}
+
+// A dialog with a title; it is gone when it is closed, and the focus goes back to where it was.
+export function ask(title, ...content) {
+  const heading = element("h2", "", title);
+  heading.id = "dialog-title";
+  const dialog = element("dialog", "", heading, ...content);
+  dialog.setAttribute("aria-labelledby", heading.id);
+  dialog.addEventListener("close", () => dialog.remove());
+  document.body.append(dialog);
+  dialog.showModal();
+  return dialog;
 }
 
 function button(word, act) {
@@ -86,17 +171,22 @@ function button(word, act) {
 function showLanguage() {
   document.documentElement.lang = language;
   for (const place of document.querySelectorAll("[data-word]")) place.textContent = say(place.dataset.word);
+  for (const place of document.querySelectorAll("[data-label]")) {
+    place.title = say(place.dataset.label);
+    place.setAttribute("aria-label", place.title);
+  }
   redraw();
 }
 
 // Asks the API. A refusal is thrown as the problem that the gateway tells: {status, title, detail, findings?}.
-export async function call(method, path, body, headers = {}) {
+// What waits for a machine or a disk is given longer (`within`).
+export async function call(method, path, body, headers = {}, within = ANSWER_WITHIN_MS) {
   const answer = await fetch(`/api/v1/${path}`, {
     method,
     cache: "no-store",
     headers: body === undefined ? headers : { "content-type": "application/json", ...headers },
     body: body === undefined ? undefined : JSON.stringify(body),
-    signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
+    signal: AbortSignal.timeout(within),
   });
   const told = answer.status === 204 ? null : await answer.json();
   if (!answer.ok) throw told;
@@ -148,6 +238,7 @@ export function plantClock(status, instant, withSeconds) {
 
 export const since = (status, instant) => Date.parse(status.time) - Date.parse(instant);
 
+// Replaces what is there.
 export function fill(id, ...children) {
   document.getElementById(id).replaceChildren(...children);
 }

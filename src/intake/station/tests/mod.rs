@@ -6,6 +6,7 @@ mod ends;
 mod jobs;
 mod people;
 mod pieces;
+mod screen;
 mod walks;
 
 use std::time::Duration;

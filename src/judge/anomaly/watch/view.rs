@@ -7,12 +7,14 @@ use crate::judge::anomaly::Flag;
 use crate::judge::anomaly::episode::Open;
 use crate::record::Timestamp;
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
+#[schema(as = Watch)]
 pub struct View {
     pub name: String,
     pub equipment: String,
     pub point: String,
     pub value: Option<f64>,
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub at: Option<Timestamp>,
     /// Observations that were not judged: out of order, and bad.
     pub late: u64,
@@ -20,7 +22,7 @@ pub struct View {
     pub checks: Vec<CheckView>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct CheckView {
     pub check: &'static str,
     pub is_learning: bool,
@@ -30,8 +32,9 @@ pub struct CheckView {
     pub episode: Option<EpisodeView>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct EpisodeView {
+    #[schema(value_type = String, format = DateTime)]
     pub since: Timestamp,
     /// The highest score.
     pub peak: f64,

@@ -93,7 +93,7 @@ pub struct Monitor {
 }
 
 /// A point of phase I that is not learnt from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Exclusion {
     /// Counted from 1.
     pub point: usize,

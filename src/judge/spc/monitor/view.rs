@@ -14,7 +14,8 @@ use crate::judge::spc::rules::Rule;
 use crate::language::Words;
 use crate::record::Timestamp;
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+#[schema(as = Chart)]
 pub struct View {
     pub name: String,
     pub chart: &'static str,
@@ -26,6 +27,7 @@ pub struct View {
     pub limits: Option<ShownLimits>,
     pub points: Vec<ShownPoint>,
     /// What holds right now.
+    #[schema(value_type = Vec<String>)]
     pub firing: Vec<Rule>,
     pub is_off_spec: bool,
     pub spec: Option<Spec>,
@@ -39,7 +41,7 @@ pub struct View {
     pub off_spec: u64,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case", tag = "name")]
 pub enum Phase {
     Learning {
@@ -51,9 +53,10 @@ pub enum Phase {
     Watching,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct ShownLimits {
     pub version: u32,
+    #[schema(value_type = String, format = DateTime)]
     pub frozen_at: Timestamp,
     pub is_given: bool,
     pub center: f64,
@@ -63,10 +66,12 @@ pub struct ShownLimits {
     pub ucl: Option<f64>,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct ShownPoint {
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub at: Option<Timestamp>,
     pub value: f32,
+    #[schema(value_type = Vec<String>)]
     pub rules: Vec<Rule>,
 }
 

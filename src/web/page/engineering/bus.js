@@ -1,12 +1,15 @@
 // Connections that are polled: how full each is, what every device is asked for and how long that takes, and what a device
 // holds right now in every type and byte order.
-import { element, grouped, plantClock, say } from "../shell.js";
+import { element, grouped, say } from "../shell.js";
 import { grid } from "./grid.js";
 import { finder } from "./finder.js";
-import { advice, deviceState } from "./sources.js";
+import { deviceError, deviceState } from "./sources.js";
 
 const buses = (status) => Object.entries(status.sources).filter(([, source]) => source.bus);
-const tight = (source) => source.bus.unmet.length + late(source).length;
+// The estimate takes usual devices; those that are found to be quick have nothing to be warned of.
+const LOAD_CALM = 70;
+const unmet = ({ bus }) => (bus.load_percent !== null && bus.load_percent < LOAD_CALM ? [] : bus.unmet);
+const tight = (source) => unmet(source).length + late(source).length;
 // A poll that takes longer than its period has skipped a beat.
 const late = (source) => Object.values(source.devices).filter((device) => device.answers && device.poll_ms > 0 && device.poll_ms_last > device.poll_ms);
 
@@ -30,9 +33,10 @@ function make() {
       }
       made.get(name).update(status, source);
     }
-    look.offer(all.flatMap(([name, source]) => Object.keys(source.devices).map((device) => `${name.replace(/^modbus\//, "")}/${device}`)));
+    look.offer(Object.fromEntries(all.flatMap(([name, source]) =>
+      Object.entries(source.devices).map(([device, view]) => [`${name.replace(/^modbus\//, "")}/${device}`, view.requests]))));
   }
-  return { node: element("div", "", none, cards, look.node), update };
+  return { node: element("div", "", none, look.node, cards), update };
 }
 
 function card(name) {
@@ -69,7 +73,7 @@ function card(name) {
     const all = Object.entries(source.devices);
     requests.show(all.reduce((sum, [, device]) => sum + device.requests.length, 0));
     addresses.show(all.reduce((sum, [, device]) => sum + device.addresses, 0));
-    const told = bus.unmet.map(({ device, why }) => say("unmet", device, why));
+    const told = unmet(source).map(({ device, why }) => say("unmet", device, why));
     if (notes.told !== told.join()) {
       notes.told = told.join();
       notes.replaceChildren(...told.map((text) => element("p", "note warn", `▲ ${text}`)));
@@ -87,10 +91,9 @@ function card(name) {
 function cells(status, name, device) {
   const isLate = device.answers && device.poll_ms > 0 && device.poll_ms_last > device.poll_ms;
   const share = device.poll_ms > 0 ? (device.poll_ms_last / device.poll_ms) * 100 : 0;
-  const when = device.last_error_at ? plantClock(status, device.last_error_at, true) : "";
   return [
     { text: name, small: `${device.unit === null ? "" : say("unitNo", device.unit)} · ${device.equipment}` },
-    deviceState(device),
+    deviceState(status, device),
     `${grouped(device.poll_ms)} ms`,
     { text: `${isLate ? "▲ " : ""}${device.poll_ms_last.toFixed(1)} ms`, level: isLate ? "warn" : "" },
     `${share.toFixed(0)} %`,
@@ -98,7 +101,7 @@ function cells(status, name, device) {
     String(device.addresses),
     { text: grouped(device.failed_polls), small: say("ofPolls", grouped(device.polls)) },
     device.refused.join("; ") || "—",
-    device.last_error ? { text: device.answers ? say("was", when, device.last_error) : device.last_error, small: device.answers ? "" : advice(device.last_error) } : "—",
+    deviceError(status, device),
   ];
 }
 

@@ -1,7 +1,7 @@
 // What a device holds right now, in every type and byte order. Who finds the value that the machine's own display shows has
 // found the line for the configuration.
-import { call, element, say } from "../shell.js";
-import { button, field, refusal } from "./grid.js";
+import { element, say } from "../shell.js";
+import { button, change, field, refusal } from "./grid.js";
 
 const TABLES = ["holding", "input", "coil", "discrete"];
 const COUNT_MAX = { holding: 125, input: 125, coil: 2000, discrete: 2000 };
@@ -12,6 +12,15 @@ export function finder() {
   const from = number(0, 65535, 0);
   const count = number(1, 125, 10);
   table.addEventListener("change", () => { count.max = COUNT_MAX[table.value]; });
+  let polled = {};
+  const begin = () => {
+    const [, area, first, last] = /(\w+):(\d+)(?:\.\.(\d+))?/.exec(polled[device.value]?.[0]) ?? [];
+    if (!area) return;
+    table.value = area;
+    from.value = first;
+    count.value = Math.min(last === undefined ? 1 : last - first + 1, COUNT_MAX[area]);
+  };
+  device.addEventListener("change", begin);
   const read = button("readNow", null, "submit");
   const told = element("div");
   told.setAttribute("aria-live", "polite");
@@ -22,21 +31,26 @@ export function finder() {
     try {
       const [connection, name] = device.value.split("/").map(encodeURIComponent);
       const wanted = { table: table.value, from: Number(from.value), count: Number(count.value) };
-      const seen = await call("POST", `modbus/${connection}/${name}/registers`, wanted);
+      const seen = await change(`modbus/${connection}/${name}/registers`, wanted);
       told.replaceChildren(found(seen));
     } catch (problem) {
-      told.replaceChildren(refusal(problem));
+      const isAddress = problem?.status === 502 && problem.detail.includes("illegal");
+      told.replaceChildren(refusal(problem), ...(isAddress ? [element("p", "is-quiet", say("tooMany"))] : []));
     }
     read.disabled = false;
   });
   const node = element("section", "panel", element("h3", "", say("finder")), element("p", "is-quiet", say("finderHint")), form, told);
   return {
     node,
-    offer(names) {
-      const before = device.value;
+    // Devices by `connection/device`, each with what it is polled for, which is a good place to begin.
+    offer(devices) {
+      const names = Object.keys(devices);
+      polled = devices;
       if ([...device.options].map((option) => option.value).join() === names.join()) return;
+      const before = device.value;
       device.replaceChildren(...names.map((name) => new Option(name, name)));
       if (names.includes(before)) device.value = before;
+      else begin();
     },
   };
 }

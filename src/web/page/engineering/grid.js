@@ -1,7 +1,7 @@
 // A table that keeps its rows while their contents change: focus, selection and scroll stay where they are.
 // Columns are `{word, number?, long?, sort?}`, rows `{key, cells, by?, open?}`; a cell is text, a node, or
 // `{text, small?, level?, act?, label?}`.
-import { element, say } from "../shell.js";
+import { call, element, say } from "../shell.js";
 
 export function grid(columns, nothing) {
   const body = element("tbody");
@@ -74,7 +74,7 @@ function showCell(place, cell, column) {
   place.act = act;
   if (place.sign === sign) return;
   place.sign = sign;
-  place.className = [column.number ? "number" : "", column.long ? "long" : "", level ? `state-cell ${level}` : ""].join(" ").trim();
+  place.className = [column.number ? "number" : "", column.long ? "long" : "", level === undefined ? "" : `state-cell ${level}`].join(" ").trim();
   const main = act ? place.querySelector("button") ?? pressed(place) : element("span", "");
   main.textContent = text ?? "";
   if (label) main.setAttribute("aria-label", label);
@@ -95,14 +95,13 @@ function pressed(place) {
   return button;
 }
 
-// What the gateway refused, as a note; who is not known is shown the way in.
+// A machine or a disk may take its time; the gateway gives up before this.
+const CHANGED_WITHIN_MS = 15000;
+export const change = (path, body) => call("POST", path, body, {}, CHANGED_WITHIN_MS);
+
+// What the gateway refused, as a note.
 export function refusal(problem) {
-  const note = element("p", "note warn", `▲ ${problem?.detail ?? say("noAnswer")} `);
-  if (problem?.status === 401 || problem?.status === 403) {
-    const way = element("a", "", say("signIn"));
-    way.href = "/sign-in";
-    note.append(way);
-  }
+  const note = element("p", "note warn", `▲ ${problem?.detail ?? say("noAnswer")}`);
   note.setAttribute("role", "alert");
   return note;
 }

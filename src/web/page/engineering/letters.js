@@ -1,7 +1,7 @@
 // Messages that were refused for good: why, and since when. One can be opened, corrected and sent again, or given up with a
 // reason; what would change is shown before it is sent.
 import { call, element, plantClock, say, since, span } from "../shell.js";
-import { button, field, grid, refusal } from "./grid.js";
+import { button, change, field, grid, refusal } from "./grid.js";
 
 const need = ({ status }) => status.buffer.dead_letters;
 
@@ -59,14 +59,14 @@ function brief(payload) {
 }
 
 // Every place where two payloads are different, as `/defects/0/quantity`.
-export function changes(before, after, path = "") {
+export function differences(before, after, path = "") {
   if (before === after) return [];
   const isTree = (value) => typeof value === "object" && value !== null;
   if (!isTree(before) || !isTree(after) || Array.isArray(before) !== Array.isArray(after)) {
     return JSON.stringify(before) === JSON.stringify(after) ? [] : [{ path: path || "/", before, after }];
   }
   const keys = new Set([...Object.keys(before), ...Object.keys(after)]);
-  return [...keys].flatMap((key) => changes(before[key], after[key], `${path}/${key}`));
+  return [...keys].flatMap((key) => differences(before[key], after[key], `${path}/${key}`));
 }
 
 function openLetter(letter, changed) {
@@ -97,14 +97,14 @@ function openLetter(letter, changed) {
 
   function differs() {
     try {
-      return changes(payload, JSON.parse(text.value)).length > 0;
+      return differences(payload, JSON.parse(text.value)).length > 0;
     } catch {
       return false;
     }
   }
   function check() {
     try {
-      const found = changes(payload, JSON.parse(text.value));
+      const found = differences(payload, JSON.parse(text.value));
       send.disabled = false;
       send.textContent = found.length > 0 ? say("resubmitCorrected") : say("resubmit");
       verdict.replaceChildren(found.length === 0 ? element("p", "is-quiet", say("unchanged")) : element("ul", "plain change", ...found.map(({ path, before, after }) =>
@@ -117,7 +117,7 @@ function openLetter(letter, changed) {
   async function act(what, body) {
     send.disabled = discard.disabled = true;
     try {
-      await call("POST", `buffer/dead-letters/${encodeURIComponent(letter.message_id)}/${what}`, body);
+      await change(`buffer/dead-letters/${encodeURIComponent(letter.message_id)}/${what}`, body);
       dialog.close();
     } catch (problem) {
       told.replaceChildren(refusal(problem));
@@ -130,6 +130,8 @@ function openLetter(letter, changed) {
   check();
   document.body.append(dialog);
   dialog.showModal();
+  text.setSelectionRange(0, 0);
+  text.scrollTop = 0;
 }
 
 export const letters = { make, need };

@@ -8,14 +8,14 @@ const ASK_EVERY_MS = 2000;
 function make() {
   const filter = element("input");
   filter.type = "search";
-  const table = grid([{ word: "metric", sort: true }, { word: "type", sort: true }, { word: "of", sort: true }, { word: "now", number: true, sort: true }, { word: "meaning", long: true }]);
+  const table = grid([{ word: "metric", sort: true }, { word: "now", long: true }, { word: "meaning", long: true }]);
   table.name(say("metrics-title"));
   const told = element("div");
   let all = [];
   let askedAt = 0;
   const show = () => {
     const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
-    const rows = all.flatMap((family) => (family.values.length > 0 ? family.values : [{ labels: {}, value: null }]).map((sample) => row(family, sample)));
+    const rows = all.map((family) => row(family));
     table.update(rows.filter((one) => words.every((word) => one.by.join(" ").toLowerCase().includes(word))));
   };
   filter.addEventListener("input", show);
@@ -35,13 +35,19 @@ function make() {
   };
 }
 
-function row(family, { labels, value }) {
-  const of = Object.values(labels).join(" · ");
+// A metric with all its values, each with what it is of.
+function row(family) {
+  const values = family.values.map(({ labels, value }) => {
+    const now = Number.isInteger(value) ? grouped(value) : value.toFixed(3);
+    const of = Object.values(labels).join(" · ");
+    return of ? `${of}: ${now}` : now;
+  });
+  const now = values.join("\n") || "—";
   const meaning = MEANINGS[language]?.[family.name] ?? family.help;
   return {
-    key: `${family.name}/${of}`,
-    by: [family.name, family.type, of, value, meaning],
-    cells: [family.name, say(family.type), of || "—", value === null ? "—" : Number.isInteger(value) ? grouped(value) : value.toFixed(3), meaning],
+    key: family.name,
+    by: [family.name, now, meaning],
+    cells: [{ text: family.name, small: say(family.type) }, now, meaning],
   };
 }
 

@@ -1,6 +1,6 @@
 // Every point of every machine: value, quality with its reason, age, trend; and writing one, where the configuration allows it.
-import { call, element, figure, say, since, span } from "../shell.js";
-import { button, field, grid, LATE, refusal, state, WELL } from "./grid.js";
+import { element, figure, say, since, span } from "../shell.js";
+import { button, change, field, grid, LATE, refusal, state, WELL } from "./grid.js";
 import { trend } from "./history.js";
 
 // More rows than people read; the filter finds the others.
@@ -24,6 +24,7 @@ function make() {
     { word: "age", number: true, sort: true }, { word: "trend" }, { word: "raw", number: true }, { word: "source", sort: true }, { word: "" },
   ], "noPoint");
   table.name(say("points-title"));
+  table.node.classList.add("is-points");
   let known = null;
   filter.addEventListener("input", () => {
     REMEMBERED.filter = filter.value;
@@ -106,7 +107,7 @@ function writeTo(may, old, point) {
     try {
       const value = hasRange ? Number(input.value) : input.value === "true";
       const path = `equipment/${encodeURIComponent(may.equipment)}/points/${encodeURIComponent(may.point)}`;
-      const held = await call("POST", path, { value });
+      const held = await change(path, { value });
       told.replaceChildren(element("p", "note", `✔ ${say("holdsNow", String(held.value))}`));
       sure.checked = false;
     } catch (problem) {

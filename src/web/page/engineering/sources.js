@@ -1,6 +1,6 @@
 // Every connection: whether it works, since when, what was last wrong and what to do about it. One can be opened: its
 // devices, what they are asked for and refuse, and samples of what was not understood.
-import { element, grouped, plantClock, say } from "../shell.js";
+import { call, element, grouped, plantClock, say, since } from "../shell.js";
 import { DOWN, grid, LATE, state, WELL } from "./grid.js";
 
 // What people can do about an error, by what it says.
@@ -12,6 +12,7 @@ const ADVICE = [
   [/permission denied/i, "doPermission"],
   [/no such file|no such device/i, "doCable"],
   [/illegal data address|illegal function|illegal data value/i, "doAddress"],
+  [/device failure|memory parity/i, "doDevice"],
   [/gateway/i, "doUnit"],
   [/heartbeat/i, "doHeart"],
   [/unreachable/i, "doReach"],
@@ -23,19 +24,25 @@ export function advice(error) {
   return found ? say(found[1]) : "";
 }
 
-const silentDevices = (source) => Object.entries(source.devices).filter(([, device]) => !device.answers);
+// An error of the latest polls stands; an older one is over.
+const LASTING_POLLS = 3;
+const LASTING_MS = 5000;
+export const stands = (status, device) => Boolean(device.last_error_at)
+  && (!device.answers || since(status, device.last_error_at) < Math.max(LASTING_POLLS * device.poll_ms, LASTING_MS));
+
+const troubled = (status, source) => Object.entries(source.devices).filter(([, device]) => !device.answers || stands(status, device));
 
 // What was never up or down has no link: it is handed in, or waits for the first one to connect.
 const isIdle = (source) => !source.connected && !source.since;
 
 function need({ status }) {
-  return Object.values(status.sources).filter((source) => (!source.connected && !isIdle(source)) || silentDevices(source).length > 0).length;
+  return Object.values(status.sources).filter((source) => (!source.connected && !isIdle(source)) || troubled(status, source).length > 0).length;
 }
 
-function stateOf(source) {
+function stateOf(status, source) {
   if (isIdle(source)) return state({ mark: "○", level: "" }, "waitsForFirst");
   if (!source.connected) return state(DOWN, "lost");
-  return silentDevices(source).length > 0 ? state(LATE, "connectedPartly") : state(WELL, "connected");
+  return troubled(status, source).length > 0 ? state(LATE, "connectedPartly") : state(WELL, "connected");
 }
 
 let opened = null;
@@ -63,7 +70,7 @@ function make() {
       by: [name, null, null, null, source.readings, source.rejected, source.reconnects],
       cells: [
         { text: name, act: () => choose(name), expanded: name === opened },
-        stateOf(source),
+        stateOf(status, source),
         source.since ? plantClock(status, source.since, false) : "—",
         problem(status, source),
         grouped(source.readings),
@@ -78,10 +85,10 @@ function make() {
 
 // What stands in the way now; what is over is told as such.
 function problem(status, source) {
-  const silent = silentDevices(source);
-  if (source.connected && silent.length > 0) {
-    const [name, device] = silent[0];
-    const more = silent.length > 1 ? ` ${say("andMore", silent.length - 1)}` : "";
+  const trouble = troubled(status, source);
+  if (source.connected && trouble.length > 0) {
+    const [name, device] = trouble[0];
+    const more = trouble.length > 1 ? ` ${say("andMore", trouble.length - 1)}` : "";
     return { text: `${name}: ${device.last_error ?? ""}${more}`, small: advice(device.last_error) };
   }
   if (!source.last_error) return "";
@@ -113,14 +120,27 @@ function detailOf() {
       cells: [
         { text: key, small: device.unit === null ? "" : say("unitNo", device.unit) },
         device.equipment,
-        deviceState(device),
+        deviceState(status, device),
         say("everyMs", grouped(device.poll_ms)),
         { text: device.requests.join("\n") },
         device.refused.join("; ") || "—",
-        device.last_error ? { text: device.answers ? say("was", at(status, device), device.last_error) : device.last_error, small: device.answers ? "" : advice(device.last_error) } : "—",
+        deviceError(status, device),
       ],
     })));
-    const told = Object.entries(source.rejections).flatMap(([subject, rejected]) => rejected.samples.map((sample) => ({ subject, ...sample })));
+    showSamples(status, name, source.rejected);
+  }
+  // Samples are too long to be told all the time; they are asked for when there are more of them.
+  let asked = "";
+  async function showSamples(status, name, rejected) {
+    if (asked === `${name} ${rejected}`) return;
+    asked = `${name} ${rejected}`;
+    let rejections = {};
+    try {
+      rejections = (await call("GET", "status")).sources[name]?.rejections ?? {};
+    } catch {
+      asked = "";
+    }
+    const told = Object.entries(rejections).flatMap(([subject, rejected]) => rejected.samples.map((sample) => ({ subject, ...sample })));
     told.sort((a, b) => (a.at < b.at ? 1 : -1));
     samples.update(told.map((sample, nth) => ({
       key: `${name}/${sample.at}/${sample.subject}/${nth}`,
@@ -133,12 +153,19 @@ function detailOf() {
   return { node, update };
 }
 
-const at = (status, device) => (device.last_error_at ? plantClock(status, device.last_error_at, false) : "");
 const hex = (text) => (text ? `0x ${text.replace(/(..)/g, "$1 ").trim()}` : "");
 
-export function deviceState(device) {
-  if (device.answers) return state(WELL, "answers");
-  return device.resting ? state(DOWN, "resting") : state(DOWN, "silent");
+export function deviceState(status, device) {
+  if (!device.answers) return state(DOWN, device.resting ? "resting" : "silent");
+  return stands(status, device) ? state(LATE, "answersPartly") : state(WELL, "answers");
+}
+
+// What is wrong now, with what to do about it, or what was wrong last.
+export function deviceError(status, device) {
+  if (!device.last_error) return "—";
+  if (stands(status, device)) return { text: device.last_error, small: advice(device.last_error) };
+  const when = device.last_error_at ? plantClock(status, device.last_error_at, false) : "";
+  return { text: "", small: say("was", when, device.last_error) };
 }
 
 export const sources = { make, need };
