@@ -15,7 +15,7 @@ use crate::record::{Inspection, WorkReport};
 const REASONS_MAX: usize = 50;
 const OTHER: &str = "*";
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Teller {
     Reports,

@@ -11,6 +11,7 @@ mod known;
 mod metrics;
 mod page;
 mod papers;
+mod pictures;
 mod quality;
 mod scan;
 mod status;
@@ -40,6 +41,7 @@ pub fn calls() -> (Router<Window>, OpenApi) {
         .merge(buffer::calls())
         .merge(submit::calls())
         .merge(quality::calls())
+        .merge(pictures::calls())
         .merge(engineering::calls())
         .merge(super::live::calls())
         .merge(scan::calls())

@@ -17,9 +17,11 @@ use utoipa_axum::routes;
 
 use super::page::{self, Limit};
 use super::papers;
+use super::pictures::{attachment, view_of};
 use super::submit::{hand_in, paper};
 use crate::http::Problem;
 use crate::judge::inspection::{Account, Checked, Hinted, Summary, Tally, Teller};
+use crate::judge::spc::monitor::View;
 use crate::record::{Annotation, ChartChange, Submitted};
 use crate::web::Window;
 use crate::web::access::Caller;
@@ -47,38 +49,32 @@ fn wrong(detail: impl Into<String>) -> Problem {
 /// The points of a control chart with its limits, as CSV.
 #[utoipa::path(get, path = "/api/v1/spc/{name}/data.csv", tag = "quality", security(("caller" = [])), params(("name" = String, Path, example = "press-force")), responses((status = OK, description = "one row for each point", body = String, content_type = "text/csv"), (status = NOT_FOUND, description = "there is no such chart", body = Problem)))]
 async fn data(State(window): State<Window>, Path(name): Path<String>) -> Result<Response, Problem> {
-    let view = window.status.judge(&format!("spc/{name}"));
-    let view = view.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, format!("there is no chart {name}")))?;
-    let disposition = format!("attachment; filename=\"{}\"", file_name(&name, "csv"));
+    let view = view_of(&window, &name)?;
     let headers = [
-        (header::CONTENT_TYPE, "text/csv; charset=utf-8"),
-        (header::CONTENT_DISPOSITION, disposition.as_str()),
+        (header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()),
+        (header::CONTENT_DISPOSITION, attachment(&name, "csv")),
     ];
     Ok((headers, csv(&view)).into_response())
 }
 
-/// Of a download: what no system takes for anything but a name.
-fn file_name(chart: &str, ending: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
-    let plain: String = chart.chars().map(|c| if is_plain(c) { c } else { '-' }).collect();
-    format!("{plain}.{ending}")
-}
-
-fn csv(view: &Value) -> String {
-    let limits = &view["limits"];
-    let unit = cell(&view["unit"]);
-    let mut csv = String::from("time,value,unit,center,lcl,ucl,signals\r\n");
-    for point in view["points"].as_array().into_iter().flatten() {
-        let signals = point["rules"].as_array().into_iter().flatten();
-        let signals: Vec<&str> = signals.filter_map(Value::as_str).collect();
+/// Each point with the limits that judged it.
+fn csv(view: &View) -> String {
+    let unit = view.unit.as_deref().map(cell).unwrap_or_default();
+    let mut csv = String::from("time,value,unit,center,lcl,ucl,limits_version,signals,excluded\r\n");
+    for (nth, point) in (1..).zip(&view.points) {
+        let of = view.lines.iter().rev().find(|lines| lines.from <= nth);
+        let excluded = view.excluded.iter().find(|known| Some(known.point) == point.phase1);
+        let signals: Vec<&str> = point.rules.iter().map(|rule| rule.name()).collect();
         let row = [
-            cell(&point["at"]),
-            cell(&point["value"]),
+            point.at.map(|at| at.to_rfc3339()).unwrap_or_default(),
+            point.value.to_string(),
             unit.clone(),
-            cell(&limits["center"]),
-            cell(&limits["lcl"]),
-            cell(&limits["ucl"]),
+            of.map(|of| of.lines.center.to_string()).unwrap_or_default(),
+            of.map(|of| of.lines.lcl.to_string()).unwrap_or_default(),
+            of.map(|of| of.lines.ucl.to_string()).unwrap_or_default(),
+            of.map(|of| of.version.to_string()).unwrap_or_default(),
             signals.join(" "),
+            excluded.map(|known| cell(&known.reason)).unwrap_or_default(),
         ];
         csv.push_str(&row.join(","));
         csv.push_str("\r\n");
@@ -86,17 +82,11 @@ fn csv(view: &Value) -> String {
     csv
 }
 
-/// Texts begin with no sign that a spreadsheet would take for a formula.
-fn cell(value: &Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        Value::String(text) => {
-            let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
-            let text = text.replace('"', "\"\"");
-            format!("\"{}{text}\"", if is_formula { "'" } else { "" })
-        }
-        other => other.to_string(),
-    }
+/// Begins with no sign that a spreadsheet would take for a formula.
+fn cell(text: &str) -> String {
+    let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    let text = text.replace('"', "\"\"");
+    format!("\"{}{text}\"", if is_formula { "'" } else { "" })
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -236,8 +226,7 @@ async fn dispose(
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
-struct FaultsQuery {
+pub struct FaultsQuery {
     /// The latest production days; 7, if it is not said.
     #[param(minimum = 1, maximum = 31, example = 7)]
     days: Option<u64>,
@@ -256,13 +245,13 @@ struct Counted {
 
 /// The same pieces may be told of by both.
 #[derive(Serialize, ToSchema)]
-struct Faults {
+pub struct Faults {
     since: NaiveDate,
     /// What there are faults of in these days, whichever are asked for.
     products: BTreeSet<String>,
     processes: BTreeSet<String>,
-    reports: Summary,
-    inspections: Summary,
+    pub reports: Summary,
+    pub inspections: Summary,
     /// By the latest inspections, at most 60 of all products, however many days are asked for.
     #[schema(value_type = Vec<Hinted>)]
     hints: Vec<Value>,
@@ -271,6 +260,10 @@ struct Faults {
 /// The Pareto of reasons, by reports and by inspections that were heard here, with what faults come together with.
 #[utoipa::path(get, path = "/api/v1/defects", tag = "quality", security(("caller" = [])), params(FaultsQuery), responses((status = OK, description = "heaviest first", body = Faults)))]
 async fn defects(State(window): State<Window>, Query(query): Query<FaultsQuery>) -> Result<Json<Faults>, Problem> {
+    faults_of(&window, &query).map(Json)
+}
+
+pub fn faults_of(window: &Window, query: &FaultsQuery) -> Result<Faults, Problem> {
     let days = query.days.unwrap_or(DAYS_USUAL);
     if !(1..=DAYS_MAX).contains(&days) {
         return Err(wrong(format!(
@@ -302,14 +295,14 @@ async fn defects(State(window): State<Window>, Query(query): Query<FaultsQuery>)
         let product = of["product"].as_str();
         product.is_some_and(|product| is_wanted(&query.product, product))
     });
-    Ok(Json(Faults {
+    Ok(Faults {
         since,
         products,
         processes,
         reports: of(Teller::Reports),
         inspections: of(Teller::Inspections),
         hints: hints.collect(),
-    }))
+    })
 }
 
 /// Why pieces can be unqualified.
@@ -343,14 +336,22 @@ mod tests {
 
     #[test]
     fn a_chart_is_one_row_for_each_point_and_no_cell_is_a_formula() {
-        let view = json!({
-            "unit": "=kN", "limits": {"center": 12.0, "lcl": null, "ucl": 12.5},
-            "points": [{"at": "2026-11-21T08:00:00Z", "value": 12.6, "rules": ["N1", "N2"]}, {"at": null, "value": 1}],
-        });
+        let view: View = serde_json::from_value(json!({
+            "name": "force", "chart": "i-mr", "unit": "=kN", "subgroup": 1, "rules": "N1 N2", "learnt_from": 25,
+            "phase": {"name": "watching"}, "limits": null, "spread": null, "firing": [], "is_off_spec": false,
+            "points": [
+                {"at": "2026-11-21T08:00:00Z", "value": 12.5, "rules": [], "phase1": 25},
+                {"at": "2026-11-21T08:00:01Z", "value": 12.75, "rules": ["N1", "N2"]},
+            ],
+            "lines": [{"from": 2, "version": 1, "center": 12.0, "lcl": 11.5, "ucl": 12.5, "se": 0.25}],
+            "spec": null, "capability": null, "arl0": null, "notes": [], "late": 0, "bad": 0, "off_spec": 0,
+            "excluded": [{"point": 25, "reason": "-new coil", "user": "chen"}],
+        }))
+        .expect("a chart");
         let rows = [
-            "time,value,unit,center,lcl,ucl,signals",
-            "\"2026-11-21T08:00:00Z\",12.6,\"'=kN\",12.0,,12.5,N1 N2",
-            ",1,\"'=kN\",12.0,,12.5,",
+            "time,value,unit,center,lcl,ucl,limits_version,signals,excluded",
+            "2026-11-21T08:00:00+00:00,12.5,\"'=kN\",,,,,,\"'-new coil\"",
+            "2026-11-21T08:00:01+00:00,12.75,\"'=kN\",12,11.5,12.5,1,N1 N2,",
             "",
         ];
         assert_eq!(csv(&view), rows.join("\r\n"));

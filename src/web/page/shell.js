@@ -10,21 +10,21 @@ const ANSWER_WITHIN_MS = 15000;
 const SHARED = {
   en: {
     ...FLOW_WORDS.en,
-    other: "中文", look: "Light or dark", board: "Board", engineering: "Engineering", signIn: "Sign in", signOut: "Sign out",
+    other: "中文", look: "Light or dark", board: "Board", quality: "Quality", engineering: "Engineering", signIn: "Sign in", signOut: "Sign out",
     close: "Close", place: "{0} · {1}",
     gone: "The gateway does not answer. What you see is from {0} ago.", never: "The gateway does not answer.",
     units: { d: "d", h: "h", m: "min", s: "s" },
   },
   zh: {
     ...FLOW_WORDS.zh,
-    other: "English", look: "明暗", board: "看板", engineering: "工程", signIn: "登录", signOut: "退出",
+    other: "English", look: "明暗", board: "看板", quality: "质量", engineering: "工程", signIn: "登录", signOut: "退出",
     close: "关闭", place: "{0} · {1}",
     gone: "网关无应答，以下是 {0} 前的数据。", never: "网关无应答。",
     units: { d: "天", h: "小时", m: "分", s: "秒" },
   },
 };
 
-const PAGES = [["/", "board"], ["/engineering", "engineering"]];
+const PAGES = [["/", "board"], ["/quality", "quality"], ["/engineering", "engineering"]];
 
 let words = SHARED;
 let redraw = () => {};

@@ -71,7 +71,7 @@ mod tests {
         (settings, monitor)
     }
 
-    fn limits(monitor: &Monitor, settings: &Settings) -> (u32, f64) {
+    fn limits(monitor: &Monitor, settings: &Settings) -> (u16, f64) {
         let limits = monitor.view(settings).limits.expect("limits");
         (limits.version, limits.center)
     }

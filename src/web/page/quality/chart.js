@@ -22,7 +22,9 @@ export function chart(feed, name) {
     zoomed: (from, to) => zoom({ from, to }),
     opened: (nth) => note(nth),
   });
-  let [view, histogram] = [null, null];
+  let view = null;
+  // Not all charts have one.
+  let hasHistogram = true;
   let [busy, again, drawnAt, timer, closed] = [false, false, -Infinity, 0, false];
 
   const asked = () => Object.fromEntries([...new URLSearchParams(location.search)].filter(([key]) => ["from", "to", "limit"].includes(key)));
@@ -43,11 +45,11 @@ export function chart(feed, name) {
     }
     busy = true;
     try {
-      const isMeasured = !["p", "np", "c", "u"].some((kind) => view?.chart?.endsWith(kind) && view.chart.length <= 7);
-      const [next, svg, spread] = await Promise.all([
-        call("GET", path), drawing(picture()), isMeasured ? drawing(picture({ kind: "histogram" })).catch(() => null) : null]);
+      const [next, svg, histogram] = await Promise.all([
+        call("GET", path), drawing(picture()), hasHistogram ? drawing(`${path}/picture?kind=histogram&language=${language}`).catch(() => null) : null]);
       if (closed) return;
-      [view, histogram] = [next, spread];
+      view = next;
+      hasHistogram = histogram !== null || view.points.length === 0;
       drawnAt = performance.now();
       shown.draw(svg, view, (at) => clock(at));
       below.replaceChildren(...about(view, histogram, { clock, path, changed: load }));
