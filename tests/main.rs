@@ -24,6 +24,7 @@ mod modbus_rtu;
 mod mqtt;
 mod quality;
 mod quality_decisions;
+mod quality_page;
 mod signal_quality;
 mod sparkplug;
 mod spc;

@@ -272,7 +272,7 @@ impl Plant {
         while let Some(of_station) = self.operators.join_next().await {
             tally.add(&of_station?);
         }
-        self.inspector.await?;
+        (&mut self.inspector).await?;
         for machine in std::mem::take(&mut self.machines) {
             machine.stopped().await;
         }
