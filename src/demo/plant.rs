@@ -54,7 +54,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 const WAITING_AT_STOP_MAX: u64 = 50;
 
 /// Whoever inspects takes longer than whoever scans.
-const PACES_BETWEEN_INSPECTIONS: u32 = 4;
+const PACES_BETWEEN_INSPECTIONS: u32 = 6;
 
 #[derive(Debug, Clone)]
 pub struct Settings {

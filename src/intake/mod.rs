@@ -132,8 +132,7 @@ impl Intake {
         states: &States,
     ) -> Self {
         let tracker = Tracker::new(settings.zone, status.clone(), &settings.equipment);
-        let mut desk = Desk::new(&settings, status.clone(), reference);
-        desk.is_clock_synced = is_clock_synced();
+        let desk = Desk::new(&settings, status.clone(), reference);
         let alerts = Alerts::new(
             &settings.gateway_id,
             settings.alerts.clone(),
@@ -177,6 +176,7 @@ impl Intake {
         self.alerts.restore(states, now);
         let alerts = &self.alerts;
         self.judgement.restore(states, now, |key| alerts.is_live(key));
+        self.hear_what_is_made();
         self.handed_in = submitted::Known::restored(states);
         let inspections = states.get(submitted::INSPECTIONS);
         self.inspections =
@@ -251,7 +251,15 @@ impl Intake {
             None => {}
         }
         self.tell_found(at, &mut accepted);
+        self.hear_what_is_made();
         Verdict::Accepted(Box::new(accepted))
+    }
+
+    /// What is usual at a machine depends on what is made there, which the stations beside it know.
+    fn hear_what_is_made(&mut self) {
+        for (equipment, product) in self.desk.products() {
+            self.judgement.makes(&equipment, product.as_deref());
+        }
     }
 
     /// What judges noticed becomes alerts in the commit of what they noticed it in.
@@ -291,7 +299,6 @@ impl Intake {
 
     /// Lets time pass for everyone.
     pub fn tick(&mut self, now: Timestamp, urgent: &mut Commit, patient: &mut Commit) {
-        self.desk.is_clock_synced = is_clock_synced();
         for mut accepted in self.desk.tick(now) {
             self.tell_found(now, &mut accepted);
             self.place(accepted, urgent, patient);
@@ -308,6 +315,7 @@ impl Intake {
             accepted.records.extend(records);
             self.judge_state(&equipment, now, &mut accepted);
         }
+        self.hear_what_is_made();
         let found = self.judgement.tick(now);
         self.alerts.take(found, now, &mut accepted);
         self.hear_what_lasts(now, &mut accepted);
@@ -479,12 +487,6 @@ fn to_state(value: &impl serde::Serialize) -> Bytes {
     serde_json::to_vec(value)
         .expect("states have text keys and no failing parts")
         .into()
-}
-
-/// Whether the kernel believes that the clock follows a time source.
-fn is_clock_synced() -> bool {
-    // Only systemd-timesyncd leaves this mark. With another time service nothing is claimed.
-    std::path::Path::new("/run/systemd/timesync/synchronized").exists()
 }
 
 #[cfg(test)]

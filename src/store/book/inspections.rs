@@ -164,10 +164,10 @@ checker_id, checker_name, remark, tenant_id, create_by";
         } in self.decided
         {
             let open = "check_no = ? AND tenant_id = ? AND reason = ? AND disposition IS NULL";
-            let update = format!("UPDATE quality_dispositions SET quantity = quantity - ? WHERE {open}");
+            let update = format!("UPDATE quality_dispositions SET quantity = ROUND(quantity - ?, 4) WHERE {open}");
             tx.execute(&update, args![Arg::quantity(quantity), &check_no, tenant_id, &reason])
                 .await?;
-            let delete = format!("DELETE FROM quality_dispositions WHERE {open} AND quantity <= 0");
+            let delete = format!("DELETE FROM quality_dispositions WHERE {open} AND quantity + 0 <= 0");
             tx.execute(&delete, args![&check_no, tenant_id, &reason]).await?;
         }
         for (result, receipt_id, order_id) in self.receipts {

@@ -4,7 +4,7 @@ import { call, element, language, plantClock, say } from "../shell.js";
 import { about } from "./about.js";
 import { leaveOut, writeNote } from "./changes.js";
 import { plot } from "./plot.js";
-import { button, drawing, number, refused } from "./small.js";
+import { button, drawing, measured, number, refused } from "./small.js";
 
 const DRAW_EVERY_MS = 1000;
 const LAST = [50, 25];
@@ -83,13 +83,13 @@ export function chart(feed, name) {
     const actions = element("span", "actions", button("addNote", () => note(nth)));
     if (phase1 && !excluded && view.learnt_from) actions.append(button("leaveOut", () => leaveOut(path, phase1, load)));
     readout.replaceChildren(
-      element("span", "big figures", number(value), element("small", "", view.unit ?? "")),
+      element("span", "big figures", measured(value), element("small", "", view.unit ?? "")),
       element("span", "figures", clock(at)),
       element("span", "quiet", say("pointOf", nth, view.points.length)),
       ...[zoneOf(view, nth), typeof spread === "number" ? say("range", number(spread)) : null, phase1 ? say("ofPhase1", phase1) : null, excluded ? say("excludedPoint") : null]
         .filter(Boolean).map((text) => element("span", "", text)),
       ...rules.map((rule) => element("span", "badge alarm", `◆ ${rule} ${say(rule)}`)),
-      said ? element("q", "", said.text) : null, actions);
+      ...(said ? [element("q", "", said.text)] : []), actions);
   }
 
   function showZooms() {

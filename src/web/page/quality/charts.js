@@ -2,7 +2,7 @@
 // chosen stands in the address, so that it can be sent to someone.
 import { element, language, marked, renew, say } from "../shell.js";
 import { chart } from "./chart.js";
-import { number } from "./small.js";
+import { measured } from "./small.js";
 
 const STATES = {
   out: { mark: "◆", level: "alarm", rank: 0 },
@@ -67,7 +67,7 @@ export function charts(feed) {
 
 function row(summary, isChosen, choose) {
   const state = STATES[stateOf(summary)];
-  const newest = summary.newest ? `${number(summary.newest.value)}${summary.unit ? `\u00a0${summary.unit}` : ""}` : say("noPoint");
+  const newest = summary.newest ? `${measured(summary.newest.value)}${summary.unit ? `\u00a0${summary.unit}` : ""}` : say("noPoint");
   const made = element("button", "characteristic",
     element("span", "name", summary.name),
     element("span", "newest figures", newest),

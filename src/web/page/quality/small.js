@@ -4,6 +4,8 @@ import { call, element, say } from "../shell.js";
 const NUMBER_DIGITS = 5;
 
 export const number = (value, digits = NUMBER_DIGITS) => (typeof value === "number" ? String(Number(value.toPrecision(digits))) : "–");
+// What is measured keeps its zeros, so that figures stay as wide as they are.
+export const measured = (value) => (Math.abs(value) >= 1e-3 && Math.abs(value) < 1e5 ? value.toPrecision(NUMBER_DIGITS) : number(value));
 export const percent = (share, places = 1) => (typeof share === "number" ? `${(share * 100).toFixed(places)} %` : "–");
 
 export function button(word, act, className = "") {
