@@ -18,14 +18,21 @@ function capability({ capability: told, spec, unit }) {
   const figures = shown.map(([key, name]) => {
     const [low, high] = told.ci95[key] ?? [];
     return element("div", key.endsWith("pk") ? "is-main" : "", element("dt", "", name),
-      element("dd", "", told[key].toFixed(2), element("small", "", say("ci", low?.toFixed(2), high?.toFixed(2)))));
+      element("dd", "", told[key].toFixed(2), element("small", "", `${low?.toFixed(2)} … ${high?.toFixed(2)}`)));
   });
   const outside = (told.expected_below_percent ?? 0) + (told.expected_above_percent ?? 0);
-  figures.push(term("expected", say("ofMillion", number(outside * PERCENT_TO_MILLION, 3))));
+  const ofMillion = outside * PERCENT_TO_MILLION;
+  figures.push(term("expected", ofMillion < 0.1 ? "< 0.1" : number(ofMillion, 3), element("small", "", say("ofMillion"))));
   const between = [spec.lower, spec.upper].map((limit) => number(limit)).join(" … ");
-  return section("capability", element("dl", "worth", ...figures),
-    element("p", "quiet", [`${say("specification")} ${between} ${unit ?? ""}`, typeof spec.target === "number" ? say("target", number(spec.target)) : null].filter(Boolean).join(" · ")),
-    ...told.flags.map((flag) => element("p", "note", `▲ ${flag}`)));
+  return section("capability", element("dl", "worth indices", ...figures),
+    element("p", "quiet", [say("ci"), `${say("specification")} ${between} ${unit ?? ""}`, typeof spec.target === "number" ? say("target", number(spec.target)) : null].filter(Boolean).join(" · ")),
+    ...told.flags.map((flag) => element("p", "note", `▲ ${flagged(flag)}`)));
+}
+
+// Why the figures must be taken with care.
+function flagged(flag) {
+  const few = /^(\d+) subgroups are fewer than (\d+)/.exec(flag);
+  return few ? say("few", few[1], few[2]) : flag.startsWith("phase I is out of control") ? say("unstable") : flag;
 }
 
 function limits(view, { clock, path, changed }) {
@@ -62,7 +69,9 @@ function limits(view, { clock, path, changed }) {
 }
 
 function spread(histogram) {
-  return section("histogram", histogram ? element("figure", "histogram", histogram) : element("p", "quiet", say("noHistogram")));
+  const made = section("histogram", histogram ? element("figure", "histogram", histogram) : element("p", "quiet", say("noHistogram")));
+  made.classList.add("spread");
+  return made;
 }
 
 function notes(view, { clock }) {

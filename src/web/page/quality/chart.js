@@ -1,10 +1,10 @@
 // One control chart, as the gateway draws it, with what it is worth below. It is drawn again when the chart has changed, at
 // most once a second; the point that someone looks at stays the one that it was.
-import { call, element, language, plantClock, say } from "../shell.js";
+import { call, element, language, say } from "../shell.js";
 import { about } from "./about.js";
 import { leaveOut, writeNote } from "./changes.js";
 import { plot } from "./plot.js";
-import { button, drawing, measured, number, refused } from "./small.js";
+import { button, clock, drawing, measured, number, refused } from "./small.js";
 
 const DRAW_EVERY_MS = 1000;
 const LAST = [50, 25];
@@ -51,8 +51,8 @@ export function chart(feed, name) {
       view = next;
       hasHistogram = histogram !== null || view.points.length === 0;
       drawnAt = performance.now();
-      shown.draw(svg, view, (at) => clock(at));
-      below.replaceChildren(...about(view, histogram, { clock, path, changed: load }));
+      shown.draw(svg, view, timeOf);
+      below.replaceChildren(...about(view, histogram, { clock: timeOf, path, changed: load }));
       told.replaceChildren();
     } catch (problem) {
       if (!closed) told.replaceChildren(refused(problem));
@@ -66,10 +66,10 @@ export function chart(feed, name) {
     clearTimeout(timer);
     timer = setTimeout(load, Math.max(0, drawnAt + DRAW_EVERY_MS - performance.now()));
   }
-  const clock = (at) => (feed.now().time ? plantClock(feed.now(), at, true) : at.slice(11, 19));
+  const timeOf = (at) => clock(feed, at, true);
   const point = (nth) => view?.points[nth - 1];
   const annotation = (at) => view.annotations.find((known) => Date.parse(known.at) === Date.parse(at));
-  const note = (nth) => writeNote(path, point(nth).at, clock, annotation(point(nth).at)?.text, load);
+  const note = (nth) => writeNote(path, point(nth).at, timeOf, annotation(point(nth).at)?.text, load);
 
   // What is known of the point that someone looks at.
   function show(nth) {
@@ -84,7 +84,7 @@ export function chart(feed, name) {
     if (phase1 && !excluded && view.learnt_from) actions.append(button("leaveOut", () => leaveOut(path, phase1, load)));
     readout.replaceChildren(
       element("span", "big figures", measured(value), element("small", "", view.unit ?? "")),
-      element("span", "figures", clock(at)),
+      element("span", "figures", timeOf(at)),
       element("span", "quiet", say("pointOf", nth, view.points.length)),
       ...[zoneOf(view, nth), typeof spread === "number" ? say("range", number(spread)) : null, phase1 ? say("ofPhase1", phase1) : null, excluded ? say("excludedPoint") : null]
         .filter(Boolean).map((text) => element("span", "", text)),

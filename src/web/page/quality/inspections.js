@@ -1,8 +1,8 @@
 // The latest inspections with what is done about their faults, and the paper to fill in for a new one.
-import { call, element, grouped, language, marked, plantClock, renew, say } from "../shell.js";
+import { call, element, grouped, language, marked, renew, say } from "../shell.js";
 import { decide } from "./decide.js";
 import { entry } from "./entry.js";
-import { button, reasonText, reasons, refused } from "./small.js";
+import { button, clock, reasonText, reasons, refused } from "./small.js";
 
 const LOAD_EVERY_MS = 5000;
 const SHOWN_MAX = 50;
@@ -56,13 +56,13 @@ function row(feed, inspection, known, changed) {
   const faults = element("ul", "found", ...inspection.faults.map((fault) => {
     const name = `${reasonText(known, fault.reason)} × ${grouped(fault.quantity)}`;
     const done = fault.disposition ? element("span", "badge", say(fault.disposition)) : element("span", "badge warn", `▲ ${say("open")}`);
-    if (fault.decided_by) done.title = [fault.decided_by, fault.decided_at ? plantClock(feed.now(), fault.decided_at, false) : null, fault.comment].filter(Boolean).join(" · ");
+    if (fault.decided_by) done.title = [fault.decided_by, fault.decided_at ? clock(feed, fault.decided_at) : null, fault.comment].filter(Boolean).join(" · ");
     return element("li", "", name, " ", done);
   }));
   const isOpen = openOf(inspection).length > 0;
   const cell = (...content) => element("td", "", ...content);
   return element("tr", "",
-    cell(element("span", "figures", plantClock(feed.now(), at, false)), element("small", "", checker ?? "")),
+    cell(element("span", "figures", clock(feed, at)), element("small", "", checker ?? "")),
     cell(number),
     cell(order, element("small", "", [product, process, equipment].filter(Boolean).join(" · "))),
     cell(marked(result, say(result.word), ""), element("small", "figures", counted)),

@@ -1,5 +1,5 @@
 // Small things that every part of the quality page uses.
-import { call, element, say } from "../shell.js";
+import { call, element, plantClock, say } from "../shell.js";
 
 const NUMBER_DIGITS = 5;
 
@@ -79,6 +79,9 @@ export async function drawing(path) {
   const read = new DOMParser().parseFromString(await answer.text(), "image/svg+xml");
   return document.importNode(read.documentElement, true);
 }
+
+// Times of day as the plant's clocks show them, also before the gateway was heard.
+export const clock = (feed, at, withSeconds = false) => (feed.now().time ? plantClock(feed.now(), at, withSeconds) : at.slice(11, 16));
 
 // Codes and names of reasons, asked for once.
 let known = null;
