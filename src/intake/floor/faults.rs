@@ -48,7 +48,7 @@ impl Faults {
         let kept = super::read_all::<Kept>(states, FAULTS).into_values();
         self.accounts = kept.map(|kept| (kept.account, kept.tally)).collect();
         for (account, tally) in &self.accounts {
-            self.status.set_judge(&name(account), shown(account, tally));
+            self.status.set_judge(&name(account), &shown(account, tally));
         }
     }
 
@@ -77,7 +77,7 @@ impl Faults {
         change(tally);
         let (name, shown) = (name(account), shown(account, tally));
         states.insert(name.clone(), to_state(&shown));
-        self.status.set_judge(&name, shown);
+        self.status.set_judge(&name, &shown);
         self.forget_old(at, states);
     }
 
@@ -94,11 +94,11 @@ impl Faults {
     }
 }
 
-fn shown(account: &Account, tally: &Tally) -> serde_json::Value {
-    serde_json::json!(Kept {
+fn shown(account: &Account, tally: &Tally) -> Kept {
+    Kept {
         account: account.clone(),
         tally: tally.clone(),
-    })
+    }
 }
 
 fn name(account: &Account) -> String {

@@ -22,8 +22,7 @@ impl Intake {
         });
         self.annotations = kept.collect();
         for (chart, annotations) in &self.annotations {
-            self.status
-                .set_judge(&format!("{ANNOTATIONS}{chart}"), json!(annotations));
+            self.status.set_judge(&format!("{ANNOTATIONS}{chart}"), annotations);
         }
     }
 
@@ -52,7 +51,7 @@ impl Intake {
         annotations.push(annotation);
         let name = format!("{ANNOTATIONS}{chart}");
         accepted.states.insert(name.clone(), to_state(annotations));
-        self.status.set_judge(&name, json!(annotations));
+        self.status.set_judge(&name, annotations);
         Answered::Taken(json!({"chart": chart, "at": at}))
     }
 

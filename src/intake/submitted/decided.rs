@@ -30,7 +30,7 @@ impl Intake {
         });
         self.register = Register::restored(kept.collect());
         for checked in self.register.iter() {
-            self.status.set_judge(&state_name(&checked.check_no), json!(checked));
+            self.status.set_judge(&state_name(&checked.check_no), checked);
         }
         for product in self.inspections.products() {
             self.show_hints(product);
@@ -54,13 +54,13 @@ impl Intake {
             product: product.to_owned(),
             hints: self.inspections.hints(product),
         };
-        self.status.set_judge(&format!("{HINTS}{product}"), json!(told));
+        self.status.set_judge(&format!("{HINTS}{product}"), &told);
     }
 
     fn list(&self, checked: &Checked, states: &mut States) {
         let name = state_name(&checked.check_no);
         states.insert(name.clone(), to_state(checked));
-        self.status.set_judge(&name, json!(checked));
+        self.status.set_judge(&name, checked);
     }
 
     pub(super) fn disposition_handed_in(

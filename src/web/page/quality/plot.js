@@ -79,9 +79,16 @@ export function plot({ chosen, zoomed, opened }) {
       for (const tick of svg.querySelectorAll("text.tick")) if (tick.textContent === "UTC") tick.remove();
       node.replaceChildren(svg, veil);
       node.setAttribute("aria-label", say("plot", view.name, view.points.length));
-      const byNumber = Map.groupBy([...svg.querySelectorAll(".point[data-index]")], (mark) => Number(mark.dataset.index));
+      // A point is in the panel of the values and in that of the ranges.
+      const byNumber = new Map();
+      for (const mark of svg.querySelectorAll(".point[data-index]")) {
+        const nth = Number(mark.dataset.index);
+        byNumber.set(nth, [...(byNumber.get(nth) ?? []), mark]);
+      }
+      const noted = new Set(view.annotations.map((known) => Date.parse(known.at)));
       points = [...byNumber].map(([nth, marks]) => {
         const box = marks[0].getBBox();
+        marks[0].classList.toggle("is-noted", noted.has(Date.parse(marks[0].dataset.at)));
         return { nth, at: marks[0].dataset.at, x: box.x + box.width / 2, marks };
       });
       // The newest is what one comes for.
