@@ -63,10 +63,11 @@ pub enum Kind {
     Progress = 5,
     ScheduleChange = 6,
     EquipmentStatus = 7,
+    Audit = 8,
 }
 
 /// Message type on the wire, priority (1 to 10), lane, and the word for it in an upstream's `send` list.
-const KINDS: [(Kind, &str, u8, Lane, &str); 7] = [
+const KINDS: [(Kind, &str, u8, Lane, &str); 8] = [
     (
         Kind::WorkReport,
         "WORK_REPORT_SUBMITTED",
@@ -92,6 +93,7 @@ const KINDS: [(Kind, &str, u8, Lane, &str); 7] = [
         Lane::Telemetry,
         "equipment",
     ),
+    (Kind::Audit, "AUDIT_RECORDED", 4, Lane::Report, "audit"),
 ];
 
 impl Kind {
@@ -912,7 +914,7 @@ mod tests {
             assert_eq!(row.0.message_type(), row.1);
         }
         assert_eq!(Kind::from_code(0), None);
-        assert_eq!(Kind::from_code(8), None);
+        assert_eq!(Kind::from_code(9), None);
     }
 
     #[test]

@@ -3,8 +3,10 @@
 
 mod park;
 
+mod access;
 mod alerts;
 mod architecture;
+mod audit;
 mod buffer;
 mod cards;
 mod check;

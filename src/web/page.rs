@@ -21,6 +21,7 @@ const PAGES: &[(&str, &str)] = &[
     ("/", "board.html"),
     ("/station/{id}", "station.html"),
     ("/engineering", "engineering.html"),
+    ("/sign-in", "sign-in.html"),
 ];
 
 pub fn routes() -> Router<Window> {

@@ -1,12 +1,12 @@
 //! What the buffer holds: records on their way, and dead letters.
 
-use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
+use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use serde_json::value::RawValue;
-
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -17,6 +17,7 @@ use crate::http::Problem;
 use crate::record::{Lane, Seq};
 use crate::web::Window;
 use crate::web::access::Caller;
+use crate::web::access::trail::Noted;
 use crate::wire;
 
 const PAGE_BYTES_MAX: usize = 4 << 20;
@@ -188,7 +189,7 @@ async fn resubmit(
     Path(id): Path<String>,
     caller: Caller,
     body: Bytes,
-) -> Result<Json<Resubmitted>, Problem> {
+) -> Result<(Extension<Noted>, Json<Resubmitted>), Problem> {
     let corrected: Option<&RawValue> = if body.is_empty() {
         None
     } else {
@@ -199,6 +200,10 @@ async fn resubmit(
                 format!("the corrected payload is not JSON: {e}"),
             )
         })?)
+    };
+    let before = match corrected {
+        Some(_) => letter(&window, &id).await,
+        None => None,
     };
     window
         .buffer
@@ -211,7 +216,15 @@ async fn resubmit(
         corrected = corrected.is_some(),
         "a dead letter was resubmitted"
     );
-    Ok(Json(Resubmitted { resubmitted: id }))
+    let noted = Noted(json!({"before": before, "after": corrected}));
+    Ok((Extension(noted), Json(Resubmitted { resubmitted: id })))
+}
+
+/// The message of a dead letter, as it was refused.
+async fn letter(window: &Window, id: &str) -> Option<Box<RawValue>> {
+    let (buffer, id) = (window.buffer.clone(), id.to_owned());
+    let found = tokio::task::spawn_blocking(move || buffer.dead_letters(&id, 1)).await;
+    found.ok()?.ok()?.into_iter().next().map(|letter| letter.message)
 }
 
 #[derive(Default, Deserialize, ToSchema)]
@@ -229,7 +242,7 @@ async fn discard(
     Path(id): Path<String>,
     caller: Caller,
     body: Bytes,
-) -> Result<Json<Discarded>, Problem> {
+) -> Result<(Extension<Noted>, Json<Discarded>), Problem> {
     let wrong = |detail: String| Problem::new(StatusCode::BAD_REQUEST, detail);
     let said: Discard = if body.is_empty() {
         Discard::default()
@@ -243,6 +256,7 @@ async fn discard(
     {
         return Err(wrong(format!("`reason` has at most {REASON_CHARS_MAX} characters")));
     }
+    let before = letter(&window, &id).await;
     window.buffer.discard(&id).await.map_err(|e| problem(&e))?;
     tracing::info!(
         by = &*caller.name,
@@ -250,7 +264,8 @@ async fn discard(
         reason = said.reason,
         "a dead letter was discarded"
     );
-    Ok(Json(Discarded { discarded: id }))
+    let noted = Noted(json!({"before": before, "reason": said.reason}));
+    Ok((Extension(noted), Json(Discarded { discarded: id })))
 }
 
 /// Gives up what waits for an upstream that is not configured any more.

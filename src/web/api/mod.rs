@@ -1,6 +1,7 @@
 //! `/healthz`, `/readyz`, `/metrics` and `/api/v1`. Each call is described where it is answered; the descriptions together
 //! are the document at `/api/v1/openapi.json`, which also says who may call (see [`super::access`]).
 
+mod audit;
 mod buffer;
 mod document;
 mod engineering;
@@ -12,6 +13,7 @@ mod metrics;
 mod page;
 mod papers;
 mod scan;
+mod session;
 mod status;
 mod submit;
 
@@ -41,6 +43,8 @@ pub fn calls() -> (Router<Window>, OpenApi) {
         .merge(engineering::calls())
         .merge(super::live::calls())
         .merge(scan::calls())
+        .merge(session::calls())
+        .merge(audit::calls())
         .routes(routes!(openapi))
         .split_for_parts();
     document::complete(&mut document);

@@ -71,7 +71,7 @@ async fn acknowledge(
     let said: Acknowledge = serde_json::from_slice(&body)
         .map_err(|e| wrong(format!("write {{\"who\": \"1001\", \"comment\": \"on my way\"}}: {e}")))?;
     let is_name = |name: &str| !name.trim().is_empty() && name.chars().count() <= NAME_CHARS_MAX;
-    let who = said.who.unwrap_or_else(|| caller.name.to_string());
+    let who = caller.speaks_for(said.who)?;
     if !is_name(&who) {
         return Err(wrong(format!("`who` has 1 to {NAME_CHARS_MAX} characters")));
     }

@@ -2,6 +2,7 @@
 // that have their place now. Green means on disk: it is shown for an answer of the gateway alone, never for what was sent.
 
 import { live } from "./live.js";
+import { showWho } from "./session.js";
 import { button, call, element, fill, followHead, grouped, keep, kept, language, MARKS, plantClock, refusal, say, shape, startPage, worded } from "./shell.js";
 import { allowSound, canSound, sound } from "./station-sound.js";
 import { startWaiting } from "./station-waiting.js";
@@ -414,6 +415,7 @@ startPage(WORDS, draw);
 startMute();
 startKeys();
 signIn().then(() => {
+  showWho();
   told = live(follow);
   followHead(told, () => say("title", station));
   setInterval(draw, DRAW_EVERY_MS);
