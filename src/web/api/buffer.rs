@@ -40,7 +40,7 @@ struct RecordsQuery {
     lane: Lane,
     /// The first sequence.
     #[serde(default)]
-    #[param(example = 1)]
+    #[param(value_type = u64, example = 1)]
     from: Seq,
     #[param(value_type = Option<u16>, minimum = 1, maximum = 1000, example = 100)]
     #[serde(default)]
@@ -214,7 +214,7 @@ async fn resubmit(
     Ok(Json(Resubmitted { resubmitted: id }))
 }
 
-#[derive(Default, Deserialize, ToSchema)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Discard {
     /// Why nobody needs it.
@@ -231,13 +231,13 @@ async fn discard(
     body: Bytes,
 ) -> Result<Json<Discarded>, Problem> {
     let wrong = |detail: String| Problem::new(StatusCode::BAD_REQUEST, detail);
-    let said: Discard = if body.is_empty() {
-        Discard::default()
+    let said: Option<Discard> = if body.is_empty() {
+        None
     } else {
         serde_json::from_slice(&body).map_err(|e| wrong(format!("write {{\"reason\": \"a test\"}}: {e}")))?
     };
-    if said
-        .reason
+    let reason = said.and_then(|said| said.reason);
+    if reason
         .as_ref()
         .is_some_and(|reason| reason.chars().count() > REASON_CHARS_MAX)
     {
@@ -247,7 +247,7 @@ async fn discard(
     tracing::info!(
         by = &*caller.name,
         message_id = id,
-        reason = said.reason,
+        reason,
         "a dead letter was discarded"
     );
     Ok(Json(Discarded { discarded: id }))

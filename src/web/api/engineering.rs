@@ -12,6 +12,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::metrics::{self, Family};
+use super::numbers;
 use crate::http::Problem;
 use crate::looks::{NotSeen, Seen};
 use crate::web::access::Caller;
@@ -81,17 +82,21 @@ async fn writable_points(State(window): State<Window>) -> Json<Vec<Writable>> {
 #[serde(deny_unknown_fields)]
 struct Wanted {
     /// `holding`, `input`, `coil` or `discrete`.
-    #[schema(example = "holding")]
+    #[schema(pattern = "^(holding|input|coil|discrete)$", example = "holding")]
     table: String,
     /// The first wire address.
+    #[serde(deserialize_with = "numbers::whole")]
+    #[schema(maximum = 65535)]
     from: u16,
     /// At most 125 registers or 2000 bits.
+    #[serde(deserialize_with = "numbers::whole")]
+    #[schema(minimum = 1, maximum = 2000)]
     count: u16,
 }
 
 /// Reads registers of a device over the connection that polls it, between the polls, and shows every way to understand them.
 #[utoipa::path(post, path = "/api/v1/modbus/{connection}/{device}/registers", tag = "engineering", security(("caller" = ["admin"])),
-    params(("connection" = String, Path, description = "as in [modbus.NAME]"), ("device" = String, Path, description = "its name there")),
+    params(("connection" = String, Path, description = "as in [modbus.NAME]", example = "line"), ("device" = String, Path, description = "its name there", example = "press")),
     request_body = Wanted,
     responses((status = OK, description = "what it holds, in every type and byte order", body = Seen),
         (status = NOT_FOUND, description = "there is no such device", body = Problem),

@@ -101,6 +101,7 @@ struct AlertsQuery {
     #[param(value_type = Option<u16>, minimum = 1, maximum = 1000, example = 100)]
     limit: Option<Limit>,
     /// The `alert_id` of the alert before the first one.
+    #[param(value_type = Option<uuid::Uuid>)]
     after: Option<String>,
 }
 

@@ -9,6 +9,7 @@ mod health;
 mod judges;
 mod known;
 mod metrics;
+mod numbers;
 mod page;
 mod papers;
 mod scan;

@@ -14,6 +14,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
+use super::numbers;
 use crate::http::Problem;
 use crate::record::{Answered, PageScan, Submitted};
 use crate::status::{StampedFeedback, StationView};
@@ -39,7 +40,8 @@ struct Scan {
     /// Of this scan alone; the same when it is sent again.
     scan_id: Uuid,
     /// How long it waited to be sent.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "numbers::whole")]
+    #[schema(maximum = 9_007_199_254_740_991_u64)]
     waited_ms: u64,
 }
 
