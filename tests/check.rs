@@ -256,10 +256,16 @@ fn text_of(site: &Site) -> String {
 
 #[test]
 fn a_good_file_passes() {
-    let site = Site::new(GOOD);
+    let chart = "[spc.press-temperature]\nfrom = \"PRESS-7.temperature\"\nchart = \"i-mr\"\nrules = \"nelson\"\n";
+    let site = Site::new(&format!("{GOOD}\n{chart}"));
     let (code, said) = check(&site);
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("lineside.toml is fine"), "{said}");
+    // What the rules promise stands beside their choice.
+    assert!(
+        said.contains("rules N1,N2,N3,N4,N5,N6,N7,N8: one false alarm in 73.5 points"),
+        "{said}"
+    );
 }
 
 #[test]

@@ -17,11 +17,13 @@
 //! Reading blocks on the disk: async callers go through `spawn_blocking`.
 
 mod bounds;
+mod commit;
 mod cursor;
 mod db;
 mod dead;
 mod disk;
 mod end;
+mod epoch;
 mod frame;
 mod gather;
 pub mod inspect;
@@ -41,6 +43,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
+pub use commit::Commit;
 pub use cursor::{Place, Places};
 pub use db::SegmentError;
 pub use dead::DeadLetter;
@@ -49,7 +52,7 @@ pub use segment::States;
 pub use writer::Writer;
 
 use crate::clock::Zone;
-use crate::record::{Feedback, Kind, Lane, Receipt, Record, Seq};
+use crate::record::{Kind, Lane, Seq};
 use crate::status::Status;
 use crate::wire::Entry;
 use cursor::Cursor;
@@ -85,47 +88,6 @@ pub enum OpenError {
 #[derive(Debug, thiserror::Error)]
 #[error("the buffer takes no more records")]
 pub struct Closed;
-
-/// What is written as one step: records, the states that follow from them, and who waits for the disk.
-#[derive(Default)]
-pub struct Commit {
-    pub records: Vec<Record>,
-    /// States that follow from reports. An empty value forgets the state of that name.
-    pub states: States,
-    /// States that follow from telemetry: on disk in one step with it, at no sync of their own. They have names of their
-    /// own, too.
-    pub telemetry_states: States,
-    /// Nobody stands and waits for this: it goes with telemetry, behind what is urgent.
-    pub is_patient: bool,
-    pub receipts: Vec<(Receipt, Option<Feedback>)>,
-    /// Done once the disk has it, before the receipts are answered: what screens may only show then.
-    pub afterwards: Vec<Box<dyn FnOnce() + Send>>,
-    /// [`Buffer::generation`] at the time of judgement. After a refusal, everything judged before is refused too: it
-    /// may rest on a state that never reached the disk.
-    pub generation: u64,
-}
-
-impl std::fmt::Debug for Commit {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "Commit({} records, {} states)",
-            self.records.len(),
-            self.states.len() + self.telemetry_states.len()
-        )
-    }
-}
-
-impl Commit {
-    pub fn is_empty(&self) -> bool {
-        self.changes_nothing() && self.receipts.is_empty() && self.afterwards.is_empty()
-    }
-
-    /// An answer alone, in line behind what it was judged by.
-    fn changes_nothing(&self) -> bool {
-        self.records.is_empty() && self.states.is_empty() && self.telemetry_states.is_empty()
-    }
-}
 
 /// Last durable sequences: what follows is not there yet.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -269,7 +231,7 @@ impl Buffer {
         let dir = settings.dir.clone();
         let [report, telemetry] = Lane::BOTH.map(|lane| Log::open(lane, dir.join(lane.name())));
         let (report, telemetry) = (report?, telemetry?);
-        let epoch = epoch(&dir, [&report, &telemetry])?;
+        let epoch = epoch::of(&dir, [&report, &telemetry])?;
         let (dead, lost_letters) = DeadLetters::open(dir.join("dead"))?;
         let cursors = open_cursors(&dir, &settings.upstreams)?;
         let ends = Cursor::open(&dir.join("ends"))?;
@@ -453,54 +415,6 @@ fn hold(dir: &Path) -> Result<File, OpenError> {
         Err(fs::TryLockError::WouldBlock) => Err(OpenError::Held(dir.to_owned())),
         Err(fs::TryLockError::Error(cause)) => Err(unusable(cause)),
     }
-}
-
-struct Epoch {
-    number: u64,
-    /// Lanes that had been in use and are gone.
-    vanished: Vec<Lane>,
-}
-
-/// The epoch that the marker tells, or a new one. The marker stands outside of sled: when it is there and a lane is not,
-/// data has vanished, and carrying on as if new would be a lie.
-fn epoch(dir: &Path, logs: [&Log; 2]) -> io::Result<Epoch> {
-    let known = fs::read_to_string(dir.join("epoch")).ok();
-    let mut known = known.and_then(|text| text.trim().parse::<u64>().ok());
-    let mut missing = Vec::new();
-    for log in logs {
-        if !log::is_begun(&log.dir)? {
-            missing.push(log.lane);
-        }
-    }
-    if known.is_none() && missing.is_empty() {
-        // Only the marker was lost: every segment knows its epoch too.
-        known = segment::epoch(&logs[0].dir)?;
-    }
-    let now = u64::try_from(chrono::Utc::now().timestamp()).unwrap_or(1);
-    match known {
-        Some(number) if missing.is_empty() => Ok(Epoch {
-            number,
-            vanished: missing,
-        }),
-        Some(before) => {
-            // Marked before anything is written: sequences of the new epoch must never stand under the old one.
-            let number = now.max(before + 1);
-            mark_epoch(dir, number)?;
-            Ok(Epoch {
-                number,
-                vanished: missing,
-            })
-        }
-        // The marker is written after both lanes are begun, so without one and without segments nothing was ever answered.
-        None => Ok(Epoch {
-            number: now,
-            vanished: Vec::new(),
-        }),
-    }
-}
-
-fn mark_epoch(dir: &Path, epoch: u64) -> io::Result<()> {
-    crate::files::replace(&dir.join("epoch"), format!("{epoch}\n").as_bytes())
 }
 
 fn open_cursors(dir: &Path, upstreams: &[String]) -> io::Result<BTreeMap<String, Cursor>> {

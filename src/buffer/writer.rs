@@ -121,7 +121,7 @@ impl Work {
     ) -> Result<Self, SegmentError> {
         let report = open_end(&shared, &shared.report)?;
         let telemetry = open_end(&shared, &shared.telemetry)?;
-        super::mark_epoch(&shared.dir, shared.epoch)?;
+        super::epoch::mark(&shared.dir, shared.epoch)?;
         *lock(&shared) = LaneStates {
             report: report.states()?,
             telemetry: telemetry.states()?,

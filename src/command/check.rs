@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use super::EXIT_USAGE;
 use crate::config::{self, Plan};
+use crate::intake::judgement::Judge;
+use crate::judge::spc::monitor;
 use crate::source::{modbus, mqtt, scanner};
 
 /// For one connection that is tried.
@@ -64,12 +66,33 @@ fn describe(plan: &Plan) {
     for station in &plan.stations {
         println!("station/{}: scanner at {}", station.station, station.port);
     }
+    for chart in charts(plan) {
+        let rules = &chart.design.rules;
+        let promised = match chart.false_alarms {
+            Some(alarms) => alarms.to_string(),
+            None => "nothing is switched on, so nothing is told".to_owned(),
+        };
+        println!(
+            "spc/{}: {}, rules {rules}: {promised}",
+            chart.name,
+            chart.design.chart.name()
+        );
+    }
     for upstream in &plan.upstreams {
         println!("upstream/{}: {}", upstream.name, upstream.http.url);
     }
     if let Some(reference) = &plan.reference {
         println!("reference data from {} every {:?}", reference.url, reference.every);
     }
+}
+
+/// The control charts, of machines first.
+fn charts(plan: &Plan) -> impl Iterator<Item = &monitor::Settings> {
+    let of_machines = plan.intake.judgement.judges.iter().filter_map(|judge| match judge {
+        Judge::Chart { settings, .. } => Some(&**settings),
+        _ => None,
+    });
+    of_machines.chain(plan.intake.floor.charts.iter().map(|watched| &watched.settings))
 }
 
 /// Tries every connection; returns how many failed.

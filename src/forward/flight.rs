@@ -15,6 +15,9 @@ use crate::buffer::DeadLetter;
 use crate::record::{Lane, Record, Seq, Timestamp};
 use crate::wire::{self, Answer, Entry, OutcomeStatus};
 
+/// Telemetry that is still to be tried again after so many answers is set aside, or it would hold up its lane for ever.
+const RETRY_ANSWERS_MAX: u32 = 20;
+
 /// Fast rather than small: five times less work than the usual level, for a third more bytes.
 const GZIP_LEVEL: u32 = 1;
 const ZSTD_LEVEL: i32 = 1;
@@ -101,7 +104,7 @@ impl Flight {
         };
         let total = part.entries.len() as u64;
         // A report is tried for as long as it takes.
-        let are_used_up = self.lane == Lane::Telemetry && part.retries_are_used_up();
+        let are_used_up = self.lane == Lane::Telemetry && part.retry_answers >= RETRY_ANSWERS_MAX;
         let named: HashMap<String, &wire::Outcome> = answer
             .results
             .iter()

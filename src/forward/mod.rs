@@ -6,28 +6,26 @@
 
 mod flight;
 pub mod http;
+mod telling;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use crate::backoff::Backoff;
-use crate::buffer::{Batch, BatchLimit, Buffer, Commit, DeadLetter, Places, SegmentError};
+use crate::buffer::{Batch, BatchLimit, Buffer, DeadLetter, Places, SegmentError};
 use crate::clock::Zone;
-use crate::record::{Alert, Kind, Lane, Record, Severity};
+use crate::record::{Kind, Lane};
 use crate::status::Status;
-use flight::{Flight, Part};
+use flight::Flight;
 use http::{Failure, HttpUpstream};
 
 const BACKOFF_FIRST: Duration = Duration::from_millis(500);
 const BACKOFF_LONGEST: Duration = Duration::from_mins(1);
 /// A wrong setting is tried this slowly: it takes a person to mend it.
 const SETTINGS_RETRY: Duration = Duration::from_secs(30);
-/// Telemetry that is still to be tried again after so many answers is set aside, or it would hold up its lane for ever.
-const RETRY_ANSWERS_MAX: u32 = 20;
 /// What waits while a gateway stops is sent for this long.
 const DRAIN_WITHIN: Duration = Duration::from_secs(3);
 
@@ -155,29 +153,6 @@ impl Forwarder {
             self.save(Vec::new()).await?;
         }
         Ok(())
-    }
-
-    /// Looks at what waits, for the status and for how long telemetry has been waiting for company.
-    fn note_waiting(&mut self) {
-        let tails = *self.buffer.tails().borrow();
-        let now = Instant::now();
-        let mut waiting = [0; 2];
-        for (work, count) in self.lanes.iter_mut().zip(&mut waiting) {
-            *count = tails.lane(work.lane).saturating_sub(self.places.lane(work.lane).next);
-            work.waiting_since = if *count == 0 {
-                None
-            } else {
-                work.waiting_since.or(Some(now))
-            };
-        }
-        self.status.update_upstream(&self.settings.name, |view| {
-            for (lane, count) in Lane::BOTH.into_iter().zip(waiting) {
-                view.waiting.insert(lane, count);
-            }
-            if waiting == [0; 2] {
-                view.oldest_waiting = None;
-            }
-        });
     }
 
     /// Which lane to work on: reports before telemetry, and telemetry once its batch is full or has waited long enough.
@@ -379,63 +354,6 @@ impl Forwarder {
         });
         Ok(flight)
     }
-
-    fn note_answer(&self, sent: &Result<crate::wire::Answer, Failure>) {
-        let is_reached = !matches!(sent, Err(Failure::Later { .. } | Failure::Settings { .. }));
-        let answer = match sent {
-            Ok(_) => "stored".to_owned(),
-            Err(failure) => failure.to_string(),
-        };
-        let now = chrono::Utc::now();
-        let was_reached = self
-            .status
-            .upstreams()
-            .get(&self.settings.name)
-            .is_some_and(|view| view.reachable);
-        if was_reached && !is_reached {
-            tracing::warn!(
-                upstream = self.settings.name,
-                answer,
-                "the upstream does not take batches; they wait"
-            );
-        } else if !was_reached && is_reached {
-            tracing::info!(upstream = self.settings.name, "the upstream takes batches");
-        }
-        self.status.update_upstream(&self.settings.name, |view| {
-            if view.reachable != is_reached || view.since.is_none() {
-                view.since = Some(now);
-            }
-            view.reachable = is_reached;
-            view.last_answer = Some(answer);
-            view.failures += u64::from(!is_reached);
-        });
-    }
-
-    /// Told once per fault: data waits until a person has mended the setting.
-    async fn alert_settings(&mut self, cause: &str) {
-        // The status alone: a body may differ with each answer.
-        let status = cause.split(' ').next().unwrap_or_default();
-        if self.settings_fault.as_deref() == Some(status) {
-            return;
-        }
-        self.settings_fault = Some(status.to_owned());
-        let id = Uuid::now_v7();
-        let message = format!(
-            "Upstream {} refuses everything: {cause}. Data is kept and waits.",
-            self.settings.name
-        );
-        let alert = Alert::new(id.to_string(), "UPSTREAM_REFUSES", Severity::High, message);
-        let source = format!("upstream/{}", self.settings.name);
-        let record = Record::encode(Kind::Alert, id, chrono::Utc::now(), self.settings.zone, &source, &alert);
-        let commit = Commit {
-            records: vec![record],
-            generation: self.buffer.generation(),
-            ..Commit::default()
-        };
-        if self.buffer.submit(commit).await.is_err() {
-            tracing::debug!("the alert came too late: the gateway is stopping");
-        }
-    }
 }
 
 enum Due {
@@ -462,11 +380,5 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result,
         Err(error) => std::panic::resume_unwind(error.into_panic()),
-    }
-}
-
-impl Part {
-    fn retries_are_used_up(&self) -> bool {
-        self.retry_answers >= RETRY_ANSWERS_MAX
     }
 }

@@ -9,6 +9,7 @@
 //! What a source says of the past is recorded under its own time and changes nothing that is shown. What a broker had
 //! retained is shown as last known and makes no record.
 
+mod point;
 mod tracked;
 
 use std::collections::HashMap;
@@ -18,8 +19,9 @@ use std::time::Duration;
 use crate::clock::Zone;
 use crate::record::{EquipmentStatus, Fault, Sample, Timestamp};
 use crate::status::Status;
+use point::Outcome;
 pub use tracked::{Counters, Observed};
-use tracked::{Moment, Outcome, Tracked};
+use tracked::{Moment, Tracked};
 
 /// Names come from strangers' topics, so there is an end to them.
 const EQUIPMENT_MAX: usize = 10_000;

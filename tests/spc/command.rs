@@ -197,6 +197,127 @@ fn what_is_wrong_is_told_with_its_place() {
 }
 
 #[test]
+fn flags_are_taken_as_people_write_them() {
+    let (_kept, file) = written("Force|Lot\n10.0|A\n10.2|A\n9.9|B\n14.0|B\n");
+    let with = |flags: &[&str]| json(&[&[file.as_str(), "--chart", "I-MR", "--value", "force"], flags].concat());
+    let told = with(&["--limits", "10,0.5", "--spec", "LSL=9,USL=11", "--rules", "NELSON"]);
+    assert_eq!(
+        (told["center"].as_f64(), told["ucl"].as_f64()),
+        (Some(10.0), Some(11.5))
+    );
+    assert_eq!(told["rules"], "N1,N2,N3,N4,N5,N6,N7,N8");
+    let output = spc(&[
+        &file,
+        "--chart",
+        "i-mr",
+        "--value",
+        "force",
+        "--exclude",
+        "2,4=tool broke, again",
+        "--delimiter",
+        "|",
+    ]);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        said.contains("point 2: no reason given") && said.contains("point 4: tool broke, again"),
+        "{said}"
+    );
+    let grouped = [file.as_str(), "--chart", "xbar-r", "--value", "force", "--group", "LOT"];
+    assert_eq!(json(&grouped)["points"], serde_json::json!([10.1, 11.95]));
+}
+
+#[test]
+fn what_is_piped_in_is_charted() {
+    use std::io::Write;
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lineside"));
+    command.args([
+        "spc",
+        "-",
+        "--chart",
+        "i-mr",
+        "--format",
+        "json",
+        "--delimiter",
+        "tab",
+        "--value",
+        "x",
+    ]);
+    command
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped());
+    let mut child = command.spawn().expect("the program runs");
+    let mut input = child.stdin.take().expect("a pipe");
+    input.write_all(b"x\ty\n1\t0\n2\t0\n4\t0\n").expect("it reads");
+    drop(input);
+    let output = child.wait_with_output().expect("it ends");
+    let told: Value = serde_json::from_slice(&output.stdout).expect("an analysis");
+    assert_eq!(told["points"], serde_json::json!([1.0, 2.0, 4.0]));
+}
+
+#[test]
+fn nothing_is_left_out_silently() {
+    let (_kept, file) = written("7.0\n7.4\n\n7.1\n7.3\n");
+    let told = json(&[&file, "--chart", "i-mr"]);
+    assert_eq!(
+        told["points"],
+        serde_json::json!([7.0, 7.4, 7.1, 7.3]),
+        "the first line is a value"
+    );
+    assert!(
+        told["dispersion"]["points"][1].is_null(),
+        "no range across the empty line"
+    );
+    let missing = told["missing"].to_string();
+    assert!(
+        missing.contains(":1: numbers") && missing.contains(":3: no value"),
+        "{missing}"
+    );
+
+    let (_kept, file) = written("x,g,n\n1,a,9\n2,a,\n4,,9\n7,b,9\n3,b,9\n");
+    let told = json(&[&file, "--chart", "xbar-r", "--value", "x", "--group", "g"]);
+    assert_eq!(told["points"], serde_json::json!([1.5, 5.0]));
+    assert!(
+        told["missing"].to_string().contains(":4: no `g`"),
+        "{}",
+        told["missing"]
+    );
+    let told = json(&[&file, "--chart", "p", "--value", "x", "--size", "n"]);
+    assert_eq!(told["points"].as_array().map(Vec::len), Some(4));
+    assert!(
+        told["missing"].to_string().contains(":3: no size"),
+        "{}",
+        told["missing"]
+    );
+
+    for flag in [["--columns", "x,n"], ["--group", "g"], ["--subgroup", "2"]] {
+        for chart in ["i-mr", "p", "short-run-z"] {
+            let value = ["--value", "x"];
+            let value = if flag[0] == "--columns" { &value[..0] } else { &value };
+            let said = refused(&[&[file.as_str(), "--chart", chart], value, &flag].concat());
+            assert!(said.contains(&format!("leave {} out", flag[0])), "{said}");
+        }
+    }
+    for limits in ["center=nan,sigma=1", "1,inf", "center=1,sigma=1,2,3"] {
+        assert!(refused(&[&file, "--chart", "i-mr", "--value", "x", "--limits", limits]).contains("--limits"));
+    }
+}
+
+#[test]
+fn a_range_beside_an_excluded_point_is_of_what_remains() {
+    let (_kept, file) = written("x\n10.0\n10.2\n30.0\n10.1\n10.3\n");
+    let told = json(&[&file, "--chart", "i-mr", "--exclude", "3=dropped"]);
+    let ranges: Vec<Option<f64>> = serde_json::from_value(told["dispersion"]["points"].clone()).unwrap();
+    let expected = [Some(0.2), None, Some(0.1), Some(0.2)];
+    for (range, expected) in ranges.iter().zip(expected) {
+        let is_same = range
+            .zip(expected)
+            .map_or(range.is_none() && expected.is_none(), |(a, b)| (a - b).abs() < 1e-9);
+        assert!(is_same, "{ranges:?}");
+    }
+    assert_eq!(told["dispersion"]["violations"], serde_json::json!([]));
+}
+
+#[test]
 fn the_chart_is_drawn_with_what_fired() {
     let (kept, file) = written(VALUES);
     let limits = ["--value", "force", "--limits", "center=10,sigma=0.5"];

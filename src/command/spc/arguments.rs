@@ -9,7 +9,7 @@ use crate::judge::spc::{Chart, Design, Estimator, Limits, Options, RuleSet};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A CSV file with a title line
+    /// A CSV file with a title line, or `-` for what is piped in
     pub file: PathBuf,
     /// i-mr, xbar-r, xbar-s, p, np, c, u, laney-p, laney-u, ewma, cusum, short-run-difference, short-run-z
     #[arg(long)]
@@ -38,7 +38,7 @@ pub struct Args {
     /// uwave-r, uwave-sd, mvlue-r, mvlue-sd, rmsdf for subgroups; mr, median-mr, sd for single values
     #[arg(long, value_name = "ESTIMATOR")]
     pub sigma: Option<Estimator>,
-    /// `estimate`, or `center=…,sigma=…` (of counts: `center=…`, with `n=…` if there is no column of sizes)
+    /// `estimate`, or `center=…,sigma=…` or just the two (of counts: `center=…`, with `n=…` if there is no column of sizes)
     #[arg(long, default_value = "estimate", allow_hyphen_values = true)]
     pub limits: String,
     /// `N1,WE2,N2=8,…`, nelson, western-electric, all, none; usually N1,N2, with ewma and cusum none beside their own
@@ -51,13 +51,13 @@ pub struct Args {
     #[arg(long, value_name = "N")]
     pub phase1: Option<usize>,
     /// Points that are not learnt from nor judged, each with its reason: `15=tool broke,23=wrong lot`
-    #[arg(long, value_name = "POINT[=REASON],…", value_delimiter = ',')]
-    pub exclude: Vec<String>,
+    #[arg(long, value_name = "POINT[=REASON],…", default_value = "", hide_default_value = true)]
+    pub exclude: String,
     /// Of EWMA: the weight of the newest point
     #[arg(long)]
     pub lambda: Option<f64>,
     /// Of EWMA: the width of its limits, in standard errors
-    #[arg(long)]
+    #[arg(long, alias = "nsigmas")]
     pub width: Option<f64>,
     /// Of EWMA: limits as wide from the start as they come to be
     #[arg(long)]
@@ -69,16 +69,23 @@ pub struct Args {
     #[arg(long)]
     pub h: Option<f64>,
     /// Of CUSUM: where both sums start
-    #[arg(long)]
+    #[arg(long, alias = "head-start")]
     pub fir: Option<f64>,
-    /// What stands between the cells; else it is seen from the title line
-    #[arg(long)]
+    /// What stands between the cells, `\t` or `tab` for tabs; else it is seen from the title line
+    #[arg(long, value_parser = delimiter)]
     pub delimiter: Option<char>,
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
     /// Draws the chart: FILE.svg or FILE.html
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+}
+
+fn delimiter(text: &str) -> Result<char, String> {
+    match text {
+        "\\t" | "tab" => Ok('\t'),
+        _ => text.parse().map_err(|_| format!("`{text}` is not one character")),
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -126,15 +133,24 @@ impl Args {
     }
 
     pub fn excluded(&self) -> Result<BTreeMap<usize, String>, String> {
-        let items = self.exclude.iter().map(|item| {
+        let mut excluded: BTreeMap<usize, String> = BTreeMap::new();
+        let mut last = None;
+        for item in self.exclude.split(',').filter(|item| !item.trim().is_empty()) {
             let (point, reason) = item.split_once('=').unwrap_or((item, ""));
-            let point = point
-                .trim()
-                .parse()
-                .map_err(|_| format!("--exclude: `{item}` is not POINT or POINT=REASON"))?;
-            Ok((point, reason.trim().to_owned()))
-        });
-        items.collect()
+            if let Ok(point) = point.trim().parse() {
+                excluded.insert(point, reason.trim().to_owned());
+                last = Some(point);
+                continue;
+            }
+            // A reason may have commas.
+            let reason = last
+                .and_then(|last| excluded.get_mut(&last))
+                .filter(|reason| !reason.is_empty());
+            let reason = reason.ok_or_else(|| format!("--exclude: `{item}` is not POINT or POINT=REASON"))?;
+            reason.push(',');
+            reason.push_str(item.trim_end());
+        }
+        Ok(excluded)
     }
 
     fn spec(&self) -> Result<Option<Spec>, String> {
@@ -151,7 +167,7 @@ impl Args {
             }
             let wrong = || format!("--spec: `{item}` is not lower=…, upper=… or target=…");
             let number = Some(number.trim().parse().map_err(|_| wrong())?);
-            match name.trim() {
+            match name.trim().to_ascii_lowercase().as_str() {
                 "lower" | "lsl" => spec.lower = number,
                 "upper" | "usl" => spec.upper = number,
                 "target" => spec.target = number,
@@ -163,15 +179,19 @@ impl Args {
     }
 
     pub fn given(&self) -> Result<Option<Given>, String> {
-        if self.limits == "estimate" {
+        if self.limits.eq_ignore_ascii_case("estimate") {
             return Ok(None);
         }
         let mut given = Given::default();
-        for item in self.limits.split(',') {
+        for (nth, item) in self.limits.split(',').enumerate() {
             let wrong = || format!("--limits: `{item}` is not estimate, nor of center=…,sigma=…,n=…");
-            let (name, number) = item.split_once('=').ok_or_else(wrong)?;
+            let place = ["center", "sigma", "n"].get(nth).copied().unwrap_or_default();
+            let (name, number) = item.split_once('=').unwrap_or((place, item));
             let number: f64 = number.trim().parse().map_err(|_| wrong())?;
-            match name.trim() {
+            if !number.is_finite() {
+                return Err(wrong());
+            }
+            match name.trim().to_ascii_lowercase().as_str() {
                 "center" => given.center = Some(number),
                 "sigma" => given.sigma = Some(number),
                 "n" => given.n = Some(number),

@@ -11,8 +11,9 @@ use std::process::ExitCode;
 use anyhow::Context;
 
 use super::EXIT_USAGE;
-use crate::drawing::Picture;
+use crate::drawing::{self, Picture};
 use crate::judge::spc::{Analysis, arl, report};
+use crate::language::Language;
 
 pub use arguments::Args;
 use arguments::Format;
@@ -46,11 +47,13 @@ fn show(args: &Args, series: &Series, analysis: &Analysis) -> anyhow::Result<Exi
     let false_alarms = arl::false_alarms(&analysis.options.design);
     let told = text::told(series, analysis, false_alarms);
     if let Some(file) = &args.out {
-        let picture = Picture::of(analysis, &series.title);
+        let picture = Picture::of(analysis, &series.title, &series.excluded, Language::En).svg();
         let drawn = if file.extension().is_some_and(|e| e == "html") {
-            picture.html(&told)
+            let distribution = series.histogram(analysis).map(|histogram| histogram.svg());
+            let drawings: Vec<String> = [Some(picture), distribution].into_iter().flatten().collect();
+            drawing::page(&series.title, &drawings, &told)
         } else {
-            picture.svg()
+            drawing::saved(&picture)
         };
         std::fs::write(file, drawn).with_context(|| format!("{} cannot be written", file.display()))?;
     }

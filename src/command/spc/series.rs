@@ -3,15 +3,19 @@
 use std::collections::BTreeMap;
 
 use super::arguments::Args;
-use super::table::Table;
+use super::table::{Table, is_missing};
+use crate::drawing::Histogram;
 use crate::judge::spc::analysis::{counts, singles};
 use crate::judge::spc::constants::as_f64;
-use crate::judge::spc::{Chart, Sample};
+use crate::judge::spc::{Analysis, Chart, Options, Sample};
+use crate::language::Language;
 
 /// What is plotted, and what was not there to be plotted.
 pub struct Series {
     pub title: String,
     pub samples: Vec<Sample>,
+    /// The values of each point, where something is measured.
+    pub values: Vec<Vec<f64>>,
     /// The largest subgroup.
     pub largest: usize,
     /// Where values are missing.
@@ -20,17 +24,51 @@ pub struct Series {
     pub excluded: BTreeMap<usize, String>,
 }
 
+impl Series {
+    /// One value after another, none where one is missing.
+    fn single(&mut self, values: impl IntoIterator<Item = Option<f64>>) {
+        self.samples = singles(values);
+        self.values = self.samples.iter().map(|sample| vec![sample.value]).collect();
+    }
+
+    /// How what is measured is distributed, without the points that are excluded.
+    pub fn histogram(&self, analysis: &Analysis) -> Option<Histogram> {
+        let Options {
+            design, excluded, spec, ..
+        } = &analysis.options;
+        let places = self.values.iter().enumerate();
+        let included = places
+            .filter(|(place, _)| !excluded.contains(place))
+            .map(|(_, values)| values);
+        (!self.values.is_empty()).then(|| Histogram {
+            title: self.title.clone(),
+            unit: None,
+            language: Language::En,
+            values: included.flatten().copied().collect(),
+            subgroup: 1,
+            spec: spec.filter(|_| !design.chart.is_short_run()),
+            normal: Some((analysis.process.center, analysis.process.sigma)),
+            capability: analysis.capability.clone(),
+        })
+    }
+}
+
 impl Args {
     pub fn series(&self, table: &Table) -> Result<Series, String> {
+        self.check_grouping()?;
         let mut series = Series {
             title: self.columns.join(", "),
             samples: Vec::new(),
+            values: Vec::new(),
             largest: 1,
-            missing: Vec::new(),
+            missing: table.noted.clone(),
             excluded: self.excluded()?,
         };
         if !self.columns.is_empty() {
-            let columns = self.columns.iter().map(|title| table.numbers(table.column(title)?));
+            let columns = self
+                .columns
+                .iter()
+                .map(|title| table.numbers(table.column(title.trim())?));
             let columns = columns.collect::<Result<Vec<_>, _>>()?;
             let rows = (0..columns.first().map_or(0, Vec::len)).map(|row| {
                 columns
@@ -60,6 +98,11 @@ impl Args {
             let mut places: BTreeMap<&str, usize> = BTreeMap::new();
             let mut groups: Vec<Vec<(usize, Option<f64>)>> = Vec::new();
             for (key, number) in keys.into_iter().zip(numbers) {
+                if is_missing(key) {
+                    let at = table.at(number.0);
+                    series.missing.push(format!("{at}: no `{title}`; the row is left out"));
+                    continue;
+                }
                 let place = *places.entry(key).or_insert(groups.len());
                 if place == groups.len() {
                     groups.push(Vec::new());
@@ -84,9 +127,26 @@ impl Args {
             ));
         } else {
             note_missing(table, &mut series, &numbers);
-            series.samples = singles(numbers.into_iter().map(|(_, number)| number));
+            series.single(numbers.into_iter().map(|(_, number)| number));
         }
         Ok(series)
+    }
+
+    /// What is plotted one by one must not be thrown together.
+    fn check_grouping(&self) -> Result<(), String> {
+        let flags = [
+            ("--columns", !self.columns.is_empty()),
+            ("--group", self.group.is_some()),
+            ("--subgroup", self.subgroup.is_some_and(|n| n > 1)),
+        ];
+        let asked = flags.into_iter().find(|(_, is_asked)| *is_asked);
+        match asked.filter(|_| !self.chart.takes_subgroups()) {
+            Some((flag, _)) => Err(format!(
+                "{} plots single values or counts: leave {flag} out, or take xbar-r, xbar-s, ewma or cusum",
+                self.chart.name()
+            )),
+            None => Ok(()),
+        }
     }
 
     fn group_up(&self, table: &Table, series: &mut Series, groups: Vec<Vec<(usize, Option<f64>)>>) {
@@ -94,14 +154,17 @@ impl Args {
         if is_alone {
             let numbers: Vec<_> = groups.into_iter().flatten().collect();
             note_missing(table, series, &numbers);
-            series.samples = singles(numbers.into_iter().map(|(_, number)| number));
+            series.single(numbers.into_iter().map(|(_, number)| number));
             return;
         }
         for group in groups {
             note_missing(table, series, &group);
             let values: Vec<f64> = group.into_iter().filter_map(|(_, number)| number).collect();
             series.largest = series.largest.max(values.len());
-            series.samples.extend(Sample::subgroup(&values));
+            if let Some(sample) = Sample::subgroup(&values) {
+                series.samples.push(sample);
+                series.values.push(values);
+            }
         }
     }
 
@@ -128,6 +191,10 @@ impl Args {
         let mut rows = Vec::with_capacity(numbers.len());
         for ((line, defects), size) in numbers.iter().zip(sizes) {
             let Some((defects, size)) = defects.zip(size) else {
+                if defects.is_some() {
+                    let at = table.at(*line);
+                    series.missing.push(format!("{at}: no size; the row is left out"));
+                }
                 continue;
             };
             let is_fraction = matches!(self.chart, Chart::P | Chart::Np | Chart::LaneyP);
@@ -179,7 +246,7 @@ impl Args {
             };
             deviations.push(number.map(|number| (number - center) / sigma));
         }
-        series.samples = singles(deviations);
+        series.single(deviations);
         Ok(())
     }
 
@@ -195,10 +262,11 @@ impl Args {
                 let wrong = || format!("--nominal: `{item}` is not PRODUCT=CENTER or PRODUCT=CENTER:SIGMA");
                 let (part, numbers) = item.split_once('=').ok_or_else(wrong)?;
                 let (center, sigma) = numbers.split_once(':').map_or((numbers, None), |(c, s)| (c, Some(s)));
-                let sigma = sigma.map(|sigma| sigma.parse().ok().filter(|sigma| *sigma > 0.0).ok_or_else(wrong));
+                let number = |text: &str| text.trim().parse().ok().filter(|number: &f64| number.is_finite());
+                let sigma = sigma.map(|sigma| number(sigma).filter(|sigma| *sigma > 0.0).ok_or_else(wrong));
                 Ok((
                     part.trim().to_owned(),
-                    (center.parse().map_err(|_| wrong())?, sigma.transpose()?),
+                    (number(center).ok_or_else(wrong)?, sigma.transpose()?),
                 ))
             })
             .collect()

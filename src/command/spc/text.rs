@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::series::Series;
-use crate::judge::spc::arl::{Basis, FalseAlarms};
+use crate::judge::spc::arl::FalseAlarms;
 use crate::judge::spc::capability::Capability;
 use crate::judge::spc::monitor::figure;
 use crate::judge::spc::{Analysis, Chart, Limits};
@@ -98,15 +98,7 @@ fn head(told: &mut String, series: &Series, analysis: &Analysis, false_alarms: O
     };
     line(told, format_args!("rules       {rules}"));
     if let Some(alarms) = false_alarms {
-        let (points, how) = match alarms.basis {
-            Basis::Table => (format!("{:.1}", alarms.points), ""),
-            Basis::Simulated => (format!("about {:.0}", alarms.points), ", simulated"),
-            Basis::AtLeast => (format!("more than {:.0}", alarms.points), ", simulated"),
-        };
-        line(
-            told,
-            format_args!("ARL0        one false alarm in {points} points of a stable process{how}"),
-        );
+        line(told, format_args!("ARL0        {alarms}"));
     }
 }
 

@@ -63,7 +63,7 @@ impl Analysis {
             Limits::Estimate => Process::estimate(design, &learnt)?,
             Limits::Given { center, sigma } => Process::given(design.chart, center, sigma),
         };
-        let (points, violations) = judge(design, &process, &samples, excluded);
+        let (points, violations) = judge(design, &process, &around(design, &samples, excluded), excluded);
         let is_out = |v: &&Violation| v.index < phase1;
         let mut notes = notes::of_phase1(design, &process, &learnt);
         let mut out: Vec<usize> = violations.iter().filter(is_out).map(|v| v.index + 1).collect();
@@ -94,27 +94,32 @@ impl Analysis {
     }
 }
 
-/// What is learnt from: points that are not excluded. The moving range of single values is taken to the value before that
-/// remains, so that an excluded value widens nothing.
+/// What is learnt from: points that are not excluded.
 pub fn included(design: &Design, samples: &[Sample], excluded: &[usize]) -> Vec<Sample> {
-    let mut before: Option<f64> = None;
-    let mut kept = Vec::with_capacity(samples.len());
-    let mut is_broken = false;
-    for (index, sample) in samples.iter().enumerate() {
-        is_broken |= sample.range.is_none();
-        if excluded.contains(&index) {
-            continue;
-        }
-        let mut sample = *sample;
-        if design.spread == Some(Spread::MovingRange) && !excluded.is_empty() {
-            let before = before.filter(|_| !is_broken);
-            sample.range = before.map(|before| (sample.value - before).abs());
-        }
-        is_broken = false;
-        before = Some(sample.value);
-        kept.push(sample);
+    let samples = around(design, samples, excluded).into_iter().enumerate();
+    let included = samples.filter(|(index, _)| !excluded.contains(index));
+    included.map(|(_, sample)| sample).collect()
+}
+
+/// Points with the moving ranges that are left: of single values each is taken to the value before that remains, so that an
+/// excluded value widens nothing, and has none itself.
+pub fn around(design: &Design, samples: &[Sample], excluded: &[usize]) -> Vec<Sample> {
+    let mut samples = samples.to_vec();
+    if design.spread != Some(Spread::MovingRange) || excluded.is_empty() {
+        return samples;
     }
-    kept
+    let mut before: Option<f64> = None;
+    for (index, sample) in samples.iter_mut().enumerate() {
+        if sample.range.is_none() {
+            before = None;
+        }
+        let remains = !excluded.contains(&index);
+        sample.range = before.filter(|_| remains).map(|before| (sample.value - before).abs());
+        if remains {
+            before = Some(sample.value);
+        }
+    }
+    samples
 }
 
 fn judge(design: &Design, process: &Process, samples: &[Sample], excluded: &[usize]) -> (Vec<Plotted>, Vec<Violation>) {

@@ -4,7 +4,9 @@
 //! For independent normal values and known limits. Usual choices stand in a table, exact from Markov chains where no other
 //! note says so; any other is simulated through the code that judges the points, always with the same random numbers.
 
-use serde::Serialize;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
 
 use super::constants::as_f64;
 use super::design::{Chart, Cusum, Design, Ewma};
@@ -12,14 +14,14 @@ use super::process::{Process, Sample};
 use super::rules::Rule;
 use super::walk::Walk;
 
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct FalseAlarms {
     /// One in so many points.
     pub points: f64,
     pub basis: Basis,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Basis {
     /// From a table that was computed exactly, or by a simulation long enough for its digits.
@@ -73,6 +75,23 @@ const fn ewma(lambda: f64, width: f64, fixed: bool) -> Ewma {
 
 const fn cusum(k: f64, h: f64, fir: f64) -> Cusum {
     Cusum { k, h, fir }
+}
+
+impl fmt::Display for FalseAlarms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let points = self.points;
+        match self.basis {
+            Basis::Table => write!(f, "one false alarm in {points:.1} points of a stable process"),
+            Basis::Simulated => write!(
+                f,
+                "one false alarm in about {points:.0} points of a stable process, simulated"
+            ),
+            Basis::AtLeast => write!(
+                f,
+                "one false alarm in more than {points:.0} points of a stable process, simulated"
+            ),
+        }
+    }
 }
 
 /// Points that a simulation may take: some tenths of a second, and 1.5 % of what a usual chart has.

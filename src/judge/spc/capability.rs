@@ -5,6 +5,8 @@
 //! (Minitab, and what qcc calls Ppm). Intervals are at 95 %: chi-square for Cp, Pp and (after Boyles) Cpm, Bissell's
 //! approximation for the others, where one-sided indices have one-sided bounds at each end, as qcc has them.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::distribution::{Z_95, Z_975, chi_square_95, normal_below};
@@ -197,7 +199,7 @@ impl Serialize for Capability {
         for (name, index) in self.indices() {
             map.serialize_entry(name, &index.map(|index| index.value))?;
         }
-        let intervals: std::collections::BTreeMap<_, _> = self
+        let intervals: BTreeMap<_, _> = self
             .indices()
             .into_iter()
             .filter_map(|(name, index)| index.map(|index| (name, [index.low, index.high])))
@@ -207,5 +209,39 @@ impl Serialize for Capability {
         map.serialize_entry("expected_above_percent", &self.expected_above_percent)?;
         map.serialize_entry("flags", &self.flags)?;
         map.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Capability {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Shown {
+            ci95: BTreeMap<String, [f64; 2]>,
+            expected_below_percent: Option<f64>,
+            expected_above_percent: Option<f64>,
+            flags: Vec<String>,
+            #[serde(flatten)]
+            values: BTreeMap<String, Option<f64>>,
+        }
+        let shown = Shown::deserialize(deserializer)?;
+        let index = |name: &str| {
+            let (value, [low, high]) = (*shown.values.get(name)?).zip(shown.ci95.get(name).copied())?;
+            Some(Index { value, low, high })
+        };
+        Ok(Self {
+            cp: index("cp"),
+            cpl: index("cpl"),
+            cpu: index("cpu"),
+            cpk: index("cpk"),
+            cpm: index("cpm"),
+            pp: index("pp"),
+            ppl: index("ppl"),
+            ppu: index("ppu"),
+            ppk: index("ppk"),
+            cpm_overall: index("cpm_overall"),
+            expected_below_percent: shown.expected_below_percent,
+            expected_above_percent: shown.expected_above_percent,
+            flags: shown.flags,
+        })
     }
 }

@@ -191,7 +191,8 @@ impl std::str::FromStr for Estimator {
 }
 
 /// What is watched beside the location.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Spread {
     MovingRange,
     Range,

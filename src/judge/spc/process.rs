@@ -7,8 +7,7 @@ use super::design::{Chart, Design, Estimator, Spread};
 use super::line::Line;
 
 /// One plotted subgroup, or one single value.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(from = "SavedSample", into = "SavedSample")]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Sample {
     /// Values in it, or units that were looked at.
     pub size: f64,
@@ -17,26 +16,6 @@ pub struct Sample {
     /// Of the subgroup; of a single value the distance from the one before, where nothing is missing between them.
     pub range: Option<f64>,
     pub deviation: Option<f64>,
-}
-
-/// A sample in a saved state, without its names: there are many of them.
-type SavedSample = (f64, f64, Option<f64>, Option<f64>);
-
-impl From<SavedSample> for Sample {
-    fn from((size, value, range, deviation): SavedSample) -> Self {
-        Self {
-            size,
-            value,
-            range,
-            deviation,
-        }
-    }
-}
-
-impl From<Sample> for SavedSample {
-    fn from(sample: Sample) -> Self {
-        (sample.size, sample.value, sample.range, sample.deviation)
-    }
 }
 
 impl Sample {
@@ -80,15 +59,27 @@ impl Sample {
         }
     }
 
-    /// How many values it has; sizes of counts need not be whole.
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "sizes of subgroups are small counts"
-    )]
-    fn count(&self) -> usize {
-        self.size.max(0.0) as usize
+    /// What is watched beside the value.
+    pub fn spread(&self, spread: Spread) -> Option<f64> {
+        match spread {
+            Spread::Deviation => self.deviation,
+            Spread::MovingRange | Spread::Range => self.range,
+        }
     }
+
+    fn count(&self) -> usize {
+        whole(self.size)
+    }
+}
+
+/// How many values there are; sizes of counts need not be whole.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "sizes of subgroups are small counts"
+)]
+fn whole(size: f64) -> usize {
+    size.max(0.0) as usize
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -176,10 +167,7 @@ impl Process {
             };
         }
         let sigma = sigma(design.estimator, samples, center)?;
-        let spreads = |sample: &Sample| match design.spread {
-            Some(Spread::Deviation) => sample.deviation,
-            _ => sample.range,
-        };
+        let spreads = |sample: &Sample| sample.spread(design.spread.unwrap_or(Spread::Range));
         let (weighted, weights) = samples
             .iter()
             .filter_map(|sample| Some((spreads(sample)? * sample.size, sample.size)))
@@ -229,8 +217,8 @@ impl Process {
     }
 
     /// Where its range or standard deviation should lie.
-    pub fn spread_line(&self, spread: Spread, sample: &Sample) -> Option<Line> {
-        let n = sample.count();
+    pub fn spread_line(&self, spread: Spread, size: f64) -> Option<Line> {
+        let n = whole(size);
         let (center, se) = match spread {
             Spread::MovingRange => (d2(2)?, d3(2)?),
             Spread::Range => (d2(n)?, d3(n)?),

@@ -130,6 +130,14 @@ impl Serialize for Rule {
     }
 }
 
+impl<'de> Deserialize<'de> for Rule {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        let rule = Self::ALL.into_iter().find(|rule| rule.name() == name);
+        rule.ok_or_else(|| serde::de::Error::custom(format!("`{name}` is not a rule")))
+    }
+}
+
 /// As many points as the bits of one word.
 const POINTS_MAX: u8 = 32;
 
@@ -149,6 +157,14 @@ impl Hits {
 
     pub fn is_empty(self) -> bool {
         self.0 == 0
+    }
+
+    pub fn bits(self) -> u16 {
+        self.0
+    }
+
+    pub fn of_bits(bits: u16) -> Self {
+        Self(bits)
     }
 
     /// What is in this and not in the other.
@@ -234,7 +250,7 @@ impl std::str::FromStr for RuleSet {
 
     /// `nelson`, `western-electric`, `none`, or `N1,N2=8,WE3`.
     fn from_str(text: &str) -> Result<Self, String> {
-        match text.trim() {
+        match text.trim().to_ascii_lowercase().as_str() {
             "nelson" => return Ok(Self::of(&Rule::NELSON)),
             "western-electric" => return Ok(Self::of(&Rule::WESTERN_ELECTRIC)),
             "all" => return Ok(Self::of(&[Rule::WESTERN_ELECTRIC.as_slice(), &Rule::NELSON].concat())),

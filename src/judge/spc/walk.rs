@@ -60,6 +60,19 @@ impl Walk {
         }
     }
 
+    /// The weight that was left `back` points ago; none of before the walk began.
+    pub fn fading(&self, design: &Design, back: usize) -> Option<f64> {
+        let step = (1.0 - design.ewma.lambda).powi(2);
+        let back = i32::try_from(back).ok()?;
+        let fading = if self.fading > 0.0 {
+            self.fading / step.powi(back)
+        } else {
+            0.0
+        };
+        // It is computed in another order than it came about.
+        (fading <= step * 1.000_001).then_some(fading)
+    }
+
     /// In the midst of a process in which nothing happened, rather than at the first points of a chart.
     pub fn after_quiet(design: &Design) -> Self {
         Self {
@@ -79,16 +92,7 @@ impl Walk {
         let mut plotted = match design.chart {
             Chart::Ewma => self.smoothed(design, sample.value, line),
             Chart::Cusum => self.summed(design, sample.value, line),
-            _ => {
-                let width = design.rules.width();
-                drawn(
-                    sample.value,
-                    None,
-                    line.center,
-                    (line.lower(width), line.upper(width)),
-                    line.se,
-                )
-            }
+            _ => drawn(sample.value, None, Lines::of(design, line, 0.0)),
         };
         plotted.hits = plotted.hits.union(hits);
         plotted.spread = spread_point(design, process, sample);
@@ -103,15 +107,7 @@ impl Walk {
         let smoothed = lambda * value + (1.0 - lambda) * self.ewma.unwrap_or(line.center);
         self.ewma = Some(smoothed);
         self.fading *= (1.0 - lambda).powi(2);
-        let age = if design.ewma.fixed { 1.0 } else { 1.0 - self.fading };
-        let reach = design.ewma.width * line.se * (lambda / (2.0 - lambda) * age).sqrt();
-        let mut plotted = drawn(
-            smoothed,
-            None,
-            line.center,
-            (line.center - reach, line.center + reach),
-            line.se,
-        );
+        let mut plotted = drawn(smoothed, None, Lines::of(design, line, self.fading));
         if smoothed < plotted.lcl || smoothed > plotted.ucl {
             plotted.hits.insert(Rule::Ewma);
         }
@@ -125,7 +121,7 @@ impl Walk {
         let h = design.cusum.h;
         // A minus before zero would be drawn and printed.
         let lower = 0.0 - self.down;
-        let mut plotted = drawn(self.up, Some(lower), 0.0, (-h, h), line.se);
+        let mut plotted = drawn(self.up, Some(lower), Lines::of(design, line, 0.0));
         if self.up > h {
             plotted.hits.insert(Rule::CusumUp);
         }
@@ -141,7 +137,48 @@ impl Walk {
     }
 }
 
-fn drawn(value: f64, lower_sum: Option<f64>, center: f64, (lcl, ucl): (f64, f64), se: f64) -> Plotted {
+/// Where a point should lie, as it is drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Lines {
+    pub center: f64,
+    pub lcl: f64,
+    pub ucl: f64,
+    /// The standard error of the statistic; none where it is in standard errors itself.
+    pub se: f64,
+}
+
+impl Lines {
+    /// `fading` is the weight that older points have left where means are weighted: 0 when the chart has been going on.
+    pub fn of(design: &Design, line: Line, fading: f64) -> Self {
+        let width = design.rules.width();
+        let (center, lcl, ucl) = match design.chart {
+            Chart::Cusum => (0.0, -design.cusum.h, design.cusum.h),
+            Chart::Ewma => {
+                let lambda = design.ewma.lambda;
+                let age = if design.ewma.fixed { 1.0 } else { 1.0 - fading };
+                let reach = design.ewma.width * line.se * (lambda / (2.0 - lambda) * age).sqrt();
+                (line.center, line.center - reach, line.center + reach)
+            }
+            _ => (line.center, line.lower(width), line.upper(width)),
+        };
+        let se = line.se;
+        Self { center, lcl, ucl, se }
+    }
+
+    /// Of the ranges or standard deviations of samples of a size.
+    pub fn of_spread(process: &Process, spread: Spread, size: f64) -> Option<Self> {
+        let line = process.spread_line(spread, size)?;
+        Some(Self {
+            center: line.center,
+            lcl: line.lower(SPREAD_WIDTH),
+            ucl: line.upper(SPREAD_WIDTH),
+            se: line.se,
+        })
+    }
+}
+
+fn drawn(value: f64, lower_sum: Option<f64>, lines: Lines) -> Plotted {
+    let Lines { center, lcl, ucl, se } = lines;
     Plotted {
         value,
         lower_sum,
@@ -156,15 +193,11 @@ fn drawn(value: f64, lower_sum: Option<f64>, center: f64, (lcl, ucl): (f64, f64)
 
 fn spread_point(design: &Design, process: &Process, sample: &Sample) -> Option<SpreadPoint> {
     let spread = design.spread?;
-    let value = match spread {
-        Spread::Deviation => sample.deviation?,
-        Spread::MovingRange | Spread::Range => sample.range?,
-    };
-    let line = process.spread_line(spread, sample)?;
-    let (lcl, ucl) = (line.lower(SPREAD_WIDTH), line.upper(SPREAD_WIDTH));
+    let value = sample.spread(spread)?;
+    let Lines { center, lcl, ucl, .. } = Lines::of_spread(process, spread, sample.size)?;
     Some(SpreadPoint {
         value,
-        center: line.center,
+        center,
         lcl,
         ucl,
         is_beyond: value < lcl || value > ucl,

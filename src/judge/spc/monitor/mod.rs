@@ -7,9 +7,11 @@
 //! * The state is at most [`STATE_BYTES_MAX`] as JSON, however long it runs. One of other settings begins anew, and says so by
 //!   learning.
 
+mod packed;
 mod phase;
 mod recent;
 mod settings;
+mod shown;
 mod view;
 mod words;
 
@@ -27,19 +29,24 @@ use crate::record::Timestamp;
 pub use phase::PhaseError;
 use recent::Recent;
 pub use settings::{Baseline, Characteristic, Nominal, Sampling, Settings, Watched};
-pub use view::View;
-pub use words::figure;
+pub use shown::{ShownLines, ShownPoint};
+pub use view::{Phase, View};
+pub use words::{figure, meaning};
 
 /// So many points can be learnt from: they are kept, so that one can still be excluded.
 pub const LEARN_MAX: usize = 50;
+/// So many values a subgroup has at most: they are kept until it is full.
+pub const SUBGROUP_MAX: usize = 50;
 /// So many points are shown.
 pub const RECENT_MAX: usize = 100;
+/// So many limits that were replaced are drawn with the points that they judged.
+const EARLIER_MAX: usize = 3;
 /// What is larger is no measurement: its square, or what is shown of it, would be no number.
 const VALUE_MAX: f64 = 1e30;
 pub const STATE_BYTES_MAX: usize = 8 << 10;
 
 /// Raised when saved states mean something else.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// What is seen of a characteristic at one moment.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -74,18 +81,24 @@ pub struct Monitor {
     passed: u32,
     /// What the next part will be judged by.
     held: Option<f64>,
+    #[serde(with = "packed")]
     group: Vec<f64>,
     /// What the next moving range is taken from.
     before: Option<f64>,
+    #[serde(with = "packed")]
     phase1: Vec<Sample>,
     excluded: Vec<Exclusion>,
     limits: Option<Frozen>,
+    /// Limits that points which are shown were judged by before.
+    earlier: Vec<Frozen>,
+    /// Points of phase II so far.
+    watched: u32,
     /// Of the limits that were frozen last; the next ones have the next.
-    limits_version: u32,
+    limits_version: u16,
     /// Why learning goes on although there are points enough.
     trouble: Option<String>,
     walk: Walk,
-    #[serde(with = "recent")]
+    #[serde(with = "packed")]
     recent: VecDeque<Recent>,
     firing: Hits,
     is_off_spec: bool,
@@ -102,7 +115,7 @@ pub struct Exclusion {
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Frozen {
-    pub version: u32,
+    pub version: u16,
     pub at: Timestamp,
     pub process: Process,
 }
@@ -124,6 +137,8 @@ impl Monitor {
             phase1: Vec::new(),
             excluded: Vec::new(),
             limits: None,
+            earlier: Vec::new(),
+            watched: 0,
             limits_version: 0,
             trouble: None,
             walk: Walk::new(&settings.design),
@@ -261,21 +276,26 @@ impl Monitor {
             return self.learn(settings, at, sample);
         };
         let plotted = self.walk.step(&settings.design, &limits.process, &sample);
-        self.show(at, plotted.value, plotted.hits);
+        self.watched = self.watched.saturating_add(1);
+        self.show(Recent::judged(&settings.design, at, &sample, &plotted, limits.version));
         self.tell(settings, at, &limits, &plotted)
     }
 
     fn set_limits(&mut self, process: Process, at: Timestamp) -> Frozen {
-        self.limits_version += 1;
+        self.limits_version = self.limits_version.wrapping_add(1).max(1);
         let version = self.limits_version;
+        self.earlier.extend(self.limits);
+        if self.earlier.len() > EARLIER_MAX {
+            self.earlier.remove(0);
+        }
         *self.limits.insert(Frozen { version, at, process })
     }
 
-    fn show(&mut self, at: Timestamp, value: f64, hits: Hits) {
+    fn show(&mut self, point: Recent) {
         if self.recent.len() == RECENT_MAX {
             self.recent.pop_front();
         }
-        self.recent.push_back(Recent::new(at, value, hits));
+        self.recent.push_back(point);
     }
 
     /// One finding for each rule that begins or ends with this point.
@@ -309,7 +329,7 @@ impl Monitor {
             .map(|rule| words::of_rule_gone(settings, rule, at))
             .collect();
         self.phase1.push(sample);
-        self.show(at, sample.value, Hits::default());
+        self.show(Recent::learnt(&settings.design, at, &sample));
         if self.phase1.len() < wanted {
             return findings;
         }
@@ -318,7 +338,7 @@ impl Monitor {
             Err(error) => {
                 // Such as a machine that stands still: learning goes on with what comes.
                 self.trouble = Some(error.to_string());
-                self.phase1.remove(0);
+                self.forget_first();
             }
         }
         findings

@@ -2,7 +2,7 @@
 
 use super::{Baseline, Exclusion, Monitor, Settings, words};
 use crate::judge::finding::Finding;
-use crate::judge::spc::analysis::included;
+use crate::judge::spc::analysis::{around, included};
 use crate::judge::spc::process::{EstimateError, Process};
 use crate::judge::spc::walk::{Plotted, Walk};
 use crate::record::Timestamp;
@@ -39,12 +39,15 @@ impl Monitor {
         self.walk = walk;
         let unshown = self.phase1.len().saturating_sub(self.recent.len());
         let first = self.recent.len().saturating_sub(self.phase1.len());
+        for shown in self.recent.iter_mut().skip(first) {
+            shown.version = limits.version;
+        }
         for (place, plotted) in &points {
             let shown = place
                 .checked_sub(unshown)
                 .and_then(|place| self.recent.get_mut(first + place));
-            if let Some(shown) = shown {
-                shown.judged(plotted.value, plotted.hits);
+            if let Some((shown, sample)) = shown.zip(self.phase1.get(*place)) {
+                shown.judge(&settings.design, sample, plotted, limits.version);
             }
         }
         let out = places_out(&points);
@@ -62,12 +65,11 @@ impl Monitor {
     pub(super) fn walk_phase1(&self, settings: &Settings, process: &Process) -> (Walk, Vec<(usize, Plotted)>) {
         let mut walk = Walk::new(&settings.design);
         let excluded = self.excluded_places();
-        let included = self
-            .phase1
-            .iter()
-            .enumerate()
-            .filter(|(place, _)| !excluded.contains(place));
-        let points = included.map(|(place, sample)| (place, walk.step(&settings.design, process, sample)));
+        let samples = around(&settings.design, &self.phase1, &excluded)
+            .into_iter()
+            .enumerate();
+        let included = samples.filter(|(place, _)| !excluded.contains(place));
+        let points = included.map(|(place, sample)| (place, walk.step(&settings.design, process, &sample)));
         let points = points.collect();
         (walk, points)
     }
@@ -131,6 +133,15 @@ impl Monitor {
             user: user.to_owned(),
         });
         Ok(())
+    }
+
+    /// Learning goes on with what comes: the oldest point makes room, and what was said of the others stays with them.
+    pub(super) fn forget_first(&mut self) {
+        self.phase1.remove(0);
+        self.excluded.retain_mut(|exclusion| {
+            exclusion.point -= 1;
+            exclusion.point > 0
+        });
     }
 
     pub(super) fn excluded_places(&self) -> Vec<usize> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::LEARN_MAX;
+use super::{LEARN_MAX, SUBGROUP_MAX};
 use crate::judge::finding::Subject;
 use crate::judge::spc::arl::{FalseAlarms, false_alarms};
 use crate::judge::spc::capability::Spec;
@@ -111,6 +111,12 @@ impl Settings {
             return Some(format!(
                 "{} plots single values or counts; leave subgroup out",
                 chart.name()
+            ));
+        }
+        if self.subgroup > SUBGROUP_MAX {
+            let n = self.subgroup;
+            return Some(format!(
+                "a subgroup has at most {SUBGROUP_MAX} values; {n} are too many"
             ));
         }
         if let Baseline::Learn(points) = self.limits

@@ -299,6 +299,32 @@ fn an_excluded_point_changes_the_limits_under_a_new_version() {
 }
 
 #[test]
+fn what_is_excluded_stays_excluded_while_learning_goes_on() {
+    let mut settings = settings(Chart::IMr, 1);
+    settings.limits = Baseline::Learn(4);
+    let mut monitor = Monitor::new(&settings);
+    fed(&mut monitor, &settings, &[5.0, 5.0, 9.0].map(Observation::Value));
+    for point in [1, 3] {
+        monitor
+            .exclude(&settings, point, "gauge slipped", "anna", at(3))
+            .expect("a point of phase I");
+    }
+    // All that remain are alike, so learning goes on and the oldest makes room.
+    monitor.take(&settings, at(10), Observation::Value(5.0));
+    assert!(monitor.is_learning());
+    let excluded: Vec<usize> = monitor
+        .view(&settings)
+        .excluded
+        .iter()
+        .map(|exclusion| exclusion.point)
+        .collect();
+    assert_eq!(excluded, [2]);
+    monitor.take(&settings, at(11), Observation::Value(5.5));
+    let limits = monitor.limits.expect("frozen").process;
+    assert!((limits.center - 5.166_667).abs() < 1e-5, "without the 9: {limits:?}");
+}
+
+#[test]
 fn other_settings_learn_anew_and_close_what_was_open() {
     let learnt = settings(Chart::IMr, 1);
     let (mut monitor, second) = after_learning(&learnt);
@@ -359,24 +385,28 @@ fn products_are_charted_by_their_deviation() {
 
 #[test]
 fn the_state_stays_small_at_its_largest() {
-    let mut settings = settings(Chart::XbarS, 25);
+    let mut settings = settings(Chart::XbarS, SUBGROUP_MAX);
     settings.limits = Baseline::Learn(LEARN_MAX);
+    settings.design.rules = RuleSet::of(&Rule::NELSON);
     let mut monitor = Monitor::new(&settings);
     let mut random = fastrand::Rng::with_seed(1);
-    for second in 0..25 * 400 + 24 {
+    for second in 0..50 * 400 + 49 {
         let value = (random.f64() - 0.5) * 1e-5 / 3.0;
         monitor.take(&settings, at(second * 3600), Observation::Value(value));
     }
     for point in 1..=EXCLUSIONS_MAX {
         let (reason, user) = ("r".repeat(REASON_BYTES_MAX), "u".repeat(USER_BYTES_MAX));
         monitor
-            .exclude(&settings, point, &reason, &user, at(40_000_000))
+            .exclude(&settings, point, &reason, &user, at(80_000_000))
             .expect("one more");
     }
     assert_eq!(
         (monitor.recent.len(), monitor.phase1.len(), monitor.group.len()),
-        (RECENT_MAX, LEARN_MAX, 24)
+        (RECENT_MAX, LEARN_MAX, SUBGROUP_MAX - 1)
     );
-    let bytes = monitor.encode().len();
-    assert!(bytes <= STATE_BYTES_MAX, "{bytes} bytes");
+    let state = monitor.encode();
+    assert!(state.len() <= STATE_BYTES_MAX, "{} bytes", state.len());
+    assert_eq!(Monitor::resume(&state, &settings), monitor);
+    settings.subgroup += 1;
+    assert!(settings.problem().is_some_and(|problem| problem.contains("at most 50")));
 }

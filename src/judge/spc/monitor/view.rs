@@ -1,31 +1,40 @@
 //! A chart as it is shown: limits, points, what fires, what it is worth.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::phase::places_out;
+use super::shown::{ShownLines, ShownPoint};
 use super::{Baseline, Exclusion, Monitor, Settings};
 use crate::judge::spc::analysis::{capability, included};
 use crate::judge::spc::arl::FalseAlarms;
 use crate::judge::spc::capability::{Capability, Spec};
 use crate::judge::spc::constants::as_f64;
-use crate::judge::spc::design::Chart;
+use crate::judge::spc::design::{Chart, Spread};
 use crate::judge::spc::notes;
 use crate::judge::spc::rules::Rule;
+use crate::judge::spc::walk::Lines;
 use crate::language::Words;
 use crate::record::Timestamp;
 
-#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
 #[schema(as = Chart)]
 pub struct View {
     pub name: String,
-    pub chart: &'static str,
+    #[schema(value_type = String)]
+    pub chart: Chart,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unit: Option<String>,
     pub subgroup: usize,
     pub rules: String,
     pub phase: Phase,
+    /// How many points make phase I; none where limits are given.
+    pub learnt_from: Option<usize>,
     pub limits: Option<ShownLimits>,
     pub points: Vec<ShownPoint>,
+    pub lines: Vec<ShownLines>,
+    /// What the `spread` of points is.
+    #[schema(value_type = Option<String>)]
+    pub spread: Option<Spread>,
     /// What holds right now.
     #[schema(value_type = Vec<String>)]
     pub firing: Vec<Rule>,
@@ -41,7 +50,7 @@ pub struct View {
     pub off_spec: u64,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case", tag = "name")]
 pub enum Phase {
     Learning {
@@ -53,9 +62,9 @@ pub enum Phase {
     Watching,
 }
 
-#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ShownLimits {
-    pub version: u32,
+    pub version: u16,
     #[schema(value_type = String, format = DateTime)]
     pub frozen_at: Timestamp,
     pub is_given: bool,
@@ -66,26 +75,12 @@ pub struct ShownLimits {
     pub ucl: Option<f64>,
 }
 
-#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
-pub struct ShownPoint {
-    #[schema(value_type = Option<String>, format = DateTime)]
-    pub at: Option<Timestamp>,
-    pub value: f32,
-    #[schema(value_type = Vec<String>)]
-    pub rules: Vec<Rule>,
-}
-
 impl Monitor {
     pub fn view(&self, settings: &Settings) -> View {
         let design = &settings.design;
         let learnt = included(design, &self.phase1, &self.excluded_places());
         let is_learnt = matches!(settings.limits, Baseline::Learn(_));
         let process = self.limits.filter(|_| is_learnt).map(|limits| limits.process);
-        let shown_points = self.recent.iter().map(|recent| ShownPoint {
-            at: recent.at(),
-            value: recent.value,
-            rules: recent.hits.rules().collect(),
-        });
         let phase = match (self.limits, settings.limits) {
             (None, Baseline::Learn(wanted)) => Phase::Learning {
                 learnt: self.phase1.len(),
@@ -98,13 +93,19 @@ impl Monitor {
         let spec = settings.spec.filter(|_| is_measured);
         View {
             name: settings.name.clone(),
-            chart: design.chart.name(),
+            chart: design.chart,
             unit: settings.unit.clone(),
             subgroup: settings.subgroup,
             rules: design.rules.to_string(),
             phase,
+            learnt_from: match settings.limits {
+                Baseline::Learn(points) => Some(points),
+                Baseline::Given { .. } => None,
+            },
             limits: self.shown_limits(settings),
-            points: shown_points.collect(),
+            points: self.shown_points(settings),
+            lines: self.shown_lines(settings),
+            spread: design.spread.filter(|_| design.chart != Chart::Cusum),
             firing: self.firing.rules().collect(),
             is_off_spec: self.is_off_spec,
             spec: settings.spec,
@@ -132,24 +133,15 @@ impl Monitor {
         let design = &settings.design;
         let size = as_f64(settings.subgroup);
         let line = limits.process.line(design.chart, size);
-        let reach = match design.chart {
-            chart if chart.needs_sizes() => None,
-            Chart::Cusum => Some((-design.cusum.h, design.cusum.h)),
-            Chart::Ewma => {
-                let lambda = design.ewma.lambda;
-                let width = design.ewma.width * (lambda / (2.0 - lambda)).sqrt();
-                Some((line.lower(width), line.upper(width)))
-            }
-            _ => Some((line.lower(design.rules.width()), line.upper(design.rules.width()))),
-        };
+        let lines = (!design.chart.needs_sizes()).then(|| Lines::of(design, line, 0.0));
         Some(ShownLimits {
             version: limits.version,
             frozen_at: limits.at,
             is_given: matches!(settings.limits, Baseline::Given { .. }),
             center: limits.process.center,
             sigma: limits.process.sigma,
-            lcl: reach.map(|reach| reach.0),
-            ucl: reach.map(|reach| reach.1),
+            lcl: lines.map(|lines| lines.lcl),
+            ucl: lines.map(|lines| lines.ucl),
         })
     }
 }

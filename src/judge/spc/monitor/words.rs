@@ -106,7 +106,7 @@ pub fn of_rule(
 }
 
 /// What a rule has seen, in words of the shop floor.
-fn meaning(rule: Rule) -> (&'static str, &'static str) {
+pub fn meaning(rule: Rule) -> (&'static str, &'static str) {
     match rule {
         Rule::We1 | Rule::N1 => ("a point beyond the control limits", "有点超出控制限"),
         Rule::We4 | Rule::N2 => ("a long run on one side of the centre", "连续多点在中心线同一侧"),

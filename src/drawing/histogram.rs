@@ -1,0 +1,244 @@
+//! How values are distributed beside what is specified.
+
+use super::canvas::{Anchor, Canvas, Scale, count, round_step, span};
+use super::places::{Label, moved_apart};
+use crate::judge::spc::capability::Capability;
+use crate::judge::spc::monitor::{View, figure};
+use crate::judge::spc::{Chart, Spec};
+use crate::language::Language;
+
+#[derive(Debug, Clone)]
+pub struct Histogram {
+    pub title: String,
+    pub unit: Option<String>,
+    pub language: Language,
+    /// Single values, or the means of subgroups of this size.
+    pub values: Vec<f64>,
+    pub subgroup: usize,
+    pub spec: Option<Spec>,
+    /// What single values are like: their centre and sigma.
+    pub normal: Option<(f64, f64)>,
+    pub capability: Option<Capability>,
+}
+
+const WIDTH: f64 = 1000.0;
+const HEIGHT: f64 = 380.0;
+const LEFT: f64 = 66.0;
+/// Where the figures stand.
+const FIGURES: f64 = 800.0;
+const TOP: f64 = 84.0;
+const BOTTOM: f64 = 326.0;
+/// Beyond this many sigma a curve is no more than its axis.
+const CURVE_SIGMA: f64 = 4.0;
+const CURVE_STEPS: usize = 96;
+
+impl Histogram {
+    /// Of the points of a chart that goes on; counts, weighted means and sums have none.
+    pub fn of_view(view: &View, language: Language) -> Option<Self> {
+        let is_measured = !view.chart.counts() && !matches!(view.chart, Chart::Ewma | Chart::Cusum);
+        if !is_measured || view.points.is_empty() {
+            return None;
+        }
+        let limits = view.limits.as_ref();
+        Some(Self {
+            title: view.name.clone(),
+            unit: view.unit.clone(),
+            language,
+            values: view.points.iter().map(|point| point.value.into()).collect(),
+            subgroup: view.subgroup,
+            spec: view.spec.filter(|_| !view.chart.is_short_run()),
+            normal: limits.map(|limits| (limits.center, limits.sigma)),
+            capability: view.capability.clone(),
+        })
+    }
+
+    pub fn svg(&self) -> String {
+        let mut canvas = Canvas::new(&self.title, WIDTH, HEIGHT);
+        canvas.text("title", (LEFT, 24.0), Anchor::Start, &self.title);
+        let curve = self.language.pick(
+            "curve: single values as the limits have them",
+            "曲线:按控制限所得的单值分布",
+        );
+        let bars = match (self.language, self.subgroup) {
+            (Language::En, 1) => format!("{} values", self.values.len()),
+            (Language::Zh, 1) => format!("{}个数据", self.values.len()),
+            (Language::En, size) => format!("means of {size}, {} of them", self.values.len()),
+            (Language::Zh, size) => format!("{}个子组均值(每组{size}个)", self.values.len()),
+        };
+        let unit = self
+            .unit
+            .as_deref()
+            .map(|unit| format!("  ·  {unit}"))
+            .unwrap_or_default();
+        let curve = if self.normal.is_some() {
+            format!("  ·  {curve}")
+        } else {
+            String::new()
+        };
+        canvas.text("quiet", (LEFT, 43.0), Anchor::Start, &format!("{bars}{curve}{unit}"));
+        if let Some(x) = self.scale() {
+            self.draw_bars(&mut canvas, x);
+            self.draw_curve(&mut canvas, x);
+            draw_axis(&mut canvas, x);
+            self.draw_spec(&mut canvas, x);
+        }
+        self.draw_figures(&mut canvas);
+        canvas.finish()
+    }
+
+    fn scale(&self) -> Option<Scale> {
+        let spec = self
+            .spec
+            .into_iter()
+            .flat_map(|spec| [spec.lower, spec.upper, spec.target])
+            .flatten();
+        let normal = self
+            .normal
+            .into_iter()
+            .flat_map(|(center, sigma)| [center - 3.0 * sigma, center + 3.0 * sigma]);
+        let figures = self.values.iter().copied().chain(spec).chain(normal);
+        span(figures).map(|span| Scale::new(span, (LEFT, FIGURES - 40.0)))
+    }
+
+    /// How wide a bar is: somewhat less than Freedman and Diaconis have it, for it is rounded up.
+    fn width(&self) -> f64 {
+        let mut values = self.values.clone();
+        values.sort_by(f64::total_cmp);
+        let quarter = |share: usize| {
+            values
+                .get(values.len() * share / 4)
+                .or(values.last())
+                .copied()
+                .unwrap_or_default()
+        };
+        let all = values
+            .last()
+            .zip(values.first())
+            .map_or(0.0, |(last, first)| last - first);
+        let middle = if quarter(3) > quarter(1) {
+            quarter(3) - quarter(1)
+        } else {
+            all / 2.0
+        };
+        let width = 1.2 * middle / count(values.len()).cbrt();
+        round_step(
+            width
+                .max(all / 60.0)
+                .max(values.last().map_or(1.0, |last| last.abs() * 1e-9))
+                .max(1e-12),
+        )
+    }
+
+    fn draw_bars(&self, canvas: &mut Canvas, x: Scale) {
+        let width = self.width();
+        let mut bars: std::collections::BTreeMap<i64, usize> = std::collections::BTreeMap::new();
+        for value in &self.values {
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "at most some hundred bars from the first one"
+            )]
+            let bar = (value / width).floor() as i64;
+            *bars.entry(bar).or_default() += 1;
+        }
+        let most = bars.values().copied().max().unwrap_or(1);
+        let y = Scale::new((0.0, count(most)), (BOTTOM, TOP));
+        let every = y.ticks(5.0).into_iter().filter(|tick| tick.fract() == 0.0);
+        for tick in every {
+            canvas.text("tick", (LEFT - 8.0, y.place(tick) + 4.0), Anchor::End, &figure(tick));
+        }
+        for (bar, number) in bars {
+            #[expect(clippy::cast_precision_loss, reason = "as above")]
+            let (low, high) = (bar as f64 * width, (bar + 1) as f64 * width);
+            let (left, top) = (x.place(low), y.place(count(number)));
+            let is_out = self.subgroup == 1
+                && self.spec.is_some_and(|spec| {
+                    spec.lower.is_some_and(|limit| high <= limit) || spec.upper.is_some_and(|limit| low >= limit)
+                });
+            let class = if is_out { "bar out" } else { "bar" };
+            canvas.put(format_args!(
+                "<rect class=\"{class}\" x=\"{left:.1}\" y=\"{top:.1}\" width=\"{:.1}\" height=\"{:.1}\" data-from=\"{2}\" data-to=\"{3}\" \
+                 data-count=\"{number}\"><title>{2} – {3}: {number}</title></rect>",
+                x.place(high) - left,
+                BOTTOM - top,
+                figure(low),
+                figure(high)
+            ));
+        }
+    }
+
+    /// As high as the bars, whose scale it has not: it shows where values lie, not how many.
+    fn draw_curve(&self, canvas: &mut Canvas, x: Scale) {
+        let Some((center, sigma)) = self.normal.filter(|(_, sigma)| *sigma > 0.0) else {
+            return;
+        };
+        let y = Scale::new((0.0, 1.0), (BOTTOM, TOP));
+        let points = (0..=CURVE_STEPS).map(|step| {
+            let z = CURVE_SIGMA * (2.0 * count(step) / count(CURVE_STEPS) - 1.0);
+            (center + z * sigma, (-z * z / 2.0).exp())
+        });
+        let seen = points.filter(|(value, _)| x.holds(*value));
+        let corners: Vec<_> = seen.map(|(value, height)| (x.place(value), y.place(height))).collect();
+        canvas.path("polyline", "curve", &corners);
+    }
+
+    fn draw_spec(&self, canvas: &mut Canvas, x: Scale) {
+        let spec = self.spec.unwrap_or_default();
+        let target = self.language.pick("target", "目标");
+        for (name, limit) in [("LSL", spec.lower), (target, spec.target), ("USL", spec.upper)] {
+            let Some(limit) = limit else { continue };
+            let at = x.place(limit);
+            let class = if name == target { "spec target" } else { "spec" };
+            canvas.line(class, (at, TOP - 8.0), (at, BOTTOM));
+            canvas.text(
+                "spec",
+                (at, TOP - 14.0),
+                Anchor::Middle,
+                &format!("{name} {}", figure(limit)),
+            );
+        }
+    }
+
+    fn draw_figures(&self, canvas: &mut Canvas) {
+        let Some(capability) = &self.capability else { return };
+        let mut labels = Vec::new();
+        let mut y = TOP;
+        let mut tell = |class, text: String, height: f64| {
+            labels.push(Label { y, class, text });
+            y += height;
+        };
+        for (name, index) in [
+            ("Cp", capability.cp),
+            ("Cpk", capability.cpk),
+            ("Cpm", capability.cpm),
+            ("Pp", capability.pp),
+            ("Ppk", capability.ppk),
+        ] {
+            let Some(index) = index else { continue };
+            tell("name", format!("{name} {:.2}", index.value), 15.0);
+            tell("tick", format!("{:.2} – {:.2}", index.low, index.high), 22.0);
+        }
+        tell(
+            "tick",
+            self.language
+                .pick("with their intervals at 95 %", "下行为95%置信区间")
+                .to_owned(),
+            15.0,
+        );
+        for label in moved_apart(labels, TOP, HEIGHT) {
+            canvas.text(label.class, (FIGURES, label.y), Anchor::Start, &label.text);
+        }
+        for (nth, flag) in capability.flags.iter().enumerate() {
+            let at = (LEFT, BOTTOM + 34.0 + 15.0 * count(nth));
+            canvas.text("quiet", at, Anchor::Start, flag);
+        }
+    }
+}
+
+fn draw_axis(canvas: &mut Canvas, x: Scale) {
+    canvas.line("axis", (LEFT, BOTTOM), (FIGURES - 40.0, BOTTOM));
+    for tick in x.ticks(8.0) {
+        let at = x.place(tick);
+        canvas.line("axis", (at, BOTTOM), (at, BOTTOM + 4.0));
+        canvas.text("tick", (at, BOTTOM + 17.0), Anchor::Middle, &figure(tick));
+    }
+}
