@@ -28,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 
 use access::Access;
 pub use configuration::{Checked, Configuration, Found};
+pub use page::PAGES;
 
 use crate::buffer::Buffer;
 use crate::clock::Zone;

@@ -11,6 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::bodies;
 use super::page::{self, Limit};
 use crate::buffer::{BatchLimit, DeadLetter, ResubmitError};
 use crate::http::Problem;
@@ -182,24 +183,24 @@ async fn dead_letter(State(window): State<Window>, Path(id): Path<String>) -> Re
 }
 
 /// Sends a dead letter again, as it is or with a corrected payload as the body.
-#[utoipa::path(post, path = "/api/v1/buffer/dead-letters/{id}/resubmit", tag = "buffer", security(("caller" = ["supervisor", "admin"])), params(("id" = String, Path, description = "the message id", example = "0199d7a1-7a4c-7b0e-9d52-3f2c1f0c7a11")), request_body = Option<serde_json::Value>, responses((status = OK, description = "it goes again", body = Resubmitted), (status = NOT_FOUND, description = "there is nothing of that name", body = Problem), (status = UNPROCESSABLE_ENTITY, description = "the correction can not be read", body = Problem), (status = SERVICE_UNAVAILABLE, description = "the disk takes nothing now", body = Problem)))]
+#[utoipa::path(post, path = "/api/v1/buffer/dead-letters/{id}/resubmit", tag = "buffer", security(("caller" = ["supervisor", "admin"])), params(("id" = String, Path, description = "the message id", example = "0199d7a1-7a4c-7b0e-9d52-3f2c1f0c7a11")), request_body = Option<HashMap<String, serde_json::Value>>, responses((status = OK, description = "it goes again", body = Resubmitted), (status = NOT_FOUND, description = "there is nothing of that name", body = Problem), (status = UNPROCESSABLE_ENTITY, description = "the correction can not be read", body = Problem), (status = SERVICE_UNAVAILABLE, description = "the disk takes nothing now", body = Problem)))]
 async fn resubmit(
     State(window): State<Window>,
     Path(id): Path<String>,
     caller: Caller,
     body: Bytes,
 ) -> Result<Json<Resubmitted>, Problem> {
+    let wrong = |detail: String| Problem::new(StatusCode::BAD_REQUEST, detail);
     let corrected: Option<&RawValue> = if body.is_empty() {
         None
     } else {
-        let parsed = serde_json::from_slice(&body);
-        Some(parsed.map_err(|e| {
-            Problem::new(
-                StatusCode::BAD_REQUEST,
-                format!("the corrected payload is not JSON: {e}"),
-            )
-        })?)
+        serde_json::from_slice(&body).map_err(|e| wrong(format!("the corrected payload is not JSON: {e}")))?
     };
+    if corrected.is_some_and(|payload| !bodies::is_object(payload.get().as_bytes())) {
+        return Err(wrong(
+            "the corrected payload is not an object: {\"order_no\": …}".to_owned(),
+        ));
+    }
     window
         .buffer
         .resubmit(&id, corrected, window.zone)
@@ -234,7 +235,7 @@ async fn discard(
     let said: Option<Discard> = if body.is_empty() {
         None
     } else {
-        serde_json::from_slice(&body).map_err(|e| wrong(format!("write {{\"reason\": \"a test\"}}: {e}")))?
+        bodies::read(&body, "{\"reason\": \"a test\"}")?
     };
     let reason = said.and_then(|said| said.reason);
     if reason

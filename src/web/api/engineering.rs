@@ -11,8 +11,8 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::bodies;
 use super::metrics::{self, Family};
-use super::numbers;
 use crate::http::Problem;
 use crate::looks::{NotSeen, Seen};
 use crate::web::access::Caller;
@@ -85,11 +85,11 @@ struct Wanted {
     #[schema(pattern = "^(holding|input|coil|discrete)$", example = "holding")]
     table: String,
     /// The first wire address.
-    #[serde(deserialize_with = "numbers::whole")]
+    #[serde(deserialize_with = "bodies::whole")]
     #[schema(maximum = 65535)]
     from: u16,
     /// At most 125 registers or 2000 bits.
-    #[serde(deserialize_with = "numbers::whole")]
+    #[serde(deserialize_with = "bodies::whole")]
     #[schema(minimum = 1, maximum = 2000)]
     count: u16,
 }
@@ -109,10 +109,7 @@ async fn registers(
     caller: Caller,
     body: Bytes,
 ) -> Result<Json<Seen>, Problem> {
-    let wanted: Wanted = serde_json::from_slice(&body).map_err(|e| {
-        let right = "{\"table\": \"holding\", \"from\": 0, \"count\": 10}";
-        Problem::new(StatusCode::BAD_REQUEST, format!("write {right}: {e}"))
-    })?;
+    let wanted: Wanted = bodies::read(&body, "{\"table\": \"holding\", \"from\": 0, \"count\": 10}")?;
     tracing::info!(
         by = &*caller.name,
         connection,

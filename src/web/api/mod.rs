@@ -1,6 +1,7 @@
 //! `/healthz`, `/readyz`, `/metrics` and `/api/v1`. Each call is described where it is answered; the descriptions together
 //! are the document at `/api/v1/openapi.json`, which also says who may call (see [`super::access`]).
 
+mod bodies;
 mod buffer;
 mod document;
 mod engineering;
@@ -9,7 +10,6 @@ mod health;
 mod judges;
 mod known;
 mod metrics;
-mod numbers;
 mod page;
 mod papers;
 mod scan;

@@ -49,7 +49,7 @@ function card(name) {
   meter.setAttribute("aria-label", say("loadNow"));
   meter.setAttribute("aria-valuemin", "0");
   meter.setAttribute("aria-valuemax", "100");
-  now.node.append(meter);
+  now.node.append(element("dd", "", meter));
   const requests = fact("requestsPerPoll");
   const addresses = fact("registersPerPoll");
   const notes = element("div");
