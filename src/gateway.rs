@@ -17,6 +17,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::buffer::Buffer;
+use crate::clock_sync;
 use crate::config::Plan;
 use crate::forward;
 use crate::intake::Intake;
@@ -123,6 +124,11 @@ impl Gateway {
             ));
         }
         let mut others = JoinSet::new();
+        let (clock_of, stop) = (status.clone(), stops.others.clone());
+        others.spawn(async move {
+            clock_sync::watch(clock_of, stop).await;
+            anyhow::Ok(())
+        });
         if let Some(settings) = plan.reference {
             let stop = stops.others.clone();
             others.spawn(async move {

@@ -3,6 +3,7 @@
 pub mod backoff;
 pub mod buffer;
 pub mod clock;
+pub mod clock_sync;
 pub mod command;
 pub mod config;
 pub mod demo;

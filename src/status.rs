@@ -39,6 +39,7 @@ struct Inner {
     judges: Shelf<String, Json>,
     alerts: Mutex<Arc<Vec<AlertView>>>,
     sources_started: AtomicBool,
+    clock_synced: AtomicBool,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -60,6 +61,15 @@ impl Status {
 
     pub fn set_sources_started(&self) {
         self.0.sources_started.store(true, Ordering::Relaxed);
+    }
+
+    pub fn set_clock_synced(&self, is_synced: bool) {
+        self.0.clock_synced.store(is_synced, Ordering::Relaxed);
+    }
+
+    /// Whether this machine's clock is known to follow a time source.
+    pub fn is_clock_synced(&self) -> bool {
+        self.0.clock_synced.load(Ordering::Relaxed)
     }
 
     pub fn are_sources_started(&self) -> bool {

@@ -26,6 +26,7 @@ const RANKS: &[(&str, u8)] = &[
     ("reference", 2),
     ("writes", 2),
     ("status", 3),
+    ("clock_sync", 4),
     ("buffer", 4),
     ("drawing", 4),
     ("source", 5),

@@ -157,6 +157,38 @@ async fn numbers_truths_and_words_are_values() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_counter_is_told_as_a_total_over_its_last_number_and_over_kill_9() {
+    let counter =
+        "points = { n = { at = \"/n\", counter = { rolls_over_at = 65536, max_rate = { per_second = 1000 } } } }";
+    let south = Mosquitto::start().await;
+    let north = Upstream::start(|_, _| Reaction::Stored).await;
+    let site = Site::new(&(broker(south.port, "", counter) + &upstream(&north.url())));
+    let gateway = site.start().await;
+    site.connected("mqtt/plant").await;
+    let count = |n: u32| south.publish("plant/PRESS-7/status", &[json!({"n": n}).to_string()]);
+    let total = async |n: u64| {
+        let is_told = |requests: &[Request]| numbers(requests).last() == Some(&n);
+        north.heard("the total", is_told).await;
+    };
+    count(65_530);
+    total(65_530).await;
+    gateway.kill();
+
+    count(3);
+    let gateway = site.start().await;
+    total(65_539).await;
+    count(0);
+    north
+        .heard("the reset", |requests| {
+            let is_reset = |message: Value| message["payload"]["points"]["n"]["reason"] == "the counter was reset";
+            records(requests).any(is_reset)
+        })
+        .await;
+    assert_eq!(numbers(&north.requests()).last(), Some(&65_539));
+    drop(gateway);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_was_retained_is_shown_and_never_recorded() {
     let (south, north) = (Mosquitto::start().await, Upstream::start(|_, _| Reaction::Stored).await);
     south.retain("plant/PRESS-7/status", "{\"n\": 7}");

@@ -45,7 +45,6 @@ pub struct Desk {
     numbers: ReportNumbers,
     /// What is made here, judged.
     pub floor: Floor,
-    pub is_clock_synced: bool,
 }
 
 /// A scan on its way through the dialogue.
@@ -92,7 +91,6 @@ impl Desk {
             tallies: Tallies::default(),
             today: Today::default(),
             numbers: ReportNumbers::default(),
-            is_clock_synced: false,
         }
     }
 
@@ -137,7 +135,7 @@ impl Desk {
             shift_starts: &self.settings.shift_starts,
             reference,
             bench,
-            clock_synced: self.is_clock_synced,
+            clock_synced: self.status.is_clock_synced(),
             tallies: &self.tallies,
         }
     }

@@ -129,8 +129,7 @@ impl Intake {
         states: &States,
     ) -> Self {
         let tracker = Tracker::new(settings.zone, status.clone(), &settings.equipment);
-        let mut desk = Desk::new(&settings, status.clone(), reference);
-        desk.is_clock_synced = is_clock_synced();
+        let desk = Desk::new(&settings, status.clone(), reference);
         let alerts = Alerts::new(
             &settings.gateway_id,
             settings.alerts.clone(),
@@ -284,7 +283,6 @@ impl Intake {
 
     /// Lets time pass for everyone.
     pub fn tick(&mut self, now: Timestamp, urgent: &mut Commit, patient: &mut Commit) {
-        self.desk.is_clock_synced = is_clock_synced();
         for mut accepted in self.desk.tick(now) {
             self.tell_found(now, &mut accepted);
             self.place(accepted, urgent, patient);
@@ -472,12 +470,6 @@ fn to_state(value: &impl serde::Serialize) -> Bytes {
     serde_json::to_vec(value)
         .expect("states have text keys and no failing parts")
         .into()
-}
-
-/// Whether the kernel believes that the clock follows a time source.
-fn is_clock_synced() -> bool {
-    // Only systemd-timesyncd leaves this mark. With another time service nothing is claimed.
-    std::path::Path::new("/run/systemd/timesync/synchronized").exists()
 }
 
 #[cfg(test)]

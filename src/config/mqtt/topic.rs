@@ -9,7 +9,7 @@ use super::Mqtt;
 use crate::buffer;
 use crate::config::plan::Check;
 use crate::intake::decode::{Format, RateLimit, TopicRule};
-use crate::record::{PointDef, Role};
+use crate::record::{CounterDef, PointDef, Role};
 use crate::source::{mqtt, sparkplug};
 use crate::topic::{self, EquipmentAt, Part};
 use crate::units::Size;
@@ -161,6 +161,22 @@ pub struct TopicPoint {
     pub map: BTreeMap<String, String>,
     pub unit: Option<String>,
     pub deadband: Option<f64>,
+    pub counter: Option<TopicCounter>,
+}
+
+/// A number that only counts up, until the machine starts it anew.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TopicCounter {
+    /// The first number that it cannot hold.
+    pub rolls_over_at: Option<u64>,
+    pub max_rate: CountRate,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CountRate {
+    pub per_second: f64,
 }
 
 pub(in crate::config) fn lower_topics(broker: &str, section: &Mqtt, check: &mut Check) -> Vec<TopicRule> {
@@ -213,7 +229,11 @@ pub(super) fn point_def(name: &str, point: &TopicPoint) -> Arc<PointDef> {
         role: point.role,
         map: point.map.clone().into_iter().collect(),
         deadband: point.deadband,
-        counter: None,
+        counter: point.counter.map(|counter| CounterDef {
+            rolls_over_at: counter.rolls_over_at,
+            max_per_second: counter.max_rate.per_second,
+            scaling: None,
+        }),
     })
 }
 
@@ -252,7 +272,7 @@ fn check_topic(path: &[&str], topic: &Topic, check: &mut Check) {
     }
     for (name, point) in &topic.points {
         let point_path = [path, &["points", name]].concat();
-        check_point(&point_path, point.role, !point.map.is_empty(), point.deadband, check);
+        check_point(&point_path, point, check);
     }
 }
 
@@ -329,14 +349,32 @@ fn check_sparkplug(path: &[&str], topic: &Topic, check: &mut Check) {
     }
 }
 
-fn check_point(path: &[&str], role: Option<Role>, has_map: bool, deadband: Option<f64>, check: &mut Check) {
-    if has_map && role != Some(Role::State) {
+fn check_point(path: &[&str], point: &TopicPoint, check: &mut Check) {
+    let deeper = |name| [path, &[name]].concat();
+    if !point.map.is_empty() && point.role != Some(Role::State) {
+        check.find(&deeper("map"), "a map gives names to states; add role = \"state\"");
+    }
+    if point.deadband.is_some_and(|band| !band.is_finite() || band < 0.0) {
+        check.find(&deeper("deadband"), "a deadband is 0 or more");
+    }
+    let Some(counter) = point.counter else { return };
+    if point.role == Some(Role::State) {
         check.find(
-            &[path, &["map"]].concat(),
-            "a map gives names to states; add role = \"state\"",
+            &deeper("counter"),
+            "a state does not count; leave the counter or the role out",
         );
     }
-    if deadband.is_some_and(|band| !band.is_finite() || band < 0.0) {
-        check.find(&[path, &["deadband"]].concat(), "a deadband is 0 or more");
+    let rate = counter.max_rate.per_second;
+    if !rate.is_finite() || rate <= 0.0 {
+        check.find(
+            &deeper("counter"),
+            "what counts can do so more than 0 times a second; write max_rate = { per_second = 5 }",
+        );
+    }
+    if counter.rolls_over_at == Some(0) {
+        check.find(
+            &deeper("counter"),
+            "it goes on with 0 after its last number, such as rolls_over_at = 65536",
+        );
     }
 }

@@ -227,9 +227,12 @@ impl Tracked {
 
     /// Takes in what a machine's own counter holds.
     fn count(&mut self, point: &str, def: &CounterDef, value: &Value, at: Timestamp) -> Result<Read, Fault> {
-        let &Value::Uint(raw) = value else {
-            return Err(Fault::Invalid("a counter holds a whole number".to_owned()));
+        let raw = match *value {
+            Value::Uint(raw) => Some(raw),
+            Value::Int(raw) => u64::try_from(raw).ok(),
+            _ => None,
         };
+        let raw = raw.ok_or_else(|| Fault::Invalid("a counter holds a whole number, 0 or more".to_owned()))?;
         let (total, note) = if let Some(counter) = self.counters.get_mut(point) {
             self.has_counted |= counter.raw != raw;
             let note = counter.count(raw, at, def).map(Surprise::as_str);
@@ -254,6 +257,10 @@ impl Tracked {
     /// Keeps what the broker had kept, where nothing newer is known.
     pub fn take_last_known(&mut self, point: PointReading, time: Option<Timestamp>, now: Timestamp) {
         let def = point.def;
+        if def.counter.is_some() {
+            // It may have begun anew since, so it says nothing of the total.
+            return;
+        }
         let last = self.last(&def);
         let newest = time.map(|time| time.min(now));
         let is_news = last.value.is_none() || (newest.is_some() && last.newest < newest);

@@ -101,7 +101,7 @@ impl Intake {
     /// What the sender need not know.
     fn complete_report(&self, report: &mut WorkReport, at: Timestamp, objections: &mut Vec<Objection>) {
         let reference = self.desk.reference();
-        report.clock_synced = self.desk.is_clock_synced;
+        report.clock_synced = self.status.is_clock_synced();
         if let Some(order) = reference.order(&report.order_no) {
             report.order_no.clone_from(&order.order_no);
             let process = order.processes.iter().find(|p| p.process_code == report.process_code);

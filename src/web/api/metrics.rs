@@ -71,7 +71,7 @@ fn count(number: u64) -> f64 {
 /// A metric of each source, each lane or each upstream.
 type Of<T> = (&'static str, Kind, &'static str, fn(&T) -> f64);
 
-const OF_SOURCES: [Of<SourceView>; 6] = [
+const OF_SOURCES: [Of<SourceView>; 7] = [
     (
         "source_connected",
         Kind::Gauge,
@@ -98,6 +98,12 @@ const OF_SOURCES: [Of<SourceView>; 6] = [
         Kind::Counter,
         "Messages beyond the rate of their topic.",
         |v| count(v.limited),
+    ),
+    (
+        "source_lost_total",
+        Kind::Counter,
+        "Readings that the disk refused and that nobody sends again, such as polls.",
+        |v| count(v.lost),
     ),
     (
         "source_reconnects_total",
