@@ -41,6 +41,11 @@ impl Zone {
         String::from_utf8(out).expect("only ASCII was written")
     }
 
+    /// As people write a time: what the clock on the wall showed, to the minute.
+    pub fn wall(self, at: DateTime<Utc>) -> String {
+        at.with_timezone(&self.0).format("%Y-%m-%d %H:%M").to_string()
+    }
+
     /// The production day: it starts with the first shift, so a night shift belongs to the day it began on.
     pub fn production_day(self, at: DateTime<Utc>, first_shift: NaiveTime) -> NaiveDate {
         let local = at.with_timezone(&self.0);

@@ -34,6 +34,11 @@ impl Words {
         }
     }
 
+    /// What is the same in every language, such as a name.
+    pub fn same(text: &str) -> Self {
+        Self::new(text, text)
+    }
+
     pub fn in_language(&self, language: Language) -> &str {
         language.pick(&self.en, &self.zh)
     }

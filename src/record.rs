@@ -436,7 +436,11 @@ pub enum Frame {
 pub struct Feedback {
     pub kind: FeedbackKind,
     pub code: String,
+    /// In the station's language.
     pub message: String,
+    /// The message in every language.
+    #[serde(default)]
+    pub words: Words,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]

@@ -36,10 +36,16 @@ struct Inner {
     capacity: Mutex<Option<CapacityView>>,
     upstreams: Mutex<BTreeMap<String, UpstreamView>>,
     buffer: Mutex<BufferView>,
-    judges: Shelf<String, Json>,
+    /// As JSON: there are many, they are large, and they change far more often than they are looked at.
+    judges: Shelf<String, String>,
     alerts: Mutex<Arc<Vec<AlertView>>>,
     sources_started: AtomicBool,
     clock_synced: AtomicBool,
+}
+
+/// A view that was put on a shelf as JSON.
+fn read(view: &str) -> Json {
+    serde_json::from_str(view).expect("it was written by us")
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -170,12 +176,13 @@ impl Status {
     }
 
     /// What a chart or a watch shows, by its name (`spc/press-force`).
-    pub fn set_judge(&self, name: &str, view: Json) {
+    pub fn set_judge(&self, name: &str, view: &impl Serialize) {
+        let view = serde_json::to_string(view).expect("what is shown is JSON");
         self.0.judges.put(name, view, &self.0.changes);
     }
 
     pub fn judge(&self, name: &str) -> Option<Json> {
-        self.0.judges.get(name)
+        self.0.judges.get(name).map(|view| read(&view))
     }
 
     /// All judges whose name begins so.
@@ -183,10 +190,10 @@ impl Status {
         self.judges_since(0, prefix, |_, view| view.clone())
     }
 
-    /// What is seen of the judges whose name begins so; their views are large, so they are looked at in place.
+    /// What is seen of the judges whose name begins so.
     pub fn judges_since<T>(&self, changes: u64, prefix: &str, see: impl Fn(&str, &Json) -> T) -> Vec<T> {
         let is_named = |name: &String| name.starts_with(prefix);
-        let see = |name: &String, view: &Json| see(name, view);
+        let see = |name: &String, view: &String| see(name, &read(view));
         self.0.judges.look(&prefix.to_owned(), is_named, changes, see)
     }
 
@@ -213,6 +220,8 @@ pub struct Reach {
 pub struct AlertView {
     pub state: AlertState,
     pub key: String,
+    /// Its cause is gone; unless that comes back soon, the alert ends.
+    pub is_away: bool,
     #[serde(flatten)]
     pub alert: Alert,
 }

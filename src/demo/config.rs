@@ -140,6 +140,7 @@ duplicate_window = "800ms"       # the same code again within this time is the s
             r#"
 [equipment.{code}]
 name = "{name}"
+ideal_cycle = "110ms"            # for one piece, at best: the demo's machines are quick
 offline_after = "10s"            # silent for longer, it is shown as offline and its values as stale
 "#
         );

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
+use chrono::{TimeDelta, Utc};
 use rust_decimal::Decimal;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -16,6 +17,9 @@ pub const WORKSHOP_NAME: &str = "冲压一车间";
 
 /// Orders that each station finds released when it starts.
 const ORDERS_AHEAD: usize = 2;
+
+/// One order in so many was promised for yesterday.
+const OVERDUE_EACH: usize = 8;
 
 /// Product code, name, ordered pieces, and its processes: sequence, code, name.
 type Product = (
@@ -219,6 +223,8 @@ impl Office {
                 .iter()
                 .map(|(sequence, code, name)| json!({"process_code": code, "process_name": name, "sequence": sequence}))
                 .collect();
+            let is_overdue = nth % OVERDUE_EACH == OVERDUE_EACH - 1;
+            let delivery_date = Utc::now().date_naive() + TimeDelta::days(if is_overdue { -1 } else { 1 });
             let order = json!({
                 "order_quantity": quantity,
                 "product_code": code,
@@ -227,6 +233,7 @@ impl Office {
                 "workshop_id": WORKSHOP_ID,
                 "workshop_name": WORKSHOP_NAME,
                 "priority": 5,
+                "delivery_date": delivery_date,
                 "processes": processes,
             });
             self.put(&format!("orders/{}", order_no(nth)), &order).await?;

@@ -60,6 +60,17 @@ impl Picture {
         canvas.finish()
     }
 
+    /// Whether points of the same limits lie between different lines.
+    fn has_own_limits(&self) -> bool {
+        let shown = self
+            .panels
+            .first()
+            .and_then(|panel| panel.marks.get(self.shown.clone()));
+        let mut lines = shown.into_iter().flatten().filter_map(|mark| mark.lines);
+        let first = lines.next();
+        self.varies_by_size && lines.any(|lines| Some(lines.ucl.to_bits()) != first.map(|first| first.ucl.to_bits()))
+    }
+
     fn step(&self) -> f64 {
         (END - LEFT) / count(self.shown.len().max(1))
     }
@@ -92,6 +103,7 @@ impl Picture {
                 ));
             }
         }
+        canvas.text("tick", (END + 8.0, y + 16.0), Anchor::Start, self.counted);
         if !self.times.is_empty() {
             canvas.text("tick", (END + 8.0, y + 30.0), Anchor::Start, "UTC");
         }
@@ -110,6 +122,13 @@ impl Picture {
                 format!("{rule}  {}", self.language.pick(en, zh))
             })
             .collect();
+        if self.has_own_limits() {
+            let told = self.language.pick(
+                "limits follow the size of each sample; the figures are those of the last one",
+                "控制限随样本量变化,图中数值为最后一点的控制限",
+            );
+            words.push(told.to_owned());
+        }
         let excluded = self.excluded.range(self.shown.clone());
         words.extend(excluded.map(|(place, reason)| {
             let reason = if reason.is_empty() {
@@ -341,7 +360,9 @@ impl<'a> Frame<'a> {
             }
         }
         canvas.path("polyline", "series", &line);
-        let mut taken = Taken::default();
+        let own = self.marks().filter_map(|(place, mark)| Some((place, value(mark)?)));
+        let points = own.map(|(place, value)| (self.picture.x(place), self.y.place(value)));
+        let mut taken = Taken::by(points.collect());
         let mut told: &[Rule] = &[];
         for (place, mark) in self.marks() {
             let Some(value) = value(mark) else { continue };

@@ -1,5 +1,7 @@
 //! How values are distributed beside what is specified.
 
+use std::collections::BTreeMap;
+
 use super::canvas::{Anchor, Canvas, Scale, count, round_step, span};
 use super::places::{Label, moved_apart};
 use crate::judge::spc::capability::Capability;
@@ -70,15 +72,17 @@ impl Histogram {
             .as_deref()
             .map(|unit| format!("  ·  {unit}"))
             .unwrap_or_default();
-        let curve = if self.normal.is_some() {
+        let curve = if self.normal.is_some() && self.subgroup == 1 {
             format!("  ·  {curve}")
         } else {
             String::new()
         };
         canvas.text("quiet", (LEFT, 43.0), Anchor::Start, &format!("{bars}{curve}{unit}"));
         if let Some(x) = self.scale() {
-            self.draw_bars(&mut canvas, x);
-            self.draw_curve(&mut canvas, x);
+            let bars = Bars::of(self);
+            let y = Scale::new((0.0, bars.most().max(self.curve_height(&bars))), (BOTTOM, TOP));
+            self.draw_bars(&mut canvas, &bars, x, y);
+            self.draw_curve(&mut canvas, &bars, x, y);
             draw_axis(&mut canvas, x);
             self.draw_spec(&mut canvas, x);
         }
@@ -100,55 +104,12 @@ impl Histogram {
         span(figures).map(|span| Scale::new(span, (LEFT, FIGURES - 40.0)))
     }
 
-    /// How wide a bar is: somewhat less than Freedman and Diaconis have it, for it is rounded up.
-    fn width(&self) -> f64 {
-        let mut values = self.values.clone();
-        values.sort_by(f64::total_cmp);
-        let quarter = |share: usize| {
-            values
-                .get(values.len() * share / 4)
-                .or(values.last())
-                .copied()
-                .unwrap_or_default()
-        };
-        let all = values
-            .last()
-            .zip(values.first())
-            .map_or(0.0, |(last, first)| last - first);
-        let middle = if quarter(3) > quarter(1) {
-            quarter(3) - quarter(1)
-        } else {
-            all / 2.0
-        };
-        let width = 1.2 * middle / count(values.len()).cbrt();
-        round_step(
-            width
-                .max(all / 60.0)
-                .max(values.last().map_or(1.0, |last| last.abs() * 1e-9))
-                .max(1e-12),
-        )
-    }
-
-    fn draw_bars(&self, canvas: &mut Canvas, x: Scale) {
-        let width = self.width();
-        let mut bars: std::collections::BTreeMap<i64, usize> = std::collections::BTreeMap::new();
-        for value in &self.values {
-            #[expect(
-                clippy::cast_possible_truncation,
-                reason = "at most some hundred bars from the first one"
-            )]
-            let bar = (value / width).floor() as i64;
-            *bars.entry(bar).or_default() += 1;
-        }
-        let most = bars.values().copied().max().unwrap_or(1);
-        let y = Scale::new((0.0, count(most)), (BOTTOM, TOP));
+    fn draw_bars(&self, canvas: &mut Canvas, bars: &Bars, x: Scale, y: Scale) {
         let every = y.ticks(5.0).into_iter().filter(|tick| tick.fract() == 0.0);
         for tick in every {
             canvas.text("tick", (LEFT - 8.0, y.place(tick) + 4.0), Anchor::End, &figure(tick));
         }
-        for (bar, number) in bars {
-            #[expect(clippy::cast_precision_loss, reason = "as above")]
-            let (low, high) = (bar as f64 * width, (bar + 1) as f64 * width);
+        for (low, high, number) in bars.all() {
             let (left, top) = (x.place(low), y.place(count(number)));
             let is_out = self.subgroup == 1
                 && self.spec.is_some_and(|spec| {
@@ -166,15 +127,27 @@ impl Histogram {
         }
     }
 
-    /// As high as the bars, whose scale it has not: it shows where values lie, not how many.
-    fn draw_curve(&self, canvas: &mut Canvas, x: Scale) {
-        let Some((center, sigma)) = self.normal.filter(|(_, sigma)| *sigma > 0.0) else {
+    /// As many values as would lie in a bar at the centre. There is no curve for means: they vary less than what is specified.
+    fn curve_height(&self, bars: &Bars) -> f64 {
+        let sigma = self
+            .normal
+            .filter(|_| self.subgroup == 1)
+            .map_or(0.0, |(_, sigma)| sigma);
+        if sigma > 0.0 {
+            count(self.values.len()) * bars.width / (sigma * (2.0 * std::f64::consts::PI).sqrt())
+        } else {
+            0.0
+        }
+    }
+
+    fn draw_curve(&self, canvas: &mut Canvas, bars: &Bars, x: Scale, y: Scale) {
+        let height = self.curve_height(bars);
+        let Some((center, sigma)) = self.normal.filter(|_| height > 0.0) else {
             return;
         };
-        let y = Scale::new((0.0, 1.0), (BOTTOM, TOP));
         let points = (0..=CURVE_STEPS).map(|step| {
             let z = CURVE_SIGMA * (2.0 * count(step) / count(CURVE_STEPS) - 1.0);
-            (center + z * sigma, (-z * z / 2.0).exp())
+            (center + z * sigma, height * (-z * z / 2.0).exp())
         });
         let seen = points.filter(|(value, _)| x.holds(*value));
         let corners: Vec<_> = seen.map(|(value, height)| (x.place(value), y.place(height))).collect();
@@ -241,4 +214,65 @@ fn draw_axis(canvas: &mut Canvas, x: Scale) {
         canvas.line("axis", (at, BOTTOM), (at, BOTTOM + 4.0));
         canvas.text("tick", (at, BOTTOM + 17.0), Anchor::Middle, &figure(tick));
     }
+}
+
+/// How many values lie in each of the spans of one width.
+struct Bars {
+    width: f64,
+    /// By how many widths its span lies from zero.
+    counts: BTreeMap<i64, usize>,
+}
+
+impl Bars {
+    fn of(histogram: &Histogram) -> Self {
+        let width = width(&histogram.values);
+        let mut counts = BTreeMap::new();
+        for value in &histogram.values {
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "at most some hundred bars from the first one"
+            )]
+            let bar = (value / width).floor() as i64;
+            *counts.entry(bar).or_default() += 1;
+        }
+        Self { width, counts }
+    }
+
+    fn most(&self) -> f64 {
+        count(self.counts.values().copied().max().unwrap_or(1))
+    }
+
+    /// From, to, how many.
+    fn all(&self) -> impl Iterator<Item = (f64, f64, usize)> {
+        #[expect(clippy::cast_precision_loss, reason = "as above")]
+        let edge = |bar: i64| bar as f64 * self.width;
+        self.counts
+            .iter()
+            .map(move |(bar, number)| (edge(*bar), edge(bar + 1), *number))
+    }
+}
+
+/// How wide a bar is: somewhat less than Freedman and Diaconis have it, for it is rounded up.
+fn width(values: &[f64]) -> f64 {
+    let mut values = values.to_vec();
+    values.sort_by(f64::total_cmp);
+    let quarter = |share: usize| {
+        values
+            .get(values.len() * share / 4)
+            .or(values.last())
+            .copied()
+            .unwrap_or_default()
+    };
+    let all = values
+        .last()
+        .zip(values.first())
+        .map_or(0.0, |(last, first)| last - first);
+    let middle = if quarter(3) > quarter(1) {
+        quarter(3) - quarter(1)
+    } else {
+        all / 2.0
+    };
+    let width = 1.2 * middle / count(values.len()).cbrt();
+    let least = values.last().map_or(1.0, |last| last.abs() * 1e-9);
+    round_step(width.max(all / 60.0).max(least).max(1e-12))
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use super::canvas::count;
 use crate::judge::spc::arl::FalseAlarms;
 use crate::judge::spc::design::Spread;
 use crate::judge::spc::monitor::{Phase, View, figure};
@@ -27,6 +28,10 @@ pub struct Picture {
     pub(super) phase2: Option<usize>,
     /// Where limits were replaced, with their version.
     pub(super) replaced: Vec<(usize, u16)>,
+    /// What the points are, as their numbers count them.
+    pub(super) counted: &'static str,
+    /// Subgroups or samples of different sizes have different limits.
+    pub(super) varies_by_size: bool,
     /// The points that are drawn.
     pub(super) shown: Range<usize>,
 }
@@ -91,9 +96,13 @@ impl Picture {
         let learnt = (!is_given).then_some(analysis.phase1);
         let rules = design.rules.to_string();
         let alarms = crate::judge::spc::arl::false_alarms(design);
+        let mut sizes = analysis.samples.iter().map(|sample| sample.size);
+        let same_size = sizes
+            .next()
+            .filter(|size| sizes.all(|other| other.to_bits() == size.to_bits()));
         Self {
             title: title.to_owned(),
-            subtitle: subtitle(language, design.chart, learnt, &rules, alarms),
+            subtitle: subtitle(language, &named(design.chart, same_size), learnt, &rules, alarms),
             language,
             panels: panels(
                 language,
@@ -111,6 +120,8 @@ impl Picture {
                 .collect(),
             phase2: learnt.filter(|learnt| *learnt < analysis.points.len()),
             replaced: Vec::new(),
+            counted: counted(design.chart, is_single, language),
+            varies_by_size: same_size.is_none(),
             shown: 0..analysis.points.len(),
         }
     }
@@ -159,7 +170,13 @@ impl Picture {
             .filter(|_| view.subgroup == 1 && !view.chart.counts() && !view.chart.is_short_run());
         Self {
             title: view.name.clone(),
-            subtitle: subtitle(language, view.chart, view.learnt_from, &view.rules, view.arl0),
+            subtitle: subtitle(
+                language,
+                &named(view.chart, Some(count(view.subgroup))),
+                view.learnt_from,
+                &view.rules,
+                view.arl0,
+            ),
             language,
             panels: panels(
                 language,
@@ -175,6 +192,8 @@ impl Picture {
             phase2: Some(learnt)
                 .filter(|learnt| (1..view.points.len()).contains(learnt) && view.phase == Phase::Watching),
             replaced,
+            counted: counted(view.chart, view.subgroup == 1, language),
+            varies_by_size: view.chart.needs_sizes(),
             shown: 0..view.points.len(),
         }
     }
@@ -243,9 +262,27 @@ fn watched(spread: Spread, language: Language) -> &'static str {
     language.pick(en, zh)
 }
 
+/// What the numbers of points count.
+fn counted(chart: Chart, is_single: bool, language: Language) -> &'static str {
+    let (en, zh) = match chart {
+        _ if chart.counts() => ("sample", "样本"),
+        _ if is_single => ("point", "点"),
+        _ => ("subgroup", "子组"),
+    };
+    language.pick(en, zh)
+}
+
+/// The chart, with the size of its subgroups where they have one.
+fn named(chart: Chart, size: Option<f64>) -> String {
+    match size.filter(|size| *size > 1.0) {
+        Some(size) => format!("{}, n = {}", chart.name(), figure(size)),
+        None => chart.name().to_owned(),
+    }
+}
+
 fn subtitle(
     language: Language,
-    chart: Chart,
+    chart: &str,
     learnt: Option<usize>,
     rules: &str,
     alarms: Option<FalseAlarms>,
@@ -257,7 +294,7 @@ fn subtitle(
         },
         None => language.pick("limits given", "控制限为给定").to_owned(),
     };
-    let mut parts = vec![chart.name().to_owned(), source];
+    let mut parts = vec![chart.to_owned(), source];
     if rules != "none" {
         parts.push(format!(
             "{} {}",

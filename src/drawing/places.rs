@@ -32,11 +32,29 @@ pub fn is_free(labels: &[Label], y: f64) -> bool {
     labels.iter().all(|label| (label.y - y).abs() >= LINE - 2.0)
 }
 
-/// Words that stand beside points: none is put on another.
+/// Words that stand beside points: none is put on another, nor on a point.
 #[derive(Default)]
-pub struct Taken(VecDeque<(f64, f64, f64)>);
+pub struct Taken {
+    /// From left to right.
+    points: Vec<(f64, f64)>,
+    words: VecDeque<(f64, f64, f64)>,
+}
 
 impl Taken {
+    /// By points, from left to right.
+    pub fn by(points: Vec<(f64, f64)>) -> Self {
+        Self {
+            points,
+            words: VecDeque::new(),
+        }
+    }
+
+    fn is_point_in(&self, (left, right): (f64, f64), (top, bottom): (f64, f64)) -> bool {
+        let first = self.points.partition_point(|(x, _)| *x < left);
+        let near = self.points.iter().skip(first).take_while(|(x, _)| *x <= right);
+        near.into_iter().any(|(_, y)| (top..=bottom).contains(y))
+    }
+
     /// How far from its usual place, away from the point, a text has room; none where everything is full of words.
     pub fn take(&mut self, (x, y): (f64, f64), text: &str, direction: f64) -> Option<f64> {
         const LETTER: f64 = 7.0;
@@ -48,14 +66,16 @@ impl Taken {
             let lies_on = |(left, right, other): &(f64, f64, f64)| {
                 x - half < *right && x + half > *left && (other - at).abs() < LINE - 1.0
             };
-            !self.0.iter().any(lies_on)
+            // Letters stand on their line; points have their size.
+            let room = (at - LINE - 1.0, at + 3.0);
+            !self.words.iter().any(lies_on) && !self.is_point_in((x - half, x + half), room)
         };
         let mut places = (0..TRIES).map(|nth| y + direction * f64::from(nth) * LINE);
         let at = places.find(is_free)?;
-        if self.0.len() == REMEMBERED {
-            self.0.pop_front();
+        if self.words.len() == REMEMBERED {
+            self.words.pop_front();
         }
-        self.0.push_back((x - half, x + half, at));
+        self.words.push_back((x - half, x + half, at));
         Some(at)
     }
 }
@@ -82,5 +102,11 @@ mod tests {
         assert_eq!(places, [Some(100.0), Some(87.0), Some(74.0), Some(100.0)]);
         assert_eq!(taken.take((50.0, 80.0), "N1", 1.0), Some(119.0));
         assert_eq!(taken.take((51.0, 87.0), "N1", 0.0), None);
+        let mut taken = Taken::by(vec![(50.0, 110.0), (60.0, 95.0)]);
+        assert_eq!(
+            taken.take((50.0, 100.0), "CUSUM_UP", -1.0),
+            Some(87.0),
+            "above both points"
+        );
     }
 }

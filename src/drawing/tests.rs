@@ -163,6 +163,7 @@ fn counts_have_limits_of_their_own_sizes_and_no_zone_below_what_can_be() {
         "both end where no share can lie"
     );
     assert!(lowest("zone-c") < lowest("zone-b"));
+    assert!(svg.contains("limits follow the size of each sample") && svg.contains(">sample</text>"));
 }
 
 #[test]
@@ -197,4 +198,11 @@ fn a_histogram_has_every_value_the_limits_and_the_figures() {
     for part in ["LSL 9<", "USL 11<", ">Cpk ", "bar out"] {
         assert!(svg.contains(part), "no {part} in {svg}");
     }
+    // The curve is of as many values as the bars: means of subgroups are not distributed so, and have none.
+    assert!(svg.contains("class=\"curve\""));
+    let means = Histogram {
+        subgroup: 5,
+        ..histogram
+    };
+    assert!(!means.svg().contains("class=\"curve\""));
 }

@@ -5,7 +5,7 @@ mod heard;
 mod today;
 mod view;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use tokio::sync::watch;
@@ -167,7 +167,7 @@ impl Desk {
 
     fn take(&mut self, station: &str, scan: &Scan, at: Timestamp) -> Option<Outcome> {
         let place = self.places.get(station)?;
-        let refused = |code| station::feedback(FeedbackKind::Err, code, place.bench.language);
+        let refused = |code| station::feedback(FeedbackKind::Err, code, &[], place.bench.language);
         let (mut outcome, text, is_change) = match scan.frame {
             Frame::Whole(bytes) => {
                 let scanned = barcode::read(bytes, &place.bench.labels);
@@ -239,7 +239,7 @@ impl Desk {
             signal,
             is_change,
         } = step;
-        let Outcome { mut accepted, .. } = told(feedback);
+        let Outcome { mut accepted, .. } = told(*feedback);
         let has_reports = !reports.is_empty();
         let reference = Arc::clone(&self.reference.borrow());
         for mut report in reports {
@@ -265,6 +265,22 @@ impl Desk {
         }
         let signal = signal.map(|signal| *signal);
         Outcome { accepted, signal }
+    }
+
+    /// What is made at each machine that a station stands beside; none where no job is at hand, or its order is not known.
+    pub fn products(&self) -> BTreeMap<String, Option<String>> {
+        let reference = self.reference.borrow();
+        let mut products: BTreeMap<String, Option<String>> = BTreeMap::new();
+        for place in self.places.values() {
+            let Some(equipment) = &place.bench.equipment else {
+                continue;
+            };
+            let order = place.dialogue.job().and_then(|job| reference.order(&job.order_no));
+            let product = order.map(|order| order.product_code.clone());
+            let known = products.entry(equipment.clone()).or_default();
+            *known = known.take().or(product);
+        }
+        products
     }
 
     fn record(&self, kind: Kind, station: &str, id: Uuid, at: Timestamp, payload: &impl serde::Serialize) -> Record {

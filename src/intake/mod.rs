@@ -171,6 +171,7 @@ impl Intake {
         self.alerts.restore(states, now);
         let alerts = &self.alerts;
         self.judgement.restore(states, now, |key| alerts.is_live(key));
+        self.hear_what_is_made();
         self.handed_in = submitted::Known::restored(states);
         let inspections = states.get(submitted::INSPECTIONS);
         self.inspections =
@@ -243,7 +244,15 @@ impl Intake {
             None => {}
         }
         self.tell_found(at, &mut accepted);
+        self.hear_what_is_made();
         Verdict::Accepted(Box::new(accepted))
+    }
+
+    /// What is usual at a machine depends on what is made there, which the stations beside it know.
+    fn hear_what_is_made(&mut self) {
+        for (equipment, product) in self.desk.products() {
+            self.judgement.makes(&equipment, product.as_deref());
+        }
     }
 
     /// What judges noticed becomes alerts in the commit of what they noticed it in.
@@ -299,6 +308,7 @@ impl Intake {
             accepted.records.extend(records);
             self.judge_state(&equipment, now, &mut accepted);
         }
+        self.hear_what_is_made();
         let found = self.judgement.tick(now);
         self.alerts.take(found, now, &mut accepted);
         self.hear_what_lasts(now, &mut accepted);

@@ -89,7 +89,9 @@ fn given_limits_judge_and_missing_values_are_said() {
     assert_eq!(told["phase1"]["limits"], "given");
     assert_eq!(
         told["missing"],
-        serde_json::json!([format!("{file}:5: no value; it is left out")])
+        serde_json::json!([format!(
+            "{file}:5: column 2 `force`: no value; the point is left out, and no moving range is taken across it"
+        )])
     );
     assert_eq!(told["arl0"]["points"], 370.4);
     let ranges = told["dispersion"]["points"].as_array().unwrap();
@@ -181,8 +183,8 @@ fn short_runs_and_over_dispersion_have_their_charts() {
 #[test]
 fn what_is_wrong_is_told_with_its_place() {
     let (_kept, file) = written("a,b\n1,2\n3,x\n");
-    let wrong = format!("lineside spc: {file}:3: column 2 `b`: `x` is not a number");
-    assert_eq!(refused(&[&file, "--chart", "i-mr", "--value", "b"]), wrong);
+    let wrong = format!("lineside spc: {file}:3: column 2 `b`: `x` is not a number; write a number, as 12.5");
+    assert!(refused(&[&file, "--chart", "i-mr", "--value", "b"]).starts_with(&wrong));
     assert!(refused(&[&file, "--chart", "i-mr"]).ends_with("--value one of: a, b"));
     assert!(refused(&[&file, "--chart", "p", "--value", "a"]).contains("--size"));
     assert!(refused(&[&file, "--chart", "xbar-r", "--value", "a"]).contains("--group"));
@@ -267,24 +269,26 @@ fn nothing_is_left_out_silently() {
         told["dispersion"]["points"][1].is_null(),
         "no range across the empty line"
     );
-    let missing = told["missing"].to_string();
+    let (notes, missing) = (told["notes"].to_string(), told["missing"].to_string());
     assert!(
-        missing.contains(":1: numbers") && missing.contains(":3: no value"),
-        "{missing}"
+        notes.contains(":1: numbers") && missing.contains(":3: column 1 `1`: no value"),
+        "{notes} {missing}"
     );
 
     let (_kept, file) = written("x,g,n\n1,a,9\n2,a,\n4,,9\n7,b,9\n3,b,9\n");
     let told = json(&[&file, "--chart", "xbar-r", "--value", "x", "--group", "g"]);
     assert_eq!(told["points"], serde_json::json!([1.5, 5.0]));
     assert!(
-        told["missing"].to_string().contains(":4: no `g`"),
+        told["missing"]
+            .to_string()
+            .contains(":4: column 2 `g`: no subgroup; the row is left out"),
         "{}",
         told["missing"]
     );
     let told = json(&[&file, "--chart", "p", "--value", "x", "--size", "n"]);
     assert_eq!(told["points"].as_array().map(Vec::len), Some(4));
     assert!(
-        told["missing"].to_string().contains(":3: no size"),
+        told["missing"].to_string().contains(":3: column 3 `n`: no size"),
         "{}",
         told["missing"]
     );
@@ -300,6 +304,96 @@ fn nothing_is_left_out_silently() {
     for limits in ["center=nan,sigma=1", "1,inf", "center=1,sigma=1,2,3"] {
         assert!(refused(&[&file, "--chart", "i-mr", "--value", "x", "--limits", limits]).contains("--limits"));
     }
+}
+
+#[test]
+fn subgroups_with_gaps_are_judged_by_what_they_have_and_say_so() {
+    let (_kept, file) = written("a,b,c\n1,2,3\n4,,6\n,8,\n,,\n3,5,4\n");
+    let told = json(&[&file, "--chart", "xbar-r", "--columns", "a,b,c"]);
+    assert_eq!(told["points"], serde_json::json!([2.0, 5.0, 8.0, 4.0]));
+    assert!(told["dispersion"]["points"][2].is_null(), "{}", told["dispersion"]);
+    let missing = told["missing"].to_string();
+    for said in [
+        ":3: column 2 `b`: no value; its subgroup is judged by the values that it has",
+        ":4: column 2 `b`: the only value of its subgroup; it is plotted, without a spread",
+        ":5: column 1 `a`: no value; its subgroup has none, and is left out",
+    ] {
+        assert!(missing.contains(said), "no {said} in {missing}");
+    }
+    let (_kept, file) = written("x,g\n1,a\n2,b\n3,c\n");
+    let alone = [file.as_str(), "--chart", "xbar-r", "--value", "x", "--group", "g"];
+    assert!(refused(&alone).contains("for single ones take i-mr"));
+    let alone = [file.as_str(), "--chart", "xbar-s", "--value", "x", "--subgroup", "1"];
+    assert!(refused(&alone).contains("subgroups of two values at least"));
+    assert!(refused(&[&file, "--chart", "xbar-s", "--value", "x", "--subgroup", "0"]).contains("--subgroup"));
+    let (_kept, file) = written("p,x\nA,1\nA,2\n,3\nA,4\n");
+    let run = ["--chart", "short-run-difference", "--value", "x", "--part", "p"];
+    let told = json(&[[file.as_str()].as_slice(), &run].concat());
+    assert_eq!(told["points"].as_array().map(Vec::len), Some(3));
+    assert!(told["missing"].to_string().contains(":4: column 1 `p`: no product"));
+}
+
+#[test]
+fn a_column_has_one_meaning() {
+    let (_kept, file) = written("x,y,Y,y\n1,2,3,4\n2,3,4,5\n");
+    let with = |flags: &[&str]| refused(&[&[file.as_str()], flags].concat());
+    assert!(with(&["--chart", "xbar-r", "--columns", "x,Y,x"]).ends_with("`x` is given twice"));
+    assert!(with(&["--chart", "xbar-r", "--columns", "x,X"]).ends_with("`X` is given twice"));
+    assert!(with(&["--chart", "i-mr", "--value", "y"]).contains("columns 2 and 4 are both called `y`"));
+    assert!(
+        with(&["--chart", "xbar-r", "--value", "x", "--group", "x"])
+            .contains("--group: `x` is the column of the values")
+    );
+    assert!(with(&["--chart", "p", "--value", "x", "--size", "x"]).contains("--size: `x` is the column of the values"));
+    assert!(with(&["--chart", "i-mr", "--value", "x", "--delimiter", "||"]).contains("not one character"));
+}
+
+#[test]
+fn every_wrong_place_has_its_line_and_column_and_what_would_be_right() {
+    let wrong = |text: &str, flags: &[&str]| {
+        let (_kept, file) = written(text);
+        refused(&[&[file.as_str()], flags].concat())
+    };
+    let single = ["--chart", "i-mr", "--value", "x"];
+    for (text, said) in [
+        ("x,y\n1\n", ":2: column 2 is missing: there should be 2 cells"),
+        ("x,y\n1,2,3\n", ":2: column 3 is too many: there should be 2 cells"),
+        (
+            "x,y\n1,\"2\n3,4\n",
+            ":2: column 2: a quoted cell has no end; write a quote behind it",
+        ),
+        (
+            "x;y\n1,5;2\n",
+            ":2: column 1 `x`: `1,5` is not a number; write numbers with a point",
+        ),
+        (
+            "x,y\ninf,2\n",
+            ":2: column 1 `x`: `inf` is not a number; write a number",
+        ),
+        ("x,y\n", "a title line and at least one line of values are needed"),
+        ("", "a title line and at least one line of values are needed"),
+    ] {
+        let told = wrong(text, &single);
+        assert!(told.contains(said), "{text:?}: {told}");
+    }
+    let counted = ["--chart", "p", "--value", "x", "--size", "y"];
+    for (text, said) in [
+        (
+            "x,y\n1,9\n7,5\n",
+            ":3: column 1 `x`: 7 of 5 is no count; there cannot be more",
+        ),
+        ("x,y\n-1,9\n", ":2: column 1 `x`: -1 of 9 is no count; write 0 or more"),
+        (
+            "x,y\n0,0\n",
+            ":2: column 1 `x`: 0 of 0 is no count; something must have been looked at",
+        ),
+    ] {
+        let told = wrong(text, &counted);
+        assert!(told.contains(said), "{text:?}: {told}");
+    }
+    let (_kept, file) = written("");
+    fs::write(&file, b"x\n1\n\xe4\n").unwrap();
+    assert!(refused(&[&file, "--chart", "i-mr"]).contains(":3: a letter that is not UTF-8; save the file as UTF-8"));
 }
 
 #[test]

@@ -24,8 +24,8 @@ pub struct Args {
     #[arg(long, value_name = "A,B,…", value_delimiter = ',', conflicts_with_all = ["value", "subgroup"])]
     pub columns: Vec<String>,
     /// So many rows in succession are a subgroup
-    #[arg(long, value_name = "N")]
-    pub subgroup: Option<usize>,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub subgroup: Option<u16>,
     /// Of counts: the column of how many were looked at, or that number where it is always the same
     #[arg(long, value_name = "COLUMN|N")]
     pub size: Option<String>,
@@ -84,7 +84,10 @@ pub struct Args {
 fn delimiter(text: &str) -> Result<char, String> {
     match text {
         "\\t" | "tab" => Ok('\t'),
-        _ => text.parse().map_err(|_| format!("`{text}` is not one character")),
+        "\"" | "\n" | "\r" => Err("a quote or a line end stands between no cells; write , ; | or tab".to_owned()),
+        _ => text
+            .parse()
+            .map_err(|_| format!("`{text}` is not one character; write , ; | or tab")),
     }
 }
 

@@ -5,6 +5,7 @@ mod series;
 mod table;
 mod text;
 
+use std::io::{ErrorKind, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -57,13 +58,22 @@ fn show(args: &Args, series: &Series, analysis: &Analysis) -> anyhow::Result<Exi
         };
         std::fs::write(file, drawn).with_context(|| format!("{} cannot be written", file.display()))?;
     }
-    match args.format {
-        Format::Text => print!("{told}"),
+    let told = match args.format {
+        Format::Text => told,
         Format::Json => {
             let mut json = report::json(analysis, false_alarms);
             json["missing"] = series.missing.clone().into();
-            println!("{json}");
+            if let Some(notes) = json["notes"].as_array_mut() {
+                notes.extend(series.noted.iter().map(|noted| noted.as_str().into()));
+            }
+            format!("{json}\n")
         }
+    };
+    match std::io::stdout().write_all(told.as_bytes()) {
+        // Whoever reads has seen enough, such as `head`.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
+        written => written
+            .context("the answer cannot be written")
+            .map(|()| ExitCode::SUCCESS),
     }
-    Ok(ExitCode::SUCCESS)
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::arguments::Args;
-use super::table::{Table, is_missing};
+use super::table::{Cell, Table, is_missing};
 use crate::drawing::Histogram;
 use crate::judge::spc::analysis::{counts, singles};
 use crate::judge::spc::constants::as_f64;
@@ -20,6 +20,8 @@ pub struct Series {
     pub largest: usize,
     /// Where values are missing.
     pub missing: Vec<String>,
+    /// What was taken for granted of the file.
+    pub noted: Vec<String>,
     /// Points that are excluded, with their reasons.
     pub excluded: BTreeMap<usize, String>,
 }
@@ -61,15 +63,19 @@ impl Args {
             samples: Vec::new(),
             values: Vec::new(),
             largest: 1,
-            missing: table.noted.clone(),
+            missing: Vec::new(),
+            noted: table.noted.clone(),
             excluded: self.excluded()?,
         };
         if !self.columns.is_empty() {
-            let columns = self
-                .columns
-                .iter()
-                .map(|title| table.numbers(table.column(title.trim())?));
-            let columns = columns.collect::<Result<Vec<_>, _>>()?;
+            let mut columns = BTreeMap::new();
+            for title in self.columns.iter().map(|title| title.trim()) {
+                let column = table.column(title)?;
+                if columns.insert(column, table.numbers(column)?).is_some() {
+                    return Err(format!("--columns: `{title}` is given twice"));
+                }
+            }
+            let columns: Vec<Vec<Cell>> = columns.into_values().collect();
             let rows = (0..columns.first().map_or(0, Vec::len)).map(|row| {
                 columns
                     .iter()
@@ -90,27 +96,28 @@ impl Args {
             }
         };
         series.title = table.titles.get(value).cloned().unwrap_or_default();
+        self.check_roles(table, value)?;
         let numbers = table.numbers(value)?;
         if self.chart.counts() {
             self.count_up(table, &mut series, &numbers)?;
         } else if let Some(title) = &self.group {
-            let keys = table.texts(table.column(title)?);
+            let column = table.column(title)?;
             let mut places: BTreeMap<&str, usize> = BTreeMap::new();
-            let mut groups: Vec<Vec<(usize, Option<f64>)>> = Vec::new();
-            for (key, number) in keys.into_iter().zip(numbers) {
+            let mut groups: Vec<Vec<Cell>> = Vec::new();
+            for (key, cell) in table.texts(column).into_iter().zip(numbers) {
                 if is_missing(key) {
-                    let at = table.at(number.0);
-                    series.missing.push(format!("{at}: no `{title}`; the row is left out"));
+                    let at = table.at(cell.line, column);
+                    series.missing.push(format!("{at}: no subgroup; the row is left out"));
                     continue;
                 }
                 let place = *places.entry(key).or_insert(groups.len());
                 if place == groups.len() {
                     groups.push(Vec::new());
                 }
-                groups.get_mut(place).into_iter().for_each(|group| group.push(number));
+                groups.get_mut(place).into_iter().for_each(|group| group.push(cell));
             }
             self.group_up(table, &mut series, groups);
-        } else if let Some(n) = self.subgroup.filter(|n| *n > 1) {
+        } else if let Some(n) = self.subgroup.map(usize::from).filter(|n| *n > 1) {
             let rest = numbers.len() % n;
             if rest > 0 {
                 series.missing.push(format!(
@@ -123,13 +130,33 @@ impl Args {
         } else if self.chart.needs_subgroups() {
             let chart = self.chart.name();
             return Err(format!(
-                "{chart} needs subgroups: --group COLUMN, --columns A,B,… or --subgroup N"
+                "{chart} needs subgroups of two values at least: --group COLUMN, --columns A,B,… or --subgroup N"
             ));
         } else {
-            note_missing(table, &mut series, &numbers);
-            series.single(numbers.into_iter().map(|(_, number)| number));
+            note_missing(table, &mut series, &numbers, OF_SINGLE);
+            series.single(numbers.into_iter().map(|cell| cell.number));
         }
         Ok(series)
+    }
+
+    /// A column has one meaning.
+    fn check_roles(&self, table: &Table, value: usize) -> Result<(), String> {
+        let size = self.size.as_ref().filter(|size| size.parse::<f64>().is_err());
+        let others = [
+            ("--group", self.group.as_ref()),
+            ("--size", size),
+            ("--part", self.part.as_ref()),
+        ];
+        for (flag, title) in others {
+            if let Some(title) = title
+                && table.column(title)? == value
+            {
+                return Err(format!(
+                    "{flag}: `{title}` is the column of the values; name another one"
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// What is plotted one by one must not be thrown together.
@@ -149,18 +176,28 @@ impl Args {
         }
     }
 
-    fn group_up(&self, table: &Table, series: &mut Series, groups: Vec<Vec<(usize, Option<f64>)>>) {
+    fn group_up(&self, table: &Table, series: &mut Series, groups: Vec<Vec<Cell>>) {
         let is_alone = groups.iter().all(|group| group.len() == 1) && !self.chart.needs_subgroups();
         if is_alone {
             let numbers: Vec<_> = groups.into_iter().flatten().collect();
-            note_missing(table, series, &numbers);
-            series.single(numbers.into_iter().map(|(_, number)| number));
+            note_missing(table, series, &numbers, OF_SINGLE);
+            series.single(numbers.into_iter().map(|cell| cell.number));
             return;
         }
         for group in groups {
-            note_missing(table, series, &group);
-            let values: Vec<f64> = group.into_iter().filter_map(|(_, number)| number).collect();
+            let values: Vec<f64> = group.iter().filter_map(|cell| cell.number).collect();
+            let treated = if values.is_empty() {
+                OF_EMPTY_SUBGROUP
+            } else {
+                OF_SUBGROUP
+            };
+            note_missing(table, series, &group, treated);
             series.largest = series.largest.max(values.len());
+            if let ([_], Some(cell)) = (values.as_slice(), group.iter().find(|cell| cell.number.is_some())) {
+                let at = table.at(cell.line, cell.column);
+                let alone = format!("{at}: the only value of its subgroup; it is plotted, without a spread");
+                series.missing.push(alone);
+            }
             if let Some(sample) = Sample::subgroup(&values) {
                 series.samples.push(sample);
                 series.values.push(values);
@@ -168,18 +205,21 @@ impl Args {
         }
     }
 
-    fn count_up(&self, table: &Table, series: &mut Series, numbers: &[(usize, Option<f64>)]) -> Result<(), String> {
-        let sizes: Vec<Option<f64>> = match (self.size.as_deref(), self.given()?.and_then(|given| given.n)) {
-            (Some(size), _) => match size.parse() {
-                Ok(size) if table.column(size_title(self)).is_err() => vec![Some(size); numbers.len()],
-                _ => table
-                    .numbers(table.column(size)?)?
-                    .into_iter()
-                    .map(|(_, size)| size)
-                    .collect(),
+    fn count_up(&self, table: &Table, series: &mut Series, numbers: &[Cell]) -> Result<(), String> {
+        let all = |size: f64| {
+            let same = |cell: &Cell| Cell {
+                number: Some(size),
+                ..*cell
+            };
+            numbers.iter().map(same).collect()
+        };
+        let sizes: Vec<Cell> = match (self.size.as_deref(), self.given()?.and_then(|given| given.n)) {
+            (Some(title), _) => match title.parse() {
+                Ok(size) if table.column(title).is_err() => all(size),
+                _ => table.numbers(table.column(title)?)?,
             },
-            (None, Some(n)) => vec![Some(n); numbers.len()],
-            (None, None) if !self.chart.needs_sizes() => vec![Some(1.0); numbers.len()],
+            (None, Some(n)) => all(n),
+            (None, None) if !self.chart.needs_sizes() => all(1.0),
             (None, None) => {
                 let chart = self.chart.name();
                 return Err(format!(
@@ -187,22 +227,19 @@ impl Args {
                 ));
             }
         };
-        note_missing(table, series, numbers);
+        note_missing(table, series, numbers, OF_COUNT);
         let mut rows = Vec::with_capacity(numbers.len());
-        for ((line, defects), size) in numbers.iter().zip(sizes) {
-            let Some((defects, size)) = defects.zip(size) else {
-                if defects.is_some() {
-                    let at = table.at(*line);
+        for (cell, sized) in numbers.iter().zip(sizes) {
+            let Some((defects, size)) = cell.number.zip(sized.number) else {
+                if cell.number.is_some() {
+                    let at = table.at(sized.line, sized.column);
                     series.missing.push(format!("{at}: no size; the row is left out"));
                 }
                 continue;
             };
-            let is_fraction = matches!(self.chart, Chart::P | Chart::Np | Chart::LaneyP);
-            if defects < 0.0 || size <= 0.0 || is_fraction && defects > size {
-                let at = table.at(*line);
-                return Err(format!(
-                    "{at}: {defects} of {size} is not a count of what was looked at"
-                ));
+            if let Some(right) = self.wrong_count(defects, size) {
+                let at = table.at(cell.line, cell.column);
+                return Err(format!("{at}: {defects} of {size} is no count; {right}"));
             }
             rows.push((defects, size));
         }
@@ -210,41 +247,62 @@ impl Args {
         Ok(())
     }
 
+    /// What would be right instead, if this is wrong.
+    fn wrong_count(&self, defects: f64, size: f64) -> Option<&'static str> {
+        let is_of_pieces = matches!(self.chart, Chart::P | Chart::Np | Chart::LaneyP);
+        if size <= 0.0 {
+            Some("something must have been looked at: the size is above 0")
+        } else if defects < 0.0 {
+            Some("write 0 or more")
+        } else if is_of_pieces && defects > size {
+            Some("there cannot be more defective pieces than were looked at; for defects per unit take u")
+        } else {
+            None
+        }
+    }
+
     /// Values as deviations from what their product should have, or has in this file.
-    fn short_run(&self, table: &Table, series: &mut Series, numbers: &[(usize, Option<f64>)]) -> Result<(), String> {
+    fn short_run(&self, table: &Table, series: &mut Series, numbers: &[Cell]) -> Result<(), String> {
         let title = self
             .part
             .as_deref()
             .ok_or("a short run needs the product of each row: --part COLUMN")?;
-        let parts = table.texts(table.column(title)?);
+        let column = table.column(title)?;
+        let parts = table.texts(column);
         let mut nominals = self.nominals()?;
         for part in &parts {
-            if !nominals.contains_key(*part) {
+            if !nominals.contains_key(*part) && !is_missing(part) {
                 let own = numbers
                     .iter()
                     .zip(&parts)
                     .filter(|(_, other)| *other == part)
-                    .map(|((_, number), _)| *number);
+                    .map(|(cell, _)| cell.number);
                 nominals.insert((*part).to_owned(), learnt_nominal(part, &singles(own))?);
             }
         }
-        note_missing(table, series, numbers);
+        note_missing(table, series, numbers, OF_SINGLE);
         let is_scaled = self.chart == Chart::ShortRunZ;
         let mut deviations = Vec::with_capacity(numbers.len());
-        for ((line, number), part) in numbers.iter().zip(&parts) {
+        for (cell, part) in numbers.iter().zip(&parts) {
+            if is_missing(part) {
+                let at = table.at(cell.line, column);
+                series.missing.push(format!("{at}: no product; {OF_SINGLE}"));
+                deviations.push(None);
+                continue;
+            }
             let (center, sigma) = nominals.get(*part).copied().unwrap_or_default();
             let sigma = if is_scaled {
                 let none = || {
                     format!(
-                        "{}: `{part}` has no sigma: --nominal {part}=CENTER:SIGMA",
-                        table.at(*line)
+                        "{}: `{part}` has no sigma; write --nominal {part}=CENTER:SIGMA",
+                        table.at(cell.line, column)
                     )
                 };
                 sigma.ok_or_else(none)?
             } else {
                 1.0
             };
-            deviations.push(number.map(|number| (number - center) / sigma));
+            deviations.push(cell.number.map(|number| (number - center) / sigma));
         }
         series.single(deviations);
         Ok(())
@@ -273,18 +331,16 @@ impl Args {
     }
 }
 
-fn size_title(args: &Args) -> &str {
-    args.size.as_deref().unwrap_or_default()
-}
+/// What becomes of a value that is missing.
+const OF_SINGLE: &str = "the point is left out, and no moving range is taken across it";
+const OF_SUBGROUP: &str = "its subgroup is judged by the values that it has";
+const OF_EMPTY_SUBGROUP: &str = "its subgroup has none, and is left out";
+const OF_COUNT: &str = "the row is left out";
 
-fn note_missing(table: &Table, series: &mut Series, numbers: &[(usize, Option<f64>)]) {
-    let lines = numbers
-        .iter()
-        .filter(|(_, number)| number.is_none())
-        .map(|(line, _)| *line);
-    series
-        .missing
-        .extend(lines.map(|line| format!("{}: no value; it is left out", table.at(line))));
+fn note_missing(table: &Table, series: &mut Series, cells: &[Cell], treated: &str) {
+    let missing = cells.iter().filter(|cell| cell.number.is_none());
+    let told = missing.map(|cell| format!("{}: no value; {treated}", table.at(cell.line, cell.column)));
+    series.missing.extend(told);
 }
 
 /// What a product has by itself: its mean, and sigma from its moving ranges, if it was made often enough.

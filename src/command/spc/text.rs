@@ -22,6 +22,9 @@ pub fn told(series: &Series, analysis: &Analysis, false_alarms: Option<FalseAlar
     for words in &analysis.notes {
         line(&mut told, format_args!("note        {}", words.en));
     }
+    for noted in &series.noted {
+        line(&mut told, format_args!("note        {noted}"));
+    }
     for missing in &series.missing {
         line(&mut told, format_args!("missing     {missing}"));
     }

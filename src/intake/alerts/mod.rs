@@ -185,13 +185,13 @@ impl Alerts {
             let detail = detail.map(|detail| format!(" ({detail})")).unwrap_or_default();
             let words = Words::new(
                 format!("{equipment} has failed: state {state}{detail}."),
-                format!("{equipment} 发生故障：状态 {state}{detail}。"),
+                format!("{equipment} 发生故障：状态 {}{detail}。", in_chinese(state)),
             );
             (Change::Begins, words)
         } else {
             let words = Words::new(
                 format!("{equipment} is back: state {state}."),
-                format!("{equipment} 已恢复：状态 {state}。"),
+                format!("{equipment} 已恢复：状态 {}。", in_chinese(state)),
             );
             (Change::Ends, words)
         };
@@ -231,7 +231,7 @@ impl Alerts {
             }
             let since = *self.away.entry(reach.name.clone()).or_insert(now);
             if now - since >= self.settings.source_lost_after {
-                let (name, clock) = (&reach.name, self.zone.rfc3339(since));
+                let (name, clock) = (&reach.name, self.zone.wall(since));
                 let cause = reach.error.unwrap_or_default();
                 let words = Words::new(
                     format!("{name} has been out of reach since {clock}: {cause}"),
@@ -333,9 +333,23 @@ impl Alerts {
                 None => AlertState::Active,
             },
             key: episode.key.clone(),
+            is_away: episode.away_at.is_some(),
             alert: self.alert(episode),
         };
         self.book.episodes().map(view).collect()
+    }
+}
+
+/// States have English names; those of a plant's own stand for themselves.
+fn in_chinese(state: &str) -> &str {
+    match state {
+        "running" | "execute" => "运行",
+        "stopped" => "停机",
+        "idle" => "空闲",
+        "fault" | "down" => "故障",
+        "alarm" => "报警",
+        "aborted" => "中止",
+        _ => state,
     }
 }
 

@@ -138,6 +138,7 @@ impl Heard {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::language::Words;
     use crate::record::FeedbackKind;
 
     /// What was noted under these ids, one second after the other, and the states that a disk would hold of it.
@@ -150,6 +151,7 @@ mod tests {
                 kind: FeedbackKind::Ok,
                 code: format!("ANSWER-{second}"),
                 message: String::new(),
+                words: Words::default(),
             };
             let id = id.map(Uuid::from_u128);
             heard.note(id, format!("QTY-{second}"), (&feedback, at), Some(&mut states));

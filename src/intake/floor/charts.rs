@@ -70,10 +70,12 @@ impl Charts {
             if values.is_empty() {
                 continue;
             }
+            let product = inspection.product_code.as_deref();
             for (nth, value) in (0..).zip(values) {
                 // They were handed in at one moment, but one came after the other.
                 let at = at + TimeDelta::microseconds(nth);
-                found.extend(chart.monitor.take(&chart.settings, at, Observation::Value(value)));
+                let seen = product.map_or(Observation::Value(value), |product| Observation::Of { product, value });
+                found.extend(chart.monitor.take(&chart.settings, at, seen));
             }
             chart.keep(states, &self.status);
         }
@@ -112,6 +114,43 @@ impl Chart {
     }
 
     fn show(&self, status: &Status) {
-        status.set_judge(&self.name, serde_json::json!(self.monitor.view(&self.settings)));
+        status.set_judge(&self.name, &self.monitor.view(&self.settings));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::judge::spc::Chart as Kind;
+    use crate::judge::spc::monitor::{Baseline, Nominal};
+
+    #[test]
+    fn a_short_run_holds_what_is_measured_against_the_product_that_was_inspected() {
+        let mut settings = Settings::new("burr", Kind::ShortRunDifference, 1);
+        settings.limits = Baseline::Given {
+            center: 0.0,
+            sigma: 0.1,
+        };
+        let nominal = |center| Nominal { center, sigma: None };
+        settings.products = [("A".to_owned(), nominal(10.0)), ("B".to_owned(), nominal(50.0))].into();
+        let from = Characteristic::Inspection {
+            name: "height".to_owned(),
+        };
+        let mut charts = Charts::new(vec![Watched { from, settings }], Status::default());
+        let mut inspect = |second, product: &str, value: f64| {
+            let inspection: Inspection = serde_json::from_value(json!({
+                "check_no": "QC-1", "order_no": "WO-1", "product_code": product, "check_date": "2026-11-21",
+                "check_quantity": "1", "qualified_quantity": "1", "unqualified_quantity": "0", "check_result": 1,
+                "measurements": [{"characteristic": "height", "values": [value]}]
+            }))
+            .expect("an inspection");
+            let at = Timestamp::UNIX_EPOCH + TimeDelta::seconds(second);
+            charts.inspected(&inspection, at, &mut States::new())
+        };
+        assert_eq!(inspect(1, "A", 10.05), []);
+        assert_eq!(inspect(2, "B", 49.95), []);
+        assert_eq!(inspect(3, "A", 49.95).len(), 1);
     }
 }

@@ -3,8 +3,11 @@
 //! now and then all their states are written to a file of their own. After a restart they are taken from the file and told
 //! the rest again; what they find then was recorded with the readings that led to it.
 //!
+//! The buffer writes many commits at once, of which the last state of a name counts; and each state costs it far more than its
+//! bytes. So commits that may still go together bring along one growing page: a new one is begun when it has reached the disk.
+//!
 //! ```text
-//! states of the telemetry lane   judgement/told/0000000000000042   by judge: what it was told, in order
+//! states of the telemetry lane   judgement/told/0000000000000042   a page; by judge: what it was told, in order
 //! judgement.state                version, number of the first "told" that is not in it, by judge: its state, checksum
 //! ```
 
@@ -30,6 +33,8 @@ const WRITTEN_EVERY: Duration = Duration::from_mins(1);
 /// But no sooner.
 const WRITTEN_APART: Duration = Duration::from_secs(5);
 const TOLD_BYTES_DUE: usize = 256 << 10;
+/// A page that is this long is not written again, whether it has reached the disk or not.
+const PAGE_BYTES_MAX: usize = 8 << 10;
 /// When the file cannot be written for so long, the oldest gives way: judges lose what they learnt from it.
 const TOLD_BYTES_MAX: usize = 2 << 20;
 
@@ -130,11 +135,17 @@ pub struct Kept {
 #[derive(Debug)]
 pub struct Journal {
     file: PathBuf,
-    /// Told since the last commit, by the judge's name.
-    fresh: BTreeMap<String, Vec<Observation>>,
-    /// Number and bytes of what is on disk and not in the file.
+    /// The page that is being written, by the judge's name.
+    page: BTreeMap<String, Vec<Observation>>,
+    /// Its number.
+    number: u64,
+    /// It has grown since the last commit.
+    has_grown: bool,
+    /// Number and bytes of the pages that are not in the file.
     told: BTreeMap<u64, usize>,
-    next: u64,
+    told_bytes: usize,
+    /// The newest page that has reached the disk.
+    on_disk: Arc<AtomicU64>,
     /// In the file, and to be forgotten with the next commit.
     is_in_file: Vec<u64>,
     /// Refused by the disk, and to be written with the next commit.
@@ -150,9 +161,12 @@ impl Journal {
     pub fn new(file: PathBuf) -> Self {
         Self {
             file,
-            fresh: BTreeMap::new(),
+            page: BTreeMap::new(),
+            number: 1,
+            has_grown: false,
             told: BTreeMap::new(),
-            next: 1,
+            told_bytes: 0,
+            on_disk: Arc::default(),
             is_in_file: Vec::new(),
             refused: States::new(),
             written_before: Arc::default(),
@@ -166,7 +180,7 @@ impl Journal {
         let checkpoint = Checkpoint::read(&self.file);
         let (told_before, judges) = checkpoint.map_or_else(Default::default, |c| (c.told_before, c.judges));
         *self = Self::new(std::mem::take(&mut self.file));
-        self.next = told_before.max(1);
+        self.number = told_before.max(1);
         let mut kept = Kept {
             states: judges,
             told: Vec::new(),
@@ -175,12 +189,13 @@ impl Journal {
             let Some(number) = name.strip_prefix(TOLD).and_then(|number| number.parse().ok()) else {
                 continue;
             };
-            self.next = self.next.max(number + 1);
+            self.number = self.number.max(number + 1);
             if number < told_before {
                 self.is_in_file.push(number);
                 continue;
             }
             self.told.insert(number, value.len());
+            self.told_bytes += value.len();
             let told: Result<BTreeMap<String, Vec<Observation>>, _> = postcard::from_bytes(value);
             match told {
                 Ok(told) => kept.told.extend(told.into_iter().flat_map(|(judge, observations)| {
@@ -195,47 +210,64 @@ impl Journal {
     }
 
     pub fn note(&mut self, judge: &str, observation: Observation) {
+        if !self.has_grown && self.is_page_full() {
+            self.turn();
+        }
+        self.has_grown = true;
         // Looked up first, so that a known judge costs no copy of its name.
-        if let Some(told) = self.fresh.get_mut(judge) {
+        if let Some(told) = self.page.get_mut(judge) {
             told.push(observation);
         } else {
-            self.fresh.insert(judge.to_owned(), vec![observation]);
+            self.page.insert(judge.to_owned(), vec![observation]);
         }
     }
 
-    /// What goes to disk with the readings of this commit.
-    pub fn commit(&mut self, states: &mut States) {
-        if self.fresh.values().all(Vec::is_empty) {
-            return;
+    fn is_page_full(&self) -> bool {
+        let bytes = self.told.get(&self.number).copied().unwrap_or_default();
+        bytes >= PAGE_BYTES_MAX || self.on_disk.load(Ordering::Acquire) >= self.number
+    }
+
+    /// Begins a new page.
+    fn turn(&mut self) {
+        self.page.clear();
+        self.number += 1;
+    }
+
+    /// What goes to disk with the readings of this commit, if there is something; what is given is to be called then.
+    pub fn commit(&mut self, states: &mut States) -> Option<impl FnOnce() + Send + use<>> {
+        if !std::mem::take(&mut self.has_grown) {
+            return None;
         }
         states.append(&mut self.refused);
-        let rest = self.told.split_off(&self.written_before.load(Ordering::Acquire));
-        self.is_in_file
-            .extend(std::mem::replace(&mut self.told, rest).into_keys());
+        let written_before = self.written_before.load(Ordering::Acquire);
+        while let Some(oldest) = self.told.first_entry().filter(|oldest| *oldest.key() < written_before) {
+            let (number, bytes) = oldest.remove_entry();
+            self.is_in_file.push(number);
+            self.told_bytes -= bytes;
+        }
         for number in self.is_in_file.drain(..) {
             states.insert(name_of(number), Bytes::new());
         }
-        self.fresh.retain(|_, told| !told.is_empty());
-        let encoded = postcard::to_allocvec(&self.fresh).expect("names and numbers");
-        self.fresh.values_mut().for_each(Vec::clear);
-        self.told.insert(self.next, encoded.len());
-        states.insert(name_of(self.next), encoded.into());
-        self.next += 1;
-        while self.told_bytes() > TOLD_BYTES_MAX
-            && let Some((oldest, _)) = self.told.pop_first()
+        let encoded = postcard::to_allocvec(&self.page).expect("names and numbers");
+        self.told_bytes += encoded.len();
+        self.told_bytes -= self.told.insert(self.number, encoded.len()).unwrap_or_default();
+        states.insert(name_of(self.number), encoded.into());
+        while self.told_bytes > TOLD_BYTES_MAX
+            && let Some((oldest, bytes)) = self.told.pop_first()
         {
+            self.told_bytes -= bytes;
             states.insert(name_of(oldest), Bytes::new());
         }
+        let (number, on_disk) = (self.number, Arc::clone(&self.on_disk));
+        Some(move || {
+            on_disk.fetch_max(number, Ordering::Release);
+        })
     }
 
     /// What a commit was to bring to the disk, which refused it.
     pub fn take_back(&mut self, states: States) {
         self.refused
             .extend(states.into_iter().filter(|(name, _)| name.starts_with(TOLD)));
-    }
-
-    fn told_bytes(&self) -> usize {
-        self.told.values().sum()
     }
 
     /// Whether all states are to be written now: what was told is on its way to the disk, and old or much.
@@ -245,7 +277,7 @@ impl Journal {
         }
         let since = *self.due_since.get_or_insert(now);
         let age = (now - since).to_std().unwrap_or_default();
-        let is_much = age >= WRITTEN_APART && self.told_bytes() >= TOLD_BYTES_DUE;
+        let is_much = age >= WRITTEN_APART && self.told_bytes >= TOLD_BYTES_DUE;
         let is_due = age >= WRITTEN_EVERY || is_much;
         if is_due {
             self.due_since = None;
@@ -255,7 +287,9 @@ impl Journal {
 
     /// Writes the states, which are those after the last commit. To be called once that commit is on disk: a state must not
     /// know of readings that may come again, nor of alarms that may be lost.
-    pub fn checkpoint(&self, judges: BTreeMap<String, Vec<u8>>) -> impl FnOnce() + Send + use<> {
+    pub fn checkpoint(&mut self, judges: BTreeMap<String, Vec<u8>>) -> impl FnOnce() + Send + use<> {
+        // What is told from now on is not in the states.
+        self.turn();
         let (file, written_before) = (self.file.clone(), Arc::clone(&self.written_before));
         let is_writing = Arc::clone(&self.is_writing);
         is_writing.store(true, Ordering::Release);
@@ -263,7 +297,7 @@ impl Journal {
         let done = Done(is_writing);
         let checkpoint = Checkpoint {
             version: VERSION,
-            told_before: self.next,
+            told_before: self.number,
             judges,
         };
         move || {
@@ -313,11 +347,20 @@ mod tests {
             Journal::new(self.dir.path().join("judgement.state"))
         }
 
+        /// A commit that reaches the disk by itself.
         fn commit(&mut self, journal: &mut Journal) {
+            if let Some(kept) = self.commit_with_others(journal) {
+                kept();
+            }
+        }
+
+        /// One that is written together with those that follow.
+        fn commit_with_others(&mut self, journal: &mut Journal) -> Option<impl FnOnce() + use<>> {
             let mut states = States::new();
-            journal.commit(&mut states);
+            let kept = journal.commit(&mut states);
             self.disk.append(&mut states);
             self.disk.retain(|_, value| !value.is_empty());
+            kept
         }
 
         fn kept(&self) -> (Vec<u8>, Vec<i64>) {
@@ -373,7 +416,45 @@ mod tests {
         journal.note("spc/x", observation(4));
         bench.commit(&mut journal);
         assert_eq!(bench.kept(), (vec![9], vec![3, 4]));
-        assert_eq!(bench.disk.len(), 2, "what is in the file is forgotten");
+        assert_eq!(bench.disk.len(), 1, "what is in the file is forgotten");
+    }
+
+    #[test]
+    fn commits_that_go_to_the_disk_together_share_a_page() {
+        let mut bench = Bench::new();
+        let mut journal = bench.journal();
+        let mut kept = Vec::new();
+        for at_ms in [1, 2, 3] {
+            journal.note("spc/x", observation(at_ms));
+            kept.extend(bench.commit_with_others(&mut journal));
+        }
+        assert_eq!((bench.disk.len(), bench.kept().1), (1, vec![1, 2, 3]));
+        // The disk has the first of them while the next one is under way.
+        journal.note("spc/x", observation(4));
+        kept.remove(0)();
+        bench.commit(&mut journal);
+        assert_eq!((bench.disk.len(), bench.kept().1), (1, vec![1, 2, 3, 4]));
+        journal.note("spc/x", observation(5));
+        bench.commit(&mut journal);
+        assert_eq!((bench.disk.len(), bench.kept().1), (2, vec![1, 2, 3, 4, 5]));
+        let write = journal.checkpoint(BTreeMap::new());
+        journal.note("spc/x", observation(6));
+        bench.commit(&mut journal);
+        write();
+        assert_eq!(bench.kept().1, [6]);
+    }
+
+    #[test]
+    fn a_page_that_the_disk_does_not_take_does_not_grow_for_ever() {
+        let mut bench = Bench::new();
+        let mut journal = bench.journal();
+        for at_ms in 0..2000 {
+            journal.note("spc/x", observation(at_ms));
+            drop(bench.commit_with_others(&mut journal));
+        }
+        let longest = bench.disk.values().map(Bytes::len).max();
+        assert!(longest.is_some_and(|bytes| bytes < PAGE_BYTES_MAX + 100), "{longest:?}");
+        assert_eq!(bench.kept().1, (0..2000).collect::<Vec<i64>>());
     }
 
     #[test]

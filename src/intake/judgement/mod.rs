@@ -41,6 +41,8 @@ pub struct Judgement {
 #[derive(Debug, Default)]
 struct Listeners {
     ears: Vec<Ear>,
+    /// What it makes, where that is known.
+    product: Option<String>,
     /// What its counter of good parts held last, and how often it has gone on since the start.
     good: Option<f64>,
     parts: u64,
@@ -51,6 +53,7 @@ struct Ear {
     point: String,
     judge: String,
     channel: u8,
+    is_of_products: bool,
     parts_heard: u64,
 }
 
@@ -65,6 +68,7 @@ impl Judgement {
                     point,
                     judge: name.clone(),
                     channel,
+                    is_of_products: judge.is_of_products(),
                     parts_heard: 0,
                 };
                 listeners.entry(equipment).or_default().ears.push(ear);
@@ -127,6 +131,7 @@ impl Judgement {
             return found;
         };
         listeners.count_parts(&observed);
+        let product = &listeners.product;
         let is_running = observed.state().map(|state| state == RUNNING);
         for (def, value) in observed.points() {
             for ear in listeners.ears.iter_mut().filter(|ear| ear.point == def.name) {
@@ -141,7 +146,8 @@ impl Judgement {
                     channel: ear.channel,
                     is_running,
                     is_part,
-                    ..Seen::default()
+                    part: product.clone().filter(|_| ear.is_of_products),
+                    program: None,
                 };
                 let observation = Observation::new(observed.at, now, What::Value(seen));
                 if let Some(seat) = self.seats.get_mut(&ear.judge) {
@@ -151,6 +157,15 @@ impl Judgement {
             }
         }
         found
+    }
+
+    /// What a machine makes from now on.
+    pub fn makes(&mut self, equipment: &str, product: Option<&str>) {
+        if let Some(listeners) = self.listeners.get_mut(equipment)
+            && listeners.product.as_deref() != product
+        {
+            listeners.product = product.map(str::to_owned);
+        }
     }
 
     /// Lets time pass; gives what shows by that alone.
@@ -172,8 +187,8 @@ impl Judgement {
     /// Brings the views of what has changed up to date.
     fn show(&mut self, now: Timestamp) {
         for (name, seat) in &mut self.seats {
-            if let Some(view) = seat.news(now) {
-                self.status.set_judge(name, view);
+            if seat.has_news(now) {
+                seat.show(name, &self.status);
             }
         }
     }
@@ -185,7 +200,10 @@ impl Judgement {
 
     /// What goes to disk with the readings that the judges were told of.
     pub fn commit(&mut self, commit: &mut Commit, now: Timestamp) {
-        self.journal.commit(&mut commit.telemetry_states);
+        let kept = self.journal.commit(&mut commit.telemetry_states);
+        if let Some(kept) = kept {
+            commit.afterwards.push(Box::new(kept));
+        }
         if self.journal.is_due(now) {
             let states = self.seats.iter().map(|(name, seat)| (name.clone(), seat.encode()));
             let write = self.journal.checkpoint(states.collect());

@@ -1,7 +1,6 @@
 //! One judge with what it knows: a chart or a watch behind one face.
 
 use chrono::TimeDelta;
-use serde_json::{Value as Json, json};
 
 use super::journal::{Observation, What};
 use crate::judge::Finding;
@@ -9,6 +8,7 @@ use crate::judge::anomaly::together::{self, Together};
 use crate::judge::anomaly::watch::{self, Context, Restored, Ticked, Watch};
 use crate::judge::spc::monitor::{self, Monitor};
 use crate::record::Timestamp;
+use crate::status::Status;
 
 /// What is shown changes at most this often: it is for people.
 const SHOWN_EVERY: TimeDelta = TimeDelta::seconds(5);
@@ -33,6 +33,15 @@ impl Judge {
             Self::Chart { settings, .. } => format!("spc/{}", settings.name),
             Self::Watch(settings) => format!("watch/{}", settings.name),
             Self::Together(settings) => format!("watch/{}", settings.name),
+        }
+    }
+
+    /// Whether what is usual for it depends on the product.
+    pub fn is_of_products(&self) -> bool {
+        match self {
+            Self::Chart { settings, .. } => settings.design.chart.is_short_run(),
+            Self::Watch(settings) => settings.checks.iter().any(|check| check.how.is_of_products()),
+            Self::Together(_) => false,
         }
     }
 
@@ -155,9 +164,11 @@ impl Seat {
                     return Vec::new();
                 }
                 self.has_news = true;
-                let value = seen
-                    .value
-                    .map_or(monitor::Observation::Bad, monitor::Observation::Value);
+                let value = match (seen.value, seen.part.as_deref()) {
+                    (None, _) => monitor::Observation::Bad,
+                    (Some(value), Some(product)) => monitor::Observation::Of { product, value },
+                    (Some(value), None) => monitor::Observation::Value(value),
+                };
                 let mut found = monitor.take(settings, at, value);
                 if seen.is_part {
                     found.extend(monitor.part_counted(settings, at));
@@ -190,17 +201,21 @@ impl Seat {
         }
     }
 
-    /// What is to be shown of it, if that has changed and was not shown a moment ago.
-    pub fn news(&mut self, now: Timestamp) -> Option<Json> {
+    /// Whether what is shown of it has changed, and was not shown a moment ago. It is to be shown then.
+    pub fn has_news(&mut self, now: Timestamp) -> bool {
         let was_shown = self.shown_at.is_some_and(|at| now - at < SHOWN_EVERY);
-        if was_shown || !std::mem::take(&mut self.has_news) {
-            return None;
+        let has_news = !was_shown && std::mem::take(&mut self.has_news);
+        if has_news {
+            self.shown_at = Some(now);
         }
-        self.shown_at = Some(now);
-        Some(match &self.mind {
-            Mind::Chart(settings, monitor) => json!(monitor.view(settings)),
-            Mind::Watch(settings, watch) => json!(watch.view(settings)),
-            Mind::Together(settings, together) => json!(together.view(settings)),
-        })
+        has_news
+    }
+
+    pub fn show(&self, name: &str, status: &Status) {
+        match &self.mind {
+            Mind::Chart(settings, monitor) => status.set_judge(name, &monitor.view(settings)),
+            Mind::Watch(settings, watch) => status.set_judge(name, &watch.view(settings)),
+            Mind::Together(settings, together) => status.set_judge(name, &together.view(settings)),
+        }
     }
 }

@@ -86,7 +86,7 @@ pub fn ask_quantity(dialogue: &mut Dialogue, meaning: &Meaning, context: &Contex
     }
     let keyed = Decimal::ZERO;
     dialogue.ask(Pending::Quantity { kind, keyed }, context);
-    Step::ask("HOW_MANY", &[words::kind(kind, context.bench.language)], context)
+    Step::ask("HOW_MANY", &[], context).worded(&[words::kind(kind)], context)
 }
 
 /// Cards of a number pad add up until OK.
@@ -228,7 +228,7 @@ pub fn kind_while_pending(dialogue: &mut Dialogue, meaning: &Meaning, context: &
     };
     match pending {
         Some(kind) if kind_of_scan(meaning) == Some(kind) => {
-            Step::dup("HOW_MANY", &[words::kind(kind, context.bench.language)], context)
+            Step::dup("HOW_MANY", &[], context).worded(&[words::kind(kind)], context)
         }
         _ => Step::err("FINISH_INPUT_FIRST", &[], context),
     }

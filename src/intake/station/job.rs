@@ -4,8 +4,9 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use super::labor::Labor;
-use super::{Context, Dialogue, Operator, Pending, State, Step, Unexplained};
+use super::{Context, Dialogue, Operator, Pending, State, Step, Unexplained, words};
 use crate::intake::barcode::{Meaning, Verb};
+use crate::language::Words;
 use crate::record::{Activity, Timestamp, WorkReport};
 use crate::reference::{Order, Process};
 
@@ -167,8 +168,8 @@ pub fn start(dialogue: &mut Dialogue, meaning: &Meaning, context: &Context) -> S
         job.sharing = sharing;
         job.run(activity, &crew, context.now);
     }
-    let next = super::words::expects(State::Running, context.bench);
-    Step::ok(code, &[&order_no, "", &next], context)
+    let next = words::expects(State::Running, context.bench);
+    Step::ok(code, &[], context).worded(&[Words::same(&order_no), Words::default(), next], context)
 }
 
 pub fn pause(dialogue: &mut Dialogue, _: &Meaning, context: &Context) -> Step {

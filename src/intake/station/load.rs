@@ -5,6 +5,7 @@ use super::{Context, Dialogue, Held, Job, Mode, Pending, Question, State, Step, 
 use crate::intake::barcode::Meaning;
 use crate::intake::tallies::process_of;
 use crate::intake::validate::CODE_CHARS_MAX;
+use crate::language::Words;
 use crate::record::Activity;
 use crate::reference::{Order, Process};
 
@@ -188,19 +189,18 @@ impl Dialogue {
         job.phase = Phase::Loaded;
         self.held = None;
         let next = words::expects(State::JobLoaded, context.bench);
-        let words = [job.order_no.clone(), job.called().to_owned(), next];
-        let words = words.each_ref().map(String::as_str);
+        let words = [Words::same(&job.order_no), Words::same(job.called()), next];
         let is_started = context.bench.auto_start && context.bench.tracks_time() && self.batch.is_empty();
         if is_started {
             job.run(Activity::Run, &self.crew, context.now);
         }
         let step = match (job.unverified, is_started) {
-            (true, _) => Step::ask("JOB_LOADED_UNVERIFIED", &words, context),
-            (false, true) => Step::ok("STARTED", &words, context),
-            (false, false) => Step::ok("JOB_LOADED", &words, context),
+            (true, _) => Step::ask("JOB_LOADED_UNVERIFIED", &[], context),
+            (false, true) => Step::ok("STARTED", &[], context),
+            (false, false) => Step::ok("JOB_LOADED", &[], context),
         };
         self.job = Some(job);
-        step
+        step.worded(&words, context)
     }
 
     /// Lays the jobs at hand, none of which runs, among those left behind.

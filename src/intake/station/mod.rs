@@ -37,7 +37,7 @@ use super::barcode::{Meaning, Scanned};
 use super::tallies::Tallies;
 use crate::clock::Zone;
 use crate::judge::Finding;
-use crate::language::Language;
+use crate::language::{Language, Words};
 use crate::record::{DefectKind, Feedback, FeedbackKind, ScanTrace, Timestamp, WorkReport};
 use crate::reference::Reference;
 
@@ -216,7 +216,7 @@ pub enum Signal {
 /// What one scan or one passing of time led to.
 #[derive(Debug)]
 pub struct Step {
-    pub feedback: Feedback,
+    pub feedback: Box<Feedback>,
     /// Drafts without number; numbered when they are accepted.
     pub reports: Vec<WorkReport>,
     pub signal: Option<Box<Signal>>,
@@ -226,16 +226,20 @@ pub struct Step {
 
 impl Step {
     fn new(kind: FeedbackKind, code: &str, words: &[&str], context: &Context) -> Self {
+        let words: Vec<Words> = words.iter().map(|word| Words::same(word)).collect();
         Self {
-            feedback: Feedback {
-                kind,
-                code: code.to_owned(),
-                message: words::sentence(code, words, context.bench.language),
-            },
+            feedback: Box::new(feedback(kind, code, &words, context.bench.language)),
             reports: Vec::new(),
             signal: None,
             is_change: false,
         }
+    }
+
+    /// With words that are others in each language.
+    fn worded(mut self, words: &[Words], context: &Context) -> Self {
+        let Feedback { kind, code, .. } = &*self.feedback;
+        *self.feedback = feedback(*kind, code, words, context.bench.language);
+        self
     }
 
     /// For a change that has to be on disk before the answer.
@@ -312,6 +316,8 @@ impl Dialogue {
     /// What is expected next, as a sentence for the screen.
     pub fn expects(&self, bench: &Bench) -> String {
         words::expects(self.state(), bench)
+            .in_language(bench.language)
+            .to_owned()
     }
 
     /// Takes one scan. What was read earlier than it came, for it had to wait, is no repeat of what came just before it.
@@ -367,7 +373,7 @@ impl Dialogue {
         self.asked = None;
         self.held = None;
         let is_at_work = !self.crew.is_empty();
-        let feedback = is_at_work.then(|| Step::ask("RESTARTED", &[], context).feedback);
+        let feedback = is_at_work.then(|| *Step::ask("RESTARTED", &[], context).feedback);
         (self, feedback)
     }
 
@@ -401,11 +407,13 @@ pub fn printable(text: &str) -> String {
         .collect()
 }
 
-/// An answer outside of the dialogue, such as to half a read.
-pub fn feedback(kind: FeedbackKind, code: &str, language: Language) -> Feedback {
+/// An answer; outside of the dialogue such as to half a read.
+pub fn feedback(kind: FeedbackKind, code: &str, words: &[Words], language: Language) -> Feedback {
+    let words = words::in_every_language(code, words);
     Feedback {
         kind,
         code: code.to_owned(),
-        message: words::sentence(code, &[], language),
+        message: words.in_language(language).to_owned(),
+        words,
     }
 }

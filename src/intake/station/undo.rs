@@ -39,13 +39,13 @@ impl Dialogue {
         let Some(last) = self.undoable.back() else {
             return Step::err("UNDO_NOT_POSSIBLE", &[], context);
         };
-        let (pieces, orders) = words::pieces(&last.reports, context.bench.language);
+        let told = words::pieces(&last.reports);
         self.asked = Some(Asked {
             what: Pending::Confirm(Question::Undo),
             since: context.now,
             approved_by,
         });
-        Step::ask("UNDO_WHAT", &[&pieces, &orders], context)
+        Step::ask("UNDO_WHAT", &[], context).worded(&told, context)
     }
 
     pub(super) fn undo(&mut self, approval: Option<&String>, context: &Context) -> Step {
@@ -59,7 +59,8 @@ impl Dialogue {
             voids.push(void);
         }
         self.trace.clear();
-        let (pieces, orders) = words::pieces(&last.reports, context.bench.language);
-        Step::ok("UNDONE", &[&pieces, &orders], context).with(voids)
+        Step::ok("UNDONE", &[], context)
+            .worded(&words::pieces(&last.reports), context)
+            .with(voids)
     }
 }

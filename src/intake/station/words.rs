@@ -4,12 +4,12 @@
 mod sentences;
 
 use super::{Bench, Mode, QuantityKind, State};
-use crate::language::Language;
+use crate::language::{Language, Words};
 use crate::record::{DefectKind, WorkReport};
 use sentences::SENTENCES;
 
 /// The sentence of a code with its words filled in; a code without one stands for itself.
-pub fn sentence(code: &str, words: &[&str], language: Language) -> String {
+fn sentence(code: &str, words: &[&str], language: Language) -> String {
     // Each rule of GS1 has a code; what an operator can do is always the same.
     let named = if code.starts_with("GS1_") { "GS1_" } else { code };
     let Some((_, en, zh)) = SENTENCES.iter().find(|(known, ..)| *known == named) else {
@@ -25,8 +25,17 @@ pub fn sentence(code: &str, words: &[&str], language: Language) -> String {
     (0..4).fold(sentence, |text, nth| text.replace(&format!("{{{nth}}}"), ""))
 }
 
+/// The same sentence in every language, with the words of each.
+pub fn in_every_language(code: &str, words: &[Words]) -> Words {
+    let of = |language| {
+        let words: Vec<&str> = words.iter().map(|word| word.in_language(language)).collect();
+        sentence(code, &words, language)
+    };
+    Words::new(of(Language::En), of(Language::Zh))
+}
+
 /// What is expected in a state, as a sentence.
-pub fn expects(state: State, bench: &Bench) -> String {
+pub fn expects(state: State, bench: &Bench) -> Words {
     let code = match (state, bench.mode) {
         (State::JobLoaded, Mode::ReportOnly) => "EXPECT_QUANTITIES",
         (State::JobLoaded, Mode::BatchTraveler) => "EXPECT_TRAVELERS",
@@ -41,10 +50,10 @@ pub fn expects(state: State, bench: &Bench) -> String {
         (State::ReasonPending, _) => "EXPECT_REASON_PENDING",
         (State::ConfirmPending, _) => "EXPECT_CONFIRM_PENDING",
     };
-    sentence(code, &[], bench.language)
+    in_every_language(code, &[])
 }
 
-pub fn kind(kind: QuantityKind, language: Language) -> &'static str {
+pub fn kind(kind: QuantityKind) -> Words {
     let (en, zh) = match kind {
         QuantityKind::Good => ("good", "合格"),
         QuantityKind::ToInspect => ("to inspect", "待检"),
@@ -52,12 +61,12 @@ pub fn kind(kind: QuantityKind, language: Language) -> &'static str {
         QuantityKind::Defect(DefectKind::Rework) => ("rework", "返工"),
         QuantityKind::Defect(DefectKind::Concession) => ("concession", "让步接收"),
     };
-    language.pick(en, zh)
+    Words::new(en, zh)
 }
 
 /// What reports say in pieces, `5 good, 2 scrap (D03)`, and of which orders.
-pub fn pieces(reports: &[WorkReport], language: Language) -> (String, String) {
-    let mut parts = Vec::new();
+pub fn pieces(reports: &[WorkReport]) -> [Words; 2] {
+    let (mut en, mut zh) = (Vec::new(), Vec::new());
     let mut add = |quantity: rust_decimal::Decimal, of: QuantityKind, reason: &str| {
         if !quantity.is_zero() {
             let reason = if reason.is_empty() {
@@ -65,7 +74,9 @@ pub fn pieces(reports: &[WorkReport], language: Language) -> (String, String) {
             } else {
                 format!(" ({reason})")
             };
-            parts.push(format!("{quantity} {}{reason}", kind(of, language)));
+            let kind = kind(of);
+            en.push(format!("{quantity} {}{reason}", kind.en));
+            zh.push(format!("{quantity} {}{reason}", kind.zh));
         }
     };
     for report in reports {
@@ -76,7 +87,10 @@ pub fn pieces(reports: &[WorkReport], language: Language) -> (String, String) {
         add(report.to_inspect, QuantityKind::ToInspect, "");
     }
     let orders: Vec<&str> = reports.iter().map(|report| report.order_no.as_str()).collect();
-    (parts.join(language.pick(", ", "，")), orders.join(", "))
+    [
+        Words::new(en.join(", "), zh.join("，")),
+        Words::new(orders.join(", "), orders.join("、")),
+    ]
 }
 
 #[cfg(test)]

@@ -87,14 +87,20 @@ impl Episode {
     /// Takes in what was found while it lasts. Whether that is to be kept, and to be told.
     pub fn goes_on(&mut self, finding: Finding) -> (bool, Option<AlertNews>) {
         let was_away = self.away_at.take().is_some();
-        self.times += u64::from(was_away || finding.change == Change::Worsens);
-        if finding.change != Change::Worsens {
-            return (was_away, None);
+        let is_worse = finding.change == Change::Worsens;
+        if !was_away && !is_worse {
+            return (false, None);
+        }
+        self.times += 1;
+        let value = finding.subject.value;
+        // What was said last may have been that it is over.
+        (self.subject, self.words) = (finding.subject, finding.words);
+        if !is_worse {
+            return (true, None);
         }
         let before = self.severity();
         self.found_severity = self.found_severity.max(finding.severity);
-        self.peak = finding.subject.value.or(self.peak);
-        (self.subject, self.words) = (finding.subject, finding.words);
+        self.peak = value.or(self.peak);
         let is_raised = self.severity() > before;
         if is_raised {
             self.acknowledged = None;

@@ -23,7 +23,11 @@ fn finding(key: &str, change: Change, severity: Severity, minute: i64) -> Findin
         change,
         at: at(minute),
         subject: Subject::default(),
-        words: Words::new("it is stuck.", "卡住了。"),
+        words: if change == Change::Ends {
+            Words::new("it moves again.", "已恢复。")
+        } else {
+            Words::new("it is stuck.", "卡住了。")
+        },
     }
 }
 
@@ -117,10 +121,9 @@ fn a_trouble_that_flaps_is_told_once() {
         assert_eq!(desk.find("a", Change::Begins, 1), []);
     }
     assert_eq!(desk.tick(10), []);
-    assert_eq!(
-        desk.book.episodes().map(|episode| episode.times).collect::<Vec<_>>(),
-        [6]
-    );
+    let told = |episode: &Episode| (episode.times, episode.words.en.clone());
+    let told: Vec<_> = desk.book.episodes().map(told).collect();
+    assert_eq!(told, [(6, "it is stuck.".to_owned())], "it is no more told to be over");
 }
 
 #[test]

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::calendar::Calendar;
 use super::pace::{self, Pace};
 use super::{Form, Mark, figure, number};
+use crate::clock::Zone;
 use crate::judge::{Change, Finding, Subject};
 use crate::language::Words;
 use crate::record::{Severity, Timestamp, WorkReport};
@@ -287,7 +288,7 @@ impl OrderProgress {
         settings: Settings,
     ) -> Looked {
         let mut progress = self.view(plan, now, calendar);
-        let finding = self.lateness(order_no, &progress, now);
+        let finding = self.lateness(order_no, &progress, now, calendar.zone());
         progress.is_late = self.late.is_some();
         let is_news = self.is_news(&progress, settings);
         Looked {
@@ -297,7 +298,7 @@ impl OrderProgress {
         }
     }
 
-    fn lateness(&mut self, order_no: &str, progress: &Progress, now: Timestamp) -> Option<Finding> {
+    fn lateness(&mut self, order_no: &str, progress: &Progress, now: Timestamp, zone: Zone) -> Option<Finding> {
         let is_open = matches!(progress.status, Status::Released | Status::InProgress);
         let due = progress.due.filter(|_| is_open);
         let is_after = |end: Option<Timestamp>| due.is_some_and(|due| end.is_some_and(|end| end > due));
@@ -319,7 +320,8 @@ impl OrderProgress {
         };
         let severity = level.or(self.late).unwrap_or(Severity::Medium);
         self.late = level;
-        Some(finding(order_no, progress, now, severity, change))
+        let words = words(order_no, progress, severity, change, zone);
+        Some(finding(order_no, progress, now, severity, change, words))
     }
 
     /// Whether the centre should hear of it; it is then taken for told.
@@ -363,16 +365,18 @@ fn key(order_no: &str) -> String {
     format!("order_late/{order_no}")
 }
 
-fn finding(order_no: &str, progress: &Progress, now: Timestamp, severity: Severity, change: Change) -> Finding {
-    let day =
-        |at: Option<Timestamp>| at.map_or_else(|| "?".to_owned(), |at| at.format("%Y-%m-%d %H:%M UTC").to_string());
+fn left(progress: &Progress) -> Decimal {
+    let left = progress.plan_qty.map(|plan| plan - progress.completed_qty);
+    left.unwrap_or_default().normalize()
+}
+
+/// With times as the plant's clocks show them.
+fn words(order_no: &str, progress: &Progress, severity: Severity, change: Change, zone: Zone) -> Words {
+    let day = |at: Option<Timestamp>| at.map_or_else(|| "?".to_owned(), |at| zone.wall(at));
     let (due, end) = (day(progress.due), day(progress.estimated_completion));
-    let left = progress
-        .plan_qty
-        .map_or(Decimal::ZERO, |plan| plan - progress.completed_qty)
-        .normalize();
+    let left = left(progress);
     let pace = progress.rate_per_hour.map_or_else(|| "?".to_owned(), figure);
-    let words = match (change, severity) {
+    match (change, severity) {
         (Change::Ends, _) => Words::new(
             format!("{order_no} is no longer late: it was due on {due}"),
             format!("{order_no} 不再延期（交期{due}）"),
@@ -385,7 +389,17 @@ fn finding(order_no: &str, progress: &Progress, now: Timestamp, severity: Severi
             format!("{order_no} will be late: due on {due}, {left} pieces left at {pace} an hour, expected end {end}"),
             format!("{order_no} 预计延期：交期{due}，剩余{left}件，速度每小时{pace}件，预计{end}完成"),
         ),
-    };
+    }
+}
+
+fn finding(
+    order_no: &str,
+    progress: &Progress,
+    now: Timestamp,
+    severity: Severity,
+    change: Change,
+    words: Words,
+) -> Finding {
     Finding {
         key: key(order_no),
         alert_type: "ORDER_LATE".to_owned(),
@@ -395,7 +409,7 @@ fn finding(order_no: &str, progress: &Progress, now: Timestamp, severity: Severi
         subject: Subject {
             order_no: Some(order_no.to_owned()),
             rule: Some("order_late".to_owned()),
-            value: Some(number(left)),
+            value: Some(number(left(progress))),
             limits: Some(serde_json::json!({
                 "due": progress.due,
                 "estimated_completion": progress.estimated_completion,

@@ -19,6 +19,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
+use crate::language::Words;
 use crate::record::{Feedback, FeedbackKind, Frame, Payload, Reading, Receipt, Waiting};
 pub use crate::source::serial::{Line, Parity};
 use crate::status::SourceStatus;
@@ -168,23 +169,31 @@ impl Waiting for Answer {
     }
 }
 
-/// No success without the disk. In both languages, for the gateway is in no state to look up which one is wanted.
+/// No success without the disk.
 fn refusal() -> Feedback {
-    Feedback {
-        kind: FeedbackKind::Err,
-        code: "STORAGE_FULL".to_owned(),
-        message: "NOT stored, scan again or tell the line leader. 未保存，请重试或通知班组长。".to_owned(),
-    }
+    let words = Words::new(
+        "NOT stored, scan again or tell the line leader.",
+        "未保存，请重试或通知班组长。",
+    );
+    unstored("STORAGE_FULL", words)
 }
 
 /// Success is not claimed, and neither is failure: scanning again could count twice.
 fn unknown_outcome() -> Feedback {
+    let words = Words::new(
+        "Not known whether it was stored; scan STATUS before scanning again.",
+        "未确认是否保存，请先扫描 STATUS。",
+    );
+    unstored("NOT_CONFIRMED", words)
+}
+
+/// Says it in both languages, for the gateway is in no state to look up which one is wanted.
+fn unstored(code: &str, words: Words) -> Feedback {
     Feedback {
         kind: FeedbackKind::Err,
-        code: "NOT_CONFIRMED".to_owned(),
-        message:
-            "Not known whether it was stored; scan STATUS before scanning again. 未确认是否保存，请先扫描 STATUS。"
-                .to_owned(),
+        code: code.to_owned(),
+        message: format!("{} {}", words.en, words.zh),
+        words,
     }
 }
 

@@ -86,12 +86,14 @@ fn line(feedback: &Feedback) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::language::Words;
 
     fn answered(reply: &Reply, kind: FeedbackKind, code: &str) -> Option<Vec<u8>> {
         let feedback = Feedback {
             kind,
             code: code.to_owned(),
             message: "said\r\n".to_owned(),
+            words: Words::default(),
         };
         reply.to(Some(&feedback))
     }

@@ -34,6 +34,7 @@ async fn keep(heard: &mut mpsc::Receiver<Reading>, kind: FeedbackKind) -> Frame 
         kind,
         code: "SAID".to_owned(),
         message: String::new(),
+        words: Words::default(),
     }));
     match reading.payload {
         Payload::Scan { frame, .. } => frame,

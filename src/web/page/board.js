@@ -1,6 +1,6 @@
 // The board: what needs a person on top; below it orders, machines, stations and where the records are, each in its place. `/?tv`
 // is for a wall: one screen that nobody scrolls, where what does not fit takes turns.
-import { element, flow, followHead, put, renew, say, startPage } from "./shell.js";
+import { element, flow, followHead, MARKS, put, renew, say, startPage } from "./shell.js";
 import { live } from "./live.js";
 import { WORDS } from "./board/words.js";
 import { needs } from "./board/needs.js";
@@ -48,7 +48,7 @@ const at = (id) => document.getElementById(id);
 // A list, or a sentence where there is nothing; on a wall the part of it whose turn it is.
 function showList(id, rows, nothing) {
   const list = at(id);
-  renew(list, rows.length ? rows : [["nothing", nothing, () => element("li", "empty", nothing)]]);
+  renew(list, rows.length || !nothing ? rows : [["nothing", nothing, () => element("li", "empty", nothing)]]);
   if (!isWall) return "";
   const items = [...list.children];
   for (const item of items) item.hidden = false;
@@ -62,7 +62,8 @@ function showList(id, rows, nothing) {
 
 function showNeeds() {
   const { open, rows } = needs(feed);
-  const page = showList("needs", rows, `✔ ${say("allWell")}`);
+  const page = showList("needs", rows, null);
+  put(at("needs-word"), open ? say("needs") : `✔ ${say("allWell")}`);
   put(at("needs-sum"), (open ? String(open) : "") + page);
 }
 
@@ -91,8 +92,7 @@ function showStations() {
 function showFlow() {
   const [worst] = flow(feed);
   if (!worst) return;
-  at("flow-line").className = worst.level;
-  put(at("flow-line"), `${{ alarm: "✖", warn: "▲", "": "●" }[worst.level]} ${worst.text}`);
+  put(at("flow-line"), `${MARKS[worst.level]} ${worst.text}`);
 }
 
 document.documentElement.classList.toggle("is-wall", isWall);

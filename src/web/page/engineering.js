@@ -2,7 +2,7 @@
 // and its own module; a part gets the live values once a second and changes what is different, so that what someone has
 // opened, typed or sorted stays as it is.
 import { live, STALE_AFTER_MS } from "./live.js";
-import { call, element, plantClock, say, span, startPage } from "./shell.js";
+import { call, element, followHead, put, say, startPage } from "./shell.js";
 import { WORDS } from "./engineering/words.js";
 import { remember } from "./engineering/history.js";
 import { sources } from "./engineering/sources.js";
@@ -39,8 +39,8 @@ function showTabs() {
     const part = PARTS[name];
     const tab = tabs.children[nth];
     const need = last && part.need ? part.need(last) : 0;
-    tab.children[0].textContent = say(name);
-    tab.children[1].textContent = need > 0 ? `▲ ${need}` : "";
+    put(tab.children[0], say(name));
+    put(tab.children[1], need > 0 ? `▲ ${need}` : "");
     tab.children[1].title = need > 0 ? say("needs", need) : "";
     if (name === wanted()) tab.setAttribute("aria-current", "page");
     else tab.removeAttribute("aria-current");
@@ -59,24 +59,7 @@ function open() {
 
 function show() {
   showTabs();
-  if (last) {
-    const { gateway_id, workshop_name } = last.status.gateway;
-    const place = workshop_name ? `${workshop_name} · ${gateway_id}` : gateway_id;
-    document.title = `${say("engineering")} – ${place}`;
-    document.getElementById("place").textContent = place;
-    document.getElementById("clock").textContent = plantClock(last.status, last.status.time, true);
-    shown.update?.(last);
-  }
-  showAge();
-}
-
-function showAge() {
-  const age = heard.age();
-  const isStale = last ? age > STALE_AFTER_MS : performance.now() > STALE_AFTER_MS;
-  const banner = document.getElementById("stale");
-  banner.hidden = !isStale;
-  banner.textContent = isStale ? (last ? say("gone", span(age)) : say("never")) : "";
-  document.body.classList.toggle("is-stale", isStale);
+  if (last) shown.update?.(last);
 }
 
 // What may be written changes with a restart only.
@@ -107,5 +90,6 @@ window.addEventListener("hashchange", () => {
   open();
   document.getElementById("part").focus({ preventScroll: true });
 });
+followHead(heard);
 listen();
 setInterval(listen, SHOW_EVERY_MS);

@@ -5,34 +5,32 @@ const LATE_AFTER_MS = 10000;
 
 export const FLOW_WORDS = {
   en: {
-    sent: "All sent", waiting: "{0} wait", notSaving: "NOT SAVING", held: "{0} refused", noTarget: "Kept here",
+    allSent: "All sent", someWait: "{0} wait", notSaving: "NOT SAVING", someRefused: "{0} refused", noTarget: "Kept here",
     flowing: "{0}: everything heard has arrived.",
-    flowingSome: "{0}: delivering; {1} records on their way.",
+    flowingSome: "{0}: delivering; on their way: {1}.",
     backlog: "{0}: {1} records wait, the oldest for {2}.",
     away: "{0}: {1} records wait, the oldest for {2}; it has not answered since {3}.",
     awayIdle: "{0}: it has not answered since {1}; nothing waits.",
     trying: "{0}: no answer yet; {1} records wait.",
-    answered: "It said: {0}",
-    noUpstream: "Nothing is sent anywhere: no upstream is configured. Everything is kept in the buffer.",
+    nowhere: "Nothing is sent anywhere: no upstream is configured. Everything is kept in the buffer.",
     notWritable: "NOTHING CAN BE SAVED: {0}. Stations refuse scans until this is mended.",
-    paused: "The disk is nearly full: machine data is held back, reports are still taken.",
+    telemetryHeld: "The disk is nearly full: machine data is held back, reports are still taken.",
     deadLetters: "{0} messages were refused for good and wait for a person.",
     dropped: "{0} machine records gave way to the buffer's bound and are gone.",
     oldReference: "Orders and people were last confirmed {0} ago: stations take what they cannot check, and mark it.",
     noReference: "Orders and people are not known yet: stations take what they cannot check, and mark it.",
   },
   zh: {
-    sent: "已全部上传", waiting: "{0} 条待传", notSaving: "无法保存", held: "{0} 条被拒", noTarget: "本地保存",
+    allSent: "已全部上传", someWait: "{0} 条待传", notSaving: "无法保存", someRefused: "{0} 条被拒", noTarget: "本地保存",
     flowing: "{0}：全部数据已送达。",
     flowingSome: "{0}：正在上传，{1} 条在途。",
     backlog: "{0}：{1} 条待传，最早已等待 {2}。",
     away: "{0}：{1} 条待传，最早已等待 {2}；自 {3} 起无应答。",
     awayIdle: "{0}：自 {1} 起无应答；没有待传数据。",
     trying: "{0}：尚无应答；{1} 条待传。",
-    answered: "对方回答：{0}",
-    noUpstream: "未配置上传目标，所有数据保存在本地缓存。",
+    nowhere: "未配置上传目标，所有数据保存在本地缓存。",
     notWritable: "无法保存数据：{0}。修复前工位拒绝扫码。",
-    paused: "磁盘将满：设备数据暂停接收，报工照常。",
+    telemetryHeld: "磁盘将满：设备数据暂停接收，报工照常。",
     deadLetters: "{0} 条数据被拒收，需人工处理。",
     dropped: "{0} 条设备数据因缓存已满被丢弃。",
     oldReference: "工单和人员数据最近确认于 {0} 前：工位无法核对时照收并标记。",
@@ -48,13 +46,13 @@ export function flow(feed) {
   const lines = [];
   const line = (level, brief, text) => lines.push({ level, brief, text });
   if (!buffer.writable) line("alarm", say("notSaving"), say("notWritable", buffer.problem ?? ""));
-  else if (buffer.telemetry_paused) line("warn", say("notSaving"), say("paused"));
+  else if (buffer.telemetry_paused) line("warn", say("notSaving"), say("telemetryHeld"));
   const upstreams = feed.entries("upstream/");
   for (const [name, upstream] of upstreams) line(...ofUpstream(feed.now(), name, upstream));
-  if (upstreams.length === 0) line("", say("noTarget"), say("noUpstream"));
+  if (upstreams.length === 0) line("", say("noTarget"), say("nowhere"));
   if (buffer.dead_letters > 0) {
     const count = grouped(buffer.dead_letters);
-    line("warn", say("held", count), say("deadLetters", count));
+    line("warn", say("someRefused", count), say("deadLetters", count));
   }
   const dropped = Object.values(buffer.lanes).reduce((sum, lane) => sum + lane.dropped, 0);
   if (dropped > 0) line("warn", say("notSaving"), say("dropped", grouped(dropped)));
@@ -68,13 +66,12 @@ function ofUpstream(now, name, upstream) {
   const waiting = Object.values(upstream.waiting).reduce((sum, count) => sum + count, 0);
   const count = grouped(waiting);
   const oldest = upstream.oldest_waiting ? since(now, upstream.oldest_waiting) : 0;
-  const brief = say("waiting", count);
+  const brief = say("someWait", count);
   if (upstream.reachable) {
     if (oldest > LATE_AFTER_MS) return ["", brief, say("backlog", name, count, span(oldest))];
-    return ["", say("sent"), waiting === 0 ? say("flowing", name) : say("flowingSome", name, count)];
+    return ["", say("allSent"), waiting === 0 ? say("flowing", name) : say("flowingSome", name, count)];
   }
   if (!upstream.since) return ["", brief, say("trying", name, count)];
   const when = plantClock(now, upstream.since, false);
-  const text = waiting === 0 ? say("awayIdle", name, when) : say("away", name, count, span(oldest), when);
-  return ["warn", brief, upstream.last_answer ? `${text} ${say("answered", upstream.last_answer)}` : text];
+  return ["warn", brief, waiting === 0 ? say("awayIdle", name, when) : say("away", name, count, span(oldest), when)];
 }

@@ -3,6 +3,7 @@
 //   entries(prefix)  [[rest of the key, value], …] in order of the keys
 //   age()            milliseconds since the gateway was last heard; Infinity before
 //   now()            {time}: the gateway's clock now, for `since` and `plantClock`
+//   isRefused()      whether it is there, but tells nothing to whom it does not know
 // and calls `onChange(keys)` with what a frame has changed; with an empty set when the gateway has only shown that it is there.
 // After a break it goes on where it was. A page that nobody sees lets go of the gateway, and comes back when it is seen.
 
@@ -20,6 +21,7 @@ export function live(onChange) {
   let [told, toldAt] = [null, 0];
   let attempts = 0;
   let retry = 0;
+  let isRefused = false;
 
   function connect() {
     clearTimeout(retry);
@@ -35,11 +37,21 @@ export function live(onChange) {
   }
 
   function lost() {
+    if (heardAt < openedAt) askWhy();
     letGo();
     // Not all screens of a plant at the same moment.
     const wait = RETRY_MS[Math.min(attempts, RETRY_MS.length - 1)] * (0.5 + Math.random());
     attempts += 1;
     if (!document.hidden) retry = setTimeout(connect, wait);
+  }
+
+  // A socket does not tell why it was refused; a call does.
+  async function askWhy() {
+    try {
+      isRefused = (await fetch("/api/v1/status", { cache: "no-store" })).status === 401;
+    } catch {
+      isRefused = false;
+    }
   }
 
   function letGo() {
@@ -64,6 +76,7 @@ export function live(onChange) {
     heardAt = toldAt = performance.now();
     told = frame.time;
     attempts = 0;
+    isRefused = false;
     onChange(changed);
   }
 
@@ -89,6 +102,7 @@ export function live(onChange) {
       .filter(([key]) => key.startsWith(prefix))
       .map(([key, value]) => [key.slice(prefix.length), value])
       .sort(([a], [b]) => (a < b ? -1 : 1)),
+    isRefused: () => isRefused,
     age: () => performance.now() - heardAt,
     now: () => ({ time: told && later(told, performance.now() - toldAt) }),
   };

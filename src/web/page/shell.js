@@ -5,24 +5,30 @@ import { STALE_AFTER_MS } from "./live.js";
 
 const LANGUAGE_KEY = "lineside-language";
 const LOOK_KEY = "lineside-look";
+// A machine or a disk may take its time; the gateway gives up before this.
 const ANSWER_WITHIN_MS = 15000;
 
 const SHARED = {
   en: {
     ...FLOW_WORDS.en,
     other: "中文", look: "Light or dark", board: "Board", engineering: "Engineering", signIn: "Sign in", signOut: "Sign out",
-    close: "Close", place: "{0} · {1}",
-    gone: "The gateway does not answer. What you see is from {0} ago.", never: "The gateway does not answer.",
+    close: "Close", notDone: "Not done: {0}", notAllowed: "You may not do this: {0}", signInFirst: "For this you have to be signed in.",
+    noAnswer: "The gateway did not answer. Look whether it was done before you try again.",
+    unheard: "No answer", gone: "The gateway does not answer. What you see is from {0} ago.", never: "The gateway does not answer.",
     units: { d: "d", h: "h", m: "min", s: "s" },
   },
   zh: {
     ...FLOW_WORDS.zh,
     other: "English", look: "明暗", board: "看板", engineering: "工程", signIn: "登录", signOut: "退出",
-    close: "关闭", place: "{0} · {1}",
-    gone: "网关无应答，以下是 {0} 前的数据。", never: "网关无应答。",
+    close: "关闭", notDone: "未执行：{0}", notAllowed: "无权执行：{0}", signInFirst: "请先登录。",
+    noAnswer: "网关没有应答，请先确认是否已执行，再重试。",
+    unheard: "无应答", gone: "网关无应答，以下是 {0} 前的数据。", never: "网关无应答。",
     units: { d: "天", h: "小时", m: "分", s: "秒" },
   },
 };
+
+// Shape for each level: it can be told apart without colour.
+export const MARKS = { alarm: "✖", warn: "▲", "": "●" };
 
 const PAGES = [["/", "board"], ["/engineering", "engineering"]];
 
@@ -30,7 +36,7 @@ let words = SHARED;
 let redraw = () => {};
 export let language = startLanguage();
 
-function keep(key, value) {
+export function keep(key, value) {
   try { localStorage.setItem(key, value); } catch { /* Storage may be forbidden; then nothing is remembered. */ }
 }
 
@@ -62,20 +68,19 @@ export function startPage(own, show) {
     return link;
   }));
   pages.setAttribute("aria-label", "lineside");
-  const other = button("other", () => {
+  const other = button("", () => {
     language = language === "en" ? "zh" : "en";
     keep(LANGUAGE_KEY, language);
     showLanguage();
   });
-  const turn = element("button", "", "◐");
-  turn.type = "button";
-  turn.dataset.label = "look";
-  turn.addEventListener("click", () => {
+  other.dataset.word = "other";
+  const turn = button("◐", () => {
     const root = document.documentElement;
     const isDark = root.dataset.look ? root.dataset.look === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
     root.dataset.look = isDark ? "light" : "dark";
     keep(LOOK_KEY, root.dataset.look);
   });
+  turn.dataset.label = "look";
   const named = (tag, id, className = "") => Object.assign(element(tag, className), { id });
   const light = named("a", "light");
   light.href = "/engineering";
@@ -85,42 +90,53 @@ export function startPage(own, show) {
   showLanguage();
 }
 
-// Keeps the head up to date with live values: the place, the clock, the light, and how old everything is.
-export function followHead(feed) {
-  const show = () => showHead(feed);
+// Keeps the head up to date with live values: the place, the clock, the light, and how old everything is. A page that is
+// of something within the gateway says of what (`own`).
+export function followHead(feed, own) {
+  const show = () => showHead(feed, own);
   setInterval(show, 1000);
   show();
 }
 
-export function showHead(feed) {
+function showHead(feed, own) {
   const gateway = feed.value("gateway");
   const age = feed.age();
   const isStale = gateway ? age > STALE_AFTER_MS : performance.now() > STALE_AFTER_MS;
   const banner = document.getElementById("stale");
   banner.hidden = !isStale;
-  put(banner, isStale ? (gateway ? say("gone", span(age)) : say("never")) : "");
+  if (isStale && feed.isRefused()) banner.replaceChildren(say("signInFirst"), " ", wayIn());
+  else put(banner, isStale ? (gateway ? say("gone", span(age)) : say("never")) : "");
   document.body.classList.toggle("is-stale", isStale);
+  showLight(isStale ? { level: "alarm", brief: say("unheard"), text: banner.textContent } : flow(feed)[0]);
   if (!gateway) return;
-  const { gateway_id, workshop_name } = gateway;
-  const place = workshop_name ? say("place", workshop_name, gateway_id) : gateway_id;
-  put(document.getElementById("place"), place);
-  document.getElementById("place").title = place;
+  showPlace([own?.(), gateway.workshop_name, gateway.gateway_id].filter(Boolean));
   put(document.getElementById("clock"), plantClock(feed.now(), feed.now().time, true));
-  showLight(flow(feed));
 }
 
-function showLight([worst]) {
+function showPlace([name, ...within]) {
+  const heading = document.getElementById("place");
+  const text = [name, ...within].join(" · ");
+  if (heading.title !== text) {
+    heading.title = text;
+    heading.replaceChildren(name, element("small", "", within.join(" · ")));
+  }
+  const page = document.querySelector(".pages [aria-current]")?.textContent;
+  document.title = page ? `${page} – ${name}` : text;
+}
+
+function showLight(worst) {
   const light = document.getElementById("light");
   light.hidden = !worst;
   if (!worst || light.title === worst.text) return;
   light.className = worst.level;
   light.title = worst.text;
-  const mark = element("span", "mark", { alarm: "✖", warn: "▲", "": "●" }[worst.level]);
-  mark.setAttribute("aria-hidden", "true");
-  light.replaceChildren(mark, element("span", "words", worst.brief), element("span", "unseen", worst.text));
+  light.replaceChildren(shape(MARKS[worst.level]), element("span", "words", worst.brief), element("span", "unseen", worst.text));
 }
 
 export { flow };
+
+// What the gateway says to people comes in both languages.
+export const worded = (told) => told.words?.[language] || told.message;
 
 // Text that is there already is not set again: nothing is laid out anew, nothing is read out again.
 export function put(place, text) {
@@ -148,24 +164,51 @@ export function renew(place, items) {
   while (place.children.length > items.length) place.lastElementChild.remove();
 }
 
-// A dialog with a title; it is gone when it is closed, and the focus goes back to where it was.
+// A dialog with a title; it is gone when it is closed, and the focus goes back to where it was. A button with `data-close`
+// closes it.
 export function ask(title, ...content) {
   const heading = element("h2", "", title);
   heading.id = "dialog-title";
   const dialog = element("dialog", "", heading, ...content);
   dialog.setAttribute("aria-labelledby", heading.id);
   dialog.addEventListener("close", () => dialog.remove());
+  dialog.addEventListener("click", (event) => {
+    if (event.target.closest("[data-close]")) dialog.close();
+  });
   document.body.append(dialog);
   dialog.showModal();
   return dialog;
 }
 
-function button(word, act) {
-  const made = element("button");
-  made.type = "button";
-  made.dataset.word = word;
-  made.addEventListener("click", act);
+export function button(text, act, type = "button") {
+  const made = element("button", "", text);
+  made.type = type;
+  if (act) made.addEventListener("click", act);
   return made;
+}
+
+export function closing() {
+  const made = button(say("close"));
+  made.dataset.close = "";
+  return made;
+}
+
+export const field = (text, input) => element("label", "field", text, input);
+
+// Why something was not done, with what to do about it where that is known.
+export function refusal(problem) {
+  const sentence = { 401: () => say("signInFirst"), 403: () => say("notAllowed", problem.detail) }[problem?.status]
+    ?? (() => (problem?.detail ? say("notDone", problem.detail) : say("noAnswer")));
+  const note = element("p", "note warn", shape(MARKS.warn), sentence());
+  note.setAttribute("role", "alert");
+  if (problem?.status === 401) note.append(" ", wayIn());
+  return note;
+}
+
+function wayIn() {
+  const way = element("a", "", say("signIn"));
+  way.href = `/sign-in?next=${encodeURIComponent(location.pathname + location.search + location.hash)}`;
+  return way;
 }
 
 function showLanguage() {
@@ -179,14 +222,13 @@ function showLanguage() {
 }
 
 // Asks the API. A refusal is thrown as the problem that the gateway tells: {status, title, detail, findings?}.
-// What waits for a machine or a disk is given longer (`within`).
-export async function call(method, path, body, headers = {}, within = ANSWER_WITHIN_MS) {
+export async function call(method, path, body, headers = {}) {
   const answer = await fetch(`/api/v1/${path}`, {
     method,
     cache: "no-store",
     headers: body === undefined ? headers : { "content-type": "application/json", ...headers },
     body: body === undefined ? undefined : JSON.stringify(body),
-    signal: AbortSignal.timeout(within),
+    signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
   });
   const told = answer.status === 204 ? null : await answer.json();
   if (!answer.ok) throw told;
@@ -200,10 +242,15 @@ export function element(tag, className, ...children) {
   return made;
 }
 
+// A shape says to eyes what words beside it say to everyone.
+export function shape(mark, className = "mark") {
+  const made = element("span", className, mark);
+  made.setAttribute("aria-hidden", "true");
+  return made;
+}
+
 export function marked(kind, text, className) {
-  const mark = element("span", "mark", kind.mark);
-  mark.setAttribute("aria-hidden", "true");
-  return element("p", `${className} ${kind.level}`.trim(), mark, element("span", "", text));
+  return element("p", `${className} ${kind.level}`.trim(), shape(kind.mark), element("span", "", text));
 }
 
 export const grouped = (number) => Number(number).toLocaleString("en-US").replace(/,/g, "\u202f");
@@ -223,8 +270,6 @@ export function span(ms) {
   if (s < 86400) return `${Math.floor(s / 3600)}${gap}${unit.h} ${Math.floor((s % 3600) / 60)}${gap}${unit.m}`;
   return `${Math.floor(s / 86400)}${gap}${unit.d} ${Math.floor((s % 86400) / 3600)}${gap}${unit.h}`;
 }
-
-export const size = (bytes) => bytes >= 2 ** 30 ? `${(bytes / 2 ** 30).toFixed(1)} GiB` : `${Math.round(bytes / 2 ** 20)} MiB`;
 
 // Times of day as the plant's clocks show them: the gateway's own time carries the plant's offset.
 export function plantClock(status, instant, withSeconds) {

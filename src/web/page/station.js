@@ -1,8 +1,8 @@
 // The screen of one reporting station: what is expected next, the last answer, who works on what; a keypad and the buttons
 // that have their place now. Green means on disk: it is shown for an answer of the gateway alone, never for what was sent.
 
-import { live, STALE_AFTER_MS } from "./live.js";
-import { call, element, fill, grouped, kept, language, plantClock, say, startPage } from "./shell.js";
+import { live } from "./live.js";
+import { button, call, element, fill, followHead, grouped, keep, kept, language, MARKS, plantClock, refusal, say, shape, startPage, worded } from "./shell.js";
 import { allowSound, canSound, sound } from "./station-sound.js";
 import { startWaiting } from "./station-waiting.js";
 import { watchKeys } from "./station-wedge.js";
@@ -16,23 +16,23 @@ const WAIT_SHOWN_MS = 250;
 const MUTED_KEY = "lineside-muted";
 const PREFIXED = /^(EMP|WO|OP|TRV|EQ|RSN|QTY|LSN)-/i;
 const NUMBER = /^\d+(\.\d+)?$/;
-const SHAPES = { ok: "✔", err: "✖", ask: "?", dup: "⧉", wait: "◷" };
+const SHAPES = { ok: "✔", err: "✖", ask: "?", dup: "=", wait: "◷" };
 
 const WORDS = {
   en: {
     title: "Station {0}", notSaved: "Not saved yet", lately: "Last scans", enter: "ENTER", drop: "Drop",
     sound: "Sound is on", muted: "Sound is off", touch: "Touch for sound",
     kind_ok: "Saved", kind_err: "Refused", kind_ask: "Question", kind_dup: "Seen before", kind_wait: "Not saved yet",
-    noAnswer: "Nothing scanned yet", waits: "The gateway does not answer. It is sent as soon as it does.",
+    nothingYet: "Nothing scanned yet", waits: "It is sent again and again until the gateway has it on disk.",
     torn: "Only part of the code came. Nothing was sent. Scan again.", full: "Too many scans wait. Nothing was taken.", notTaken: "Not taken: {0}",
-    away: "The gateway does not answer. Scans are not saved; they wait here.", signIn: "This screen may not report: {0}", unknown: "This gateway has no station {0}. Look at the address.",
+    gone: "The gateway does not answer. Scans are not saved; they wait here. What you see is from {0} ago.", never: "The gateway does not answer. Scans are not saved; they wait here.", unknown: "This gateway has no station {0}. Look at the address.",
     badge: "Scan your badge", order: "Scan an order or traveler", operation: "Which operation of {0}?", start: "START the job", travelers: "More travelers, or START",
     quantity: "Quantity, then DONE", piece: "Scan each piece, then DONE", card: "One card for each piece, then DONE", resume: "Paused. RESUME?", supervisor: "Supervisor’s badge needed",
     many: "How many {0}?", why: "Why {0}?", whyStop: "Why was it stopped?",
     over: "{0} more than planned. OK?", short: "Fewer than planned. Done anyway?", undo: "Take back the last report?", switch: "Pause, and take {0}?",
     good: "good", to_inspect: "to inspect", scrap: "scrap", rework: "rework", concession: "concession", keyedSoFar: "{0} so far",
     who: "Who", nobody: "Nobody", crew: "with {0}", today: "today {0} good, {1} defective",
-    what: "Order", noOrder: "No order", here: "This job, here", whole: "Operation, all", of: "of {0}", defective: "{0} defective", unverified: "not verified",
+    what: "Order", noOrder: "No order", here: "This job", whole: "Operation in total", of: "of {0}", defective: "{0} defective", unverified: "not verified",
     field_badge: "Badge number", field_order: "Order number", field_operation: "Operation code", field_reason: "Reason code", field_quantity: "Quantity", field_any: "Code",
     do_start: "START", do_resume: "RESUME", do_pause: "PAUSE", do_done: "DONE", do_ok: "OK", do_cancel: "CANCEL", do_undo: "UNDO", do_logout: "LOGOUT", do_setup: "SETUP", do_good: "+1 good",
     do_scrap: "Scrap", do_rework: "Rework", do_concession: "Concession", do_inspect: "To inspect", do_call: "Call help", do_down: "Machine down", do_up: "Machine up", back: "Delete a digit",
@@ -41,16 +41,16 @@ const WORDS = {
     title: "工位 {0}", notSaved: "尚未保存", lately: "最近扫描", enter: "确认", drop: "放弃",
     sound: "声音：开", muted: "声音：关", touch: "触摸开启声音",
     kind_ok: "已保存", kind_err: "已拒绝", kind_ask: "请回答", kind_dup: "重复", kind_wait: "尚未保存",
-    noAnswer: "还没有扫描", waits: "网关无应答，恢复后自动发送。",
+    nothingYet: "还没有扫描", waits: "将持续重发，直到网关确认已写盘。",
     torn: "读码不完整，未发送，请重新扫描。", full: "等待发送的扫描过多，本次未接收。", notTaken: "未接收：{0}",
-    away: "网关无应答。扫描尚未保存，在此等待。", signIn: "本屏幕不能报工：{0}", unknown: "本网关没有工位 {0}，请核对地址。",
+    gone: "网关无应答。扫描尚未保存，在此等待。以下是 {0} 前的数据。", never: "网关无应答。扫描尚未保存，在此等待。", unknown: "本网关没有工位 {0}，请核对地址。",
     badge: "请扫描工牌", order: "请扫描工单或流转卡", operation: "工单 {0}：哪道工序？", start: "请开工", travelers: "继续扫流转卡，或开工",
     quantity: "报数量，完成后完工", piece: "逐件扫描，完成后完工", card: "每件扫一次卡，完成后完工", resume: "已暂停，继续？", supervisor: "请班组长扫描工牌",
     many: "{0}数量？", why: "{0}原因？", whyStop: "停机原因？",
     over: "{0} 件超过计划，确认？", short: "少于计划，仍要完工？", undo: "撤销上次报工？", switch: "暂停并切换到 {0}？",
     good: "合格", to_inspect: "待检", scrap: "报废", rework: "返工", concession: "让步接收", keyedSoFar: "已输入 {0}",
     who: "人员", nobody: "未登录", crew: "同组 {0}", today: "今日合格 {0}，不良 {1}",
-    what: "工单", noOrder: "无工单", here: "本工位本任务", whole: "本工序合计", of: "计划 {0}", defective: "不良 {0}", unverified: "未验证",
+    what: "工单", noOrder: "无工单", here: "本次任务", whole: "本工序合计", of: "计划 {0}", defective: "不良 {0}", unverified: "未验证",
     field_badge: "工号", field_order: "工单号", field_operation: "工序代码", field_reason: "原因代码", field_quantity: "数量", field_any: "代码",
     do_start: "开工", do_resume: "继续", do_pause: "暂停", do_done: "完工", do_ok: "确认 OK", do_cancel: "取消", do_undo: "撤销", do_logout: "退出登录", do_setup: "调机", do_good: "合格 +1",
     do_scrap: "报废", do_rework: "返工", do_concession: "让步接收", do_inspect: "待检", do_call: "呼叫", do_down: "设备停机", do_up: "设备恢复", back: "删除一位",
@@ -86,11 +86,9 @@ const byId = (id) => document.getElementById(id);
 const headers = () => bearer === null ? {} : { authorization: `Bearer ${bearer}` };
 const accepts = (scan) => view?.accepts.find((accepted) => accepted.scan === scan);
 
-function button(role, text, act) {
-  const made = element("button", "", text);
-  made.type = "button";
+function control(role, text, act) {
+  const made = button(text, act);
   made.dataset.role = role;
-  made.addEventListener("click", act);
   return made;
 }
 
@@ -109,12 +107,12 @@ function icon(name) {
 function expected() {
   if (!view) return ["question", "…", ""];
   const about = view.asked;
-  if (about?.needs_approval) return ["badge", say("supervisor"), view.last_feedback?.message ?? ""];
+  if (about?.needs_approval) return ["badge", say("supervisor"), view.last_feedback ? worded(view.last_feedback) : ""];
   switch (about?.what) {
     case "quantity": return ["quantity", say("many", say(about.about)), about.quantity ? say("keyedSoFar", about.quantity) : ""];
     case "reason": return ["question", about.about === "stop" ? say("whyStop") : say("why", `${about.quantity} ${say(about.about)}`), ""];
     case "operation": return ["order", say("operation", about.order_no), ""];
-    case "confirm": return ["question", say(about.about, about.about === "over" ? about.quantity : about.order_no), view.last_feedback?.message ?? ""];
+    case "confirm": return ["question", say(about.about, about.about === "over" ? about.quantity : about.order_no), view.last_feedback ? worded(view.last_feedback) : ""];
     default:
   }
   if (view.state === "idle") return ["badge", say("badge"), ""];
@@ -140,16 +138,14 @@ function showBand() {
   const drawn = JSON.stringify([band, language]);
   if (place.dataset.drawn === drawn) return;
   place.dataset.drawn = drawn;
-  if (!band) return place.replaceChildren(element("span", "shape"), element("p", "told", say("noAnswer")));
-  const shape = element("span", "shape", SHAPES[band.kind]);
-  shape.setAttribute("aria-hidden", "true");
+  if (!band) return place.replaceChildren(element("span", "shape"), element("p", "told", say("nothingYet")));
   const told = element("div", "", element("strong", "", say(`kind_${band.kind}`)), element("p", "told", band.message()));
-  place.replaceChildren(shape, told, element("time", "figures", band.at && clock().time ? plantClock(clock(), band.at, true) : ""));
+  place.replaceChildren(shape(SHAPES[band.kind], "shape"), told, element("time", "figures", band.at && clock().time ? plantClock(clock(), band.at, true) : ""));
 }
 
 // A new answer is seen and heard.
 function announce(kind, message, at) {
-  band = { kind, message: typeof message === "function" ? message : () => message, at, since: Date.now() };
+  band = { kind, message, at, since: Date.now() };
   delete byId("answer").dataset.drawn;
   showBand();
   if (!isMuted) sound(kind);
@@ -159,7 +155,7 @@ function showWaiting() {
   const all = waiting.list();
   byId("waiting").hidden = all.length === 0 || Date.now() - all[0].at < 2 * WAIT_SHOWN_MS;
   fill("waiting-list", ...all.map((entry) => {
-    const drop = button("drop", say("drop"), () => waiting.drop(entry.scan_id));
+    const drop = control("drop", say("drop"), () => waiting.drop(entry.scan_id));
     drop.setAttribute("aria-label", `${say("drop")} ${entry.code}`);
     return element("li", "", element("span", "", entry.code), drop);
   }));
@@ -239,20 +235,22 @@ function showActions() {
     return true;
   });
   const next = NEXT.find((name) => offered.includes(name));
-  const drawn = JSON.stringify([offered, next, view?.reasons, language]);
+  // Unasked, a reason is of a stop; who wants to tell one, has its card.
+  const reasons = view?.asked?.what === "reason" ? view.reasons : [];
+  const drawn = JSON.stringify([offered, next, reasons, language]);
   const place = byId("actions");
   // Drawn anew, a button would lose the focus.
   if (place.dataset.drawn === drawn) return;
   place.dataset.drawn = drawn;
   const focused = document.activeElement?.dataset?.code;
   place.replaceChildren(...offered.map((name) => {
-    const made = button(`do-${name}`, say(`do_${name}`), () => take(made.dataset.code));
+    const made = control(`do-${name}`, say(`do_${name}`), () => take(made.dataset.code));
     made.dataset.code = accepts(name).code;
     made.classList.toggle("is-next", name === next);
     return made;
   }));
-  fill("reasons", ...(view?.reasons ?? []).map((reason) => {
-    const made = button("reason", "", () => take(made.dataset.code));
+  fill("reasons", ...reasons.map((reason) => {
+    const made = control("reason", "", () => take(made.dataset.code));
     made.dataset.code = `RSN-${reason.code}`;
     made.append(element("b", "", reason.code), element("span", "", reason.name));
     return made;
@@ -262,37 +260,34 @@ function showActions() {
 
 function showScans() {
   fill("scans", ...(view?.scans ?? []).map((scan) => {
-    const shape = element("span", "", SHAPES[scan.kind]);
-    shape.setAttribute("aria-hidden", "true");
-    const line = element("li", "", element("time", "", clock().time ? plantClock(clock(), scan.at, true) : ""), element("span", "kind", shape, say(`kind_${scan.kind}`)), element("code", "", scan.scanned), element("span", "said", scan.message));
+    const line = element("li", "", element("time", "", clock().time ? plantClock(clock(), scan.at, true) : ""),
+      element("span", "kind", shape(SHAPES[scan.kind], ""), say(`kind_${scan.kind}`)),
+      element("span", "said", worded(scan)), element("code", "", scan.scanned));
     line.dataset.kind = scan.kind;
     return line;
   }));
 }
 
-function showHead() {
-  byId("place").textContent = say("title", station);
-  document.title = say("title", station);
-  byId("clock").textContent = clock().time ? plantClock(clock(), clock().time, false) : "";
+function showMute() {
   const mute = byId("mute");
   mute.textContent = say(isMuted ? "muted" : canSound() ? "sound" : "touch");
   mute.setAttribute("aria-pressed", String(isMuted));
 }
 
 function showTrouble() {
-  const isAway = told !== null && Math.min(told.age(), performance.now()) > STALE_AFTER_MS;
-  const place = byId("stale");
   const isUnknown = view === null && told?.value("gateway") !== undefined;
-  const text = isAway ? say("away") : isUnknown ? say("unknown", station) : trouble === null ? "" : say("signIn", trouble);
-  place.hidden = text === "";
-  if (place.textContent !== text) place.textContent = text;
+  const place = byId("trouble");
+  const drawn = JSON.stringify([isUnknown, trouble, language]);
+  if (place.dataset.drawn === drawn) return;
+  place.dataset.drawn = drawn;
+  place.replaceChildren(...(isUnknown ? [element("p", "note warn", shape(MARKS.warn), say("unknown", station))] : trouble ? [refusal(trouble)] : []));
 }
 
 const clock = () => told?.now() ?? { time: null };
 
 function draw() {
   if (!byId("mute")) return;
-  showHead();
+  showMute();
   showTrouble();
   showExpected();
   showBand();
@@ -322,12 +317,12 @@ const waiting = startWaiting(station, headers, {
     if (now) view = now;
     seen = `${feedback.at} ${feedback.code}`;
     answeredAt = performance.now();
-    announce(feedback.kind, feedback.message, feedback.at);
+    announce(feedback.kind, () => worded(feedback), feedback.at);
     draw();
   },
   refused: (entry, problem) => announce("err", () => `${entry.code}: ${say("notTaken", problem.detail)}`),
   away(problem) {
-    trouble = problem?.status === 401 || problem?.status === 403 || problem?.status === 404 ? problem.detail : null;
+    trouble = problem?.status ? problem : null;
     showTrouble();
     showWaiting();
   },
@@ -344,8 +339,8 @@ function follow(keys) {
     const name = last ? `${last.at} ${last.code}` : "";
     if (last && name !== seen) {
       // What was said before this page was opened is not said again.
-      if (seen === null) band ??= { kind: last.kind, message: () => last.message, at: last.at, since: 0 };
-      else announce(last.kind, last.message, last.at);
+      if (seen === null) band ??= { kind: last.kind, message: () => worded(last), at: last.at, since: 0 };
+      else announce(last.kind, () => worded(last), last.at);
     }
     seen = name;
   }
@@ -374,8 +369,8 @@ function enter() {
 function startKeys() {
   const keyed = byId("keyed");
   const erase = () => { keyed.value = keyed.value.slice(0, -1); };
-  const keys = ["1", "2", "3", "4", "5", "6", "7", "8", "9", ".", "0"].map((digit) => button("key", digit, () => { keyed.value += digit; }));
-  const back = button("back", "⌫", erase);
+  const keys = ["1", "2", "3", "4", "5", "6", "7", "8", "9", ".", "0"].map((digit) => control("key", digit, () => { keyed.value += digit; }));
+  const back = control("back", "⌫", erase);
   back.dataset.label = "back";
   fill("keys", ...keys, back);
   byId("entry").addEventListener("submit", (event) => {
@@ -395,7 +390,7 @@ function startKeys() {
 }
 
 function startMute() {
-  const mute = button("mute", "", async () => {
+  const mute = control("mute", "", async () => {
     if (!canSound()) {
       isMuted = false;
       await allowSound();
@@ -403,25 +398,23 @@ function startMute() {
     } else {
       isMuted = !isMuted;
     }
-    try { localStorage.setItem(MUTED_KEY, isMuted ? "yes" : "no"); } catch { /* Then it is as it was after a reload. */ }
-    showHead();
+    keep(MUTED_KEY, isMuted ? "yes" : "no");
+    showMute();
   });
   mute.id = "mute";
   byId("clock").after(mute);
   const wake = (event) => {
-    if (!canSound() && !(event.target instanceof Node && mute.contains(event.target))) allowSound().then(showHead, () => {});
+    if (!canSound() && !(event.target instanceof Node && mute.contains(event.target))) allowSound().then(showMute, () => {});
   };
   addEventListener("pointerdown", wake);
   addEventListener("keydown", wake);
 }
 
-startPage(WORDS, () => {
-  for (const place of document.querySelectorAll("[data-label]")) place.setAttribute("aria-label", say(place.dataset.label));
-  draw();
-});
+startPage(WORDS, draw);
 startMute();
 startKeys();
 signIn().then(() => {
   told = live(follow);
+  followHead(told, () => say("title", station));
   setInterval(draw, DRAW_EVERY_MS);
 });

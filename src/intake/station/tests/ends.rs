@@ -144,7 +144,7 @@ fn row_42_what_cannot_be_understood_is_told_as_what_it_is() {
         assert_eq!(bed.scan(code), answer);
         assert_eq!((bed.kind(), bed.state()), (FeedbackKind::Err, State::Running));
     }
-    let told = feedback(FeedbackKind::Err, "PARTIAL_READ", Language::Zh);
+    let told = feedback(FeedbackKind::Err, "PARTIAL_READ", &[], Language::Zh);
     assert_eq!(told.message, "读码不完整，请重新扫描。");
 }
 

@@ -30,6 +30,11 @@ pub enum How {
 }
 
 impl How {
+    /// Whether what is usual depends on the product.
+    pub fn is_of_products(&self) -> bool {
+        matches!(self, Self::CycleTime(_) | Self::LowOutput(_))
+    }
+
     /// Delays that do not cry wolf.
     pub fn delays(&self) -> Delays {
         let (on_s, off_s, dead_band) = match self {

@@ -85,12 +85,12 @@ pub fn of_rule(
     let words = if change == Change::Ends {
         Words::new(
             format!("{name}: {rule} no longer holds; the last point is {shown}, limits {low} to {high}."),
-            format!("{name}:{rule}已解除;最新点{shown},控制限{low}~{high}。"),
+            format!("{name}：{rule}已解除；最新点{shown}，控制限{low}～{high}。"),
         )
     } else {
         Words::new(
             format!("{name}: {meaning} ({rule}). Last point {shown}, centre {middle}, limits {low} to {high}."),
-            format!("{name}:{meaning_zh}({rule})。最新点{shown},中心线{middle},控制限{low}~{high}。"),
+            format!("{name}：{meaning_zh}（{rule}）。最新点{shown}，中心线{middle}，控制限{low}～{high}。"),
         )
     };
     let severity = match rule {
@@ -116,7 +116,7 @@ pub fn meaning(rule: Rule) -> (&'static str, &'static str) {
         Rule::We3 | Rule::N6 => ("points gather beyond 1 sigma on one side", "多点落在同侧1σ以外"),
         Rule::N7 => (
             "points lie closer to the centre than chance allows",
-            "连续多点在1σ以内,异常集中",
+            "连续多点在1σ以内，异常集中",
         ),
         Rule::N8 => ("points avoid the centre", "连续多点均在1σ以外"),
         Rule::Ewma => ("the weighted mean has left its limits", "加权均值超出控制限"),
@@ -141,12 +141,12 @@ pub fn of_spec(settings: &Settings, spec: &Spec, at: Timestamp, value: f64, chan
     let words = if change == Change::Ends {
         Words::new(
             format!("{name}: {shown} is within the specification again ({span})."),
-            format!("{name}:{shown}已回到规格内({span_zh})。"),
+            format!("{name}：{shown}已回到规格内({span_zh})。"),
         )
     } else {
         Words::new(
             format!("{name}: {shown} is outside the specification ({span})."),
-            format!("{name}:{shown}超出规格({span_zh})。"),
+            format!("{name}：{shown}超出规格({span_zh})。"),
         )
     };
     let mut finding = finding(settings, SPEC, at, change);
@@ -163,7 +163,7 @@ pub fn of_rule_gone(settings: &Settings, rule: Rule, at: Timestamp) -> Finding {
     let mut finding = finding(settings, rule.name(), at, Change::Ends);
     finding.words = Words::new(
         format!("{}: {rule} is closed, for the limits are learnt anew.", settings.name),
-        format!("{}:{rule}已关闭,控制限重新学习中。", settings.name),
+        format!("{}：{rule}已关闭，控制限重新学习中。", settings.name),
     );
     finding
 }
@@ -174,7 +174,7 @@ pub fn of_spec_gone(settings: &Settings, at: Timestamp) -> Finding {
     finding.severity = Severity::High;
     finding.words = Words::new(
         format!("{}: there is no specification any more.", settings.name),
-        format!("{}:已无规格要求。", settings.name),
+        format!("{}：已无规格要求。", settings.name),
     );
     finding
 }

@@ -1,5 +1,6 @@
 // Machines: what each does and since when, what it made in the shift, how well that is, and how its pace went lately.
 import { element, figure, grouped, marked, say, since, span } from "../shell.js";
+import { trend } from "../trend.js";
 
 // Shape for each state: it can be told apart without colour.
 const RUNNING = { mark: "▶", level: "" };
@@ -57,31 +58,18 @@ function tile(code, machine, lasts, shift, parts, samples) {
   state.append(element("span", "for figures", lasts));
   const numbers = element("div", "numbers");
   if (shift) {
-    const scrap = shift.scrap > 0 ? ` · ${grouped(shift.scrap)} ${say("scrap")}` : "";
-    numbers.append(number(grouped(shift.produced), `${say("shift")}${scrap}`));
+    numbers.append(number(grouped(shift.produced), say("shift")));
   } else {
     const first = Object.entries(machine.points).find(([name, point]) => name !== "state" && typeof point.value === "number");
     if (first) numbers.append(number(`${figure(first[1].value, first[1].unit)} ${first[1].unit ?? ""}`, first[0]));
   }
-  if (samples.length > 1) numbers.append(spark(samples));
   if (parts?.[0] && parts[0] !== "–") numbers.append(number(`${parts[0]} %`, say("oee")));
-  const apq = parts && parts.slice(1).some((part) => part !== "–") ? element("p", "label figures", say("apq", ...parts.slice(1))) : null;
-  return element("li", "card machine", element("h3", "", code, machine.name ? element("small", "", machine.name) : null), state, numbers, apq);
+  const apq = parts && parts.slice(1).some((part) => part !== "–") ? element("span", "", say("apq", ...parts.slice(1))) : null;
+  if (apq) apq.title = say("apqMeans");
+  const below = element("p", "label below figures", shift?.scrap > 0 ? element("span", "", say("scrap", grouped(shift.scrap))) : null, apq);
+  return element("li", "card machine",
+    element("h3", "", code), element("p", "label name", machine.name ?? ""), state, numbers,
+    trend(samples, SAMPLES_MAX, { label: say("rate"), fromZero: true }), below);
 }
 
 const number = (value, label) => element("div", "", element("p", "big figures", value), element("p", "label", label));
-
-function spark(samples) {
-  const SVG = "http://www.w3.org/2000/svg";
-  const [svg, path] = [document.createElementNS(SVG, "svg"), document.createElementNS(SVG, "path")];
-  const top = Math.max(...samples, 1e-9);
-  const x = (nth) => ((SAMPLES_MAX - samples.length + nth) / (SAMPLES_MAX - 1)) * 100;
-  path.setAttribute("d", samples.map((value, nth) => `${nth ? "L" : "M"}${x(nth).toFixed(1)} ${(19 - (value / top) * 18).toFixed(1)}`).join(""));
-  svg.setAttribute("class", "spark");
-  svg.setAttribute("viewBox", "0 0 100 20");
-  svg.setAttribute("preserveAspectRatio", "none");
-  svg.setAttribute("role", "img");
-  svg.setAttribute("aria-label", say("rate"));
-  svg.append(path);
-  return svg;
-}

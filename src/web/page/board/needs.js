@@ -1,6 +1,6 @@
-// What needs a person: alerts that nobody has taken notice of, machines and orders that nobody was told of, records that do
-// not get away; the worst first. Then, quietly, what someone has taken on.
-import { ask, call, element, flow, language, say, since, span } from "../shell.js";
+// What needs a person: alerts that nobody has acknowledged, machines and orders that nobody was told of, records that do not
+// get away; the worst first. Then, quietly, what someone has taken on, and what is about to end by itself.
+import { ask, button, call, closing, element, field, flow, language, MARKS, refusal, say, shape, since, span, worded } from "../shell.js";
 import { lateness } from "./orders.js";
 import { kindOf } from "./machines.js";
 
@@ -15,11 +15,11 @@ const COMMENT_CHARS_MAX = 500;
 export function needs(feed) {
   const now = feed.now();
   const alerts = feed.entries("alert/").map(([, alert]) => alert);
-  const active = alerts.filter((alert) => alert.state === "active");
+  const active = alerts.filter((alert) => alert.state === "active" && !alert.is_away);
   const told = (name, value) => active.some((alert) => alert[name] === value);
   const found = active.map((alert) => ofAlert(now, alert));
   flow(feed).filter((line) => line.level).forEach((line) => {
-    found.push({ key: `flow/${line.brief}`, mark: line.level === "alarm" ? "✖" : "▲", level: line.level, rank: line.level === "alarm" ? 0 : 2, text: line.text });
+    found.push({ key: `flow/${line.brief}`, mark: MARKS[line.level], level: line.level, rank: line.level === "alarm" ? 0 : 2, text: line.text });
   });
   for (const [code, machine] of feed.entries("equipment/")) {
     const kind = kindOf(machine.state);
@@ -33,46 +33,39 @@ export function needs(feed) {
     found.push({ key: `order/${orderNo}`, mark: late.mark, level: late.level, rank: late.level === "alarm" ? 1 : 2, text: say(late.word, orderNo, span(late.ms)) });
   }
   found.sort((a, b) => a.rank - b.rank);
-  const taken = alerts.filter((alert) => alert.state === "acknowledged").map((alert) => ({ key: `alert/${alert.alert_id}`, mark: "✔", level: "is-taken", text: `${words(alert)} — ${takenBy(alert)}` }));
-  return { open: found.length, rows: [...found, ...taken].map((need) => [need.key, `${language}${JSON.stringify(need)}`, () => row(need)]) };
+  const quiet = (alert, mark, text) => ({ key: `alert/${alert.alert_id}`, mark, level: "is-taken", text });
+  const taken = alerts.filter((alert) => alert.state === "acknowledged").map((alert) => quiet(alert, "✔", `${worded(alert)} — ${takenBy(alert)}`));
+  const ending = alerts.filter((alert) => alert.state === "active" && alert.is_away).map((alert) => quiet(alert, "○", worded(alert)));
+  return { open: found.length, rows: [...found, ...taken, ...ending].map((need) => [need.key, `${language}${JSON.stringify(need)}`, () => row(need)]) };
 }
 
-const words = (alert) => alert.words?.[language] ?? alert.message;
 const takenBy = (alert) => (alert.comment ? say("taken", alert.acknowledged_by, alert.comment) : say("takenSilent", alert.acknowledged_by ?? ""));
 
 function ofAlert(now, alert) {
   const where = [alert.equipment, alert.point, alert.order_no, alert.times > 1 ? `×${alert.times}` : null].filter(Boolean).join(" · ");
   const lasts = alert.began_at ? span(since(now, alert.began_at)) : "";
-  const text = words(alert);
+  const text = worded(alert);
   return { key: `alert/${alert.alert_id}`, ...(SEVERITIES[alert.severity] ?? SEVERITIES.MEDIUM), text, where, lasts, alert: alert.alert_id };
 }
 
+// The first sentence says what is the matter; figures and places below it are for those who look closer.
 function row(need) {
-  const mark = element("span", "mark", need.mark);
-  mark.setAttribute("aria-hidden", "true");
-  const what = element("p", "what", need.text, need.where ? element("span", "where figures", need.where) : null);
-  const made = element("li", `need ${need.level}`, mark, what, need.lasts ? element("span", "for figures", need.lasts) : null);
-  if (need.alert) {
-    const button = element("button", "", say("notice"));
-    button.type = "button";
-    button.addEventListener("click", () => takeNotice(need));
-    made.append(button);
-  }
-  return made;
+  const [sentence, ...more] = need.text.split(/(?<=\.)\s+|(?<=。)/);
+  const below = [...more, need.where].filter(Boolean).join(" ");
+  const what = element("p", "what", sentence, below ? element("span", "where figures", below) : null);
+  const acknowledge = need.alert ? button(say("acknowledge"), () => openAlert(need)) : null;
+  acknowledge?.setAttribute("aria-label", `${say("acknowledge")}: ${need.text}`);
+  return element("li", `need ${need.level}`, shape(need.mark), what, need.lasts ? element("span", "for figures", need.lasts) : null, acknowledge);
 }
 
-function takeNotice(need) {
+function openAlert(need) {
   const comment = element("textarea");
   comment.maxLength = COMMENT_CHARS_MAX;
-  const refusal = element("p", "field-error");
-  refusal.setAttribute("role", "alert");
-  refusal.hidden = true;
-  const close = element("button", "", say("close"));
-  close.type = "button";
-  const done = element("button", "primary", say("noticed"));
-  const form = element("form", "", element("label", "", say("comment"), comment), refusal, element("p", "actions", close, done));
+  const told = element("div");
+  const done = button(say("acknowledge"), null, "submit");
+  done.className = "primary";
+  const form = element("form", "", field(say("comment"), comment), told, element("p", "actions", closing(), done));
   const dialog = ask(need.text, form);
-  close.addEventListener("click", () => dialog.close());
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     done.disabled = true;
@@ -80,16 +73,8 @@ function takeNotice(need) {
       await call("POST", `alerts/${encodeURIComponent(need.alert)}/acknowledge`, comment.value.trim() ? { comment: comment.value.trim() } : {});
       dialog.close();
     } catch (problem) {
-      refusal.replaceChildren(problem?.detail ? say("refused", problem.detail) : say("lost"));
-      if (problem?.status === 401) refusal.append(" ", signIn());
-      refusal.hidden = false;
+      told.replaceChildren(refusal(problem));
       done.disabled = false;
     }
   });
-}
-
-function signIn() {
-  const link = element("a", "", say("signIn"));
-  link.href = `/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`;
-  return link;
 }

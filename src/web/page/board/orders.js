@@ -77,7 +77,7 @@ function end(now, progress) {
   if (!expected) return element("div", "", element("p", "quiet", say("noEnd")));
   const at = (instant) => plantClock(now, instant, false);
   const text = element("p", "end figures", at(expected));
-  if (earliest && latest) text.append(element("small", "figures", `${at(earliest)} – ${at(latest)}`));
+  if (earliest && latest && at(earliest) !== at(latest)) text.append(element("small", "figures", `${at(earliest)} – ${at(latest)}`));
   const track = element("div", "track");
   track.setAttribute("role", "img");
   track.setAttribute("aria-label", say("expected", at(expected), earliest ? at(earliest) : "–", latest ? at(latest) : "–", due ? at(due) : "–"));

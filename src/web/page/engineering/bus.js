@@ -1,6 +1,6 @@
 // Connections that are polled: how full each is, what every device is asked for and how long that takes, and what a device
 // holds right now in every type and byte order.
-import { element, grouped, say } from "../shell.js";
+import { element, grouped, MARKS, say } from "../shell.js";
 import { grid } from "./grid.js";
 import { finder } from "./finder.js";
 import { deviceError, deviceState } from "./sources.js";
@@ -20,7 +20,7 @@ function need({ status }) {
 function make() {
   const look = finder();
   const cards = element("div");
-  const none = element("p", "nothing", say("noBus"));
+  const none = element("p", "empty", say("noBus"));
   const made = new Map();
   function update({ status }) {
     const all = buses(status);
@@ -41,7 +41,6 @@ function make() {
 
 function card(name) {
   const title = element("h3");
-  const now = fact("loadNow");
   const planned = fact("loadPlanned");
   const fill = element("span");
   const meter = element("div", "meter", fill);
@@ -49,7 +48,7 @@ function card(name) {
   meter.setAttribute("aria-label", say("loadNow"));
   meter.setAttribute("aria-valuemin", "0");
   meter.setAttribute("aria-valuemax", "100");
-  now.node.append(element("dd", "", meter));
+  const now = fact("loadNow", meter);
   const requests = fact("requestsPerPoll");
   const addresses = fact("registersPerPoll");
   const notes = element("div");
@@ -76,7 +75,7 @@ function card(name) {
     const told = unmet(source).map(({ device, why }) => say("unmet", device, why));
     if (notes.told !== told.join()) {
       notes.told = told.join();
-      notes.replaceChildren(...told.map((text) => element("p", "note warn", `▲ ${text}`)));
+      notes.replaceChildren(...told.map((text) => element("p", "note warn", `${MARKS.warn} ${text}`)));
     }
     devices.update(all.map(([key, device]) => ({ key, cells: cells(status, key, device) })));
     const lines = all.flatMap(([key, device]) => device.requests.map((request) => `${key}: ${request}`));
@@ -95,7 +94,7 @@ function cells(status, name, device) {
     { text: name, small: `${device.unit === null ? "" : say("unitNo", device.unit)} · ${device.equipment}` },
     deviceState(status, device),
     `${grouped(device.poll_ms)} ms`,
-    { text: `${isLate ? "▲ " : ""}${device.poll_ms_last.toFixed(1)} ms`, level: isLate ? "warn" : "" },
+    { text: `${isLate ? `${MARKS.warn} ` : ""}${device.poll_ms_last.toFixed(1)} ms`, level: isLate ? "warn" : "" },
     `${share.toFixed(0)} %`,
     String(device.requests.length),
     String(device.addresses),
@@ -105,10 +104,10 @@ function cells(status, name, device) {
   ];
 }
 
-function fact(word) {
-  const value = element("dd");
+function fact(word, ...more) {
+  const value = element("span");
   return {
-    node: element("div", "", element("dt", "", say(word)), value),
+    node: element("div", "", element("dt", "", say(word)), element("dd", "", value, ...more)),
     show: (text) => { value.textContent = text; },
   };
 }

@@ -1,10 +1,10 @@
 // The configuration as it runs, what is to be said of its file now, and whether the two are the same.
-import { call, element, plantClock, say } from "../shell.js";
-import { button, grid, refusal } from "./grid.js";
+import { button, call, element, MARKS, plantClock, refusal, say } from "../shell.js";
+import { grid } from "./grid.js";
 
 function make() {
   const place = element("div");
-  const again = button("checkAgain", load);
+  const again = button(say("checkAgain"), load);
   let status = null;
   async function load() {
     again.disabled = true;
@@ -29,18 +29,18 @@ function shown(told, status) {
   const { findings, warnings } = told.on_disk;
   const fact = (word, value) => element("div", "", element("dt", "", say(word)), element("dd", "", value));
   const verdict = findings.length > 0
-    ? element("p", "note alarm", `✖ ${say("wouldNotStart", findings.length)}`)
-    : told.differs ? element("p", "note warn", `▲ ${say("differs")}`) : element("p", "note", `● ${say("same")}`);
+    ? element("p", "note alarm", `${MARKS.alarm} ${say("wouldNotStart", findings.length)}`)
+    : told.differs ? element("p", "note warn", `${MARKS.warn} ${say("differs")}`) : element("p", "note", `${MARKS[""]} ${say("same")}`);
   const table = grid([{ word: "line", number: true }, { word: "column", number: true }, { word: "finding", long: true }]);
   table.name(say("finding"));
   table.update(findings.map((found, nth) => ({ key: nth, cells: [found.line || "—", found.column || "—", found.message] })));
   return [
     verdict,
     ...(findings.length > 0 ? [table.node] : []),
-    ...warnings.map((warning) => element("p", "note warn", `▲ ${warning}`)),
+    ...warnings.map((warning) => element("p", "note warn", `${MARKS.warn} ${warning}`)),
     element("section", "panel",
       element("dl", "facts", fact("file", told.file), fact("loadedAt", plantClock(status, told.loaded_at, true)), fact("sha256", `${told.sha256.slice(0, 12)}…`)),
-      element("p", "is-quiet", say("secretsHidden")),
+      element("p", "quiet", say("secretsHidden")),
       ...Object.entries(told.sections).map(([name, value]) => section(name, value, true))),
   ];
 }

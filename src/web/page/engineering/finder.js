@@ -1,7 +1,6 @@
 // What a device holds right now, in every type and byte order. Who finds the value that the machine's own display shows has
 // found the line for the configuration.
-import { element, say } from "../shell.js";
-import { button, change, field, refusal } from "./grid.js";
+import { button, call, element, field, refusal, say } from "../shell.js";
 
 const TABLES = ["holding", "input", "coil", "discrete"];
 const COUNT_MAX = { holding: 125, input: 125, coil: 2000, discrete: 2000 };
@@ -21,25 +20,25 @@ export function finder() {
     count.value = Math.min(last === undefined ? 1 : last - first + 1, COUNT_MAX[area]);
   };
   device.addEventListener("change", begin);
-  const read = button("readNow", null, "submit");
+  const read = button(say("readNow"), null, "submit");
   const told = element("div");
   told.setAttribute("aria-live", "polite");
-  const form = element("form", "bar", field("device", device), field("table", table), field("address", from), field("count", count), read);
+  const form = element("form", "bar", field(say("device"), device), field(say("table"), table), field(say("address"), from), field(say("count"), count), read);
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     read.disabled = true;
     try {
       const [connection, name] = device.value.split("/").map(encodeURIComponent);
       const wanted = { table: table.value, from: Number(from.value), count: Number(count.value) };
-      const seen = await change(`modbus/${connection}/${name}/registers`, wanted);
+      const seen = await call("POST", `modbus/${connection}/${name}/registers`, wanted);
       told.replaceChildren(found(seen));
     } catch (problem) {
       const isAddress = problem?.status === 502 && problem.detail.includes("illegal");
-      told.replaceChildren(refusal(problem), ...(isAddress ? [element("p", "is-quiet", say("tooMany"))] : []));
+      told.replaceChildren(refusal(problem), ...(isAddress ? [element("p", "quiet", say("tooMany"))] : []));
     }
     read.disabled = false;
   });
-  const node = element("section", "panel", element("h3", "", say("finder")), element("p", "is-quiet", say("finderHint")), form, told);
+  const node = element("section", "panel", element("h3", "", say("finder")), element("p", "quiet", say("finderHint")), form, told);
   return {
     node,
     // Devices by `connection/device`, each with what it is polled for, which is a good place to begin.
@@ -66,9 +65,9 @@ function found(seen) {
   const line = element("input");
   line.readOnly = true;
   line.setAttribute("aria-label", say("configurationLine"));
-  const copied = element("span", "is-quiet");
+  const copied = element("span", "quiet");
   copied.setAttribute("role", "status");
-  const copy = button("copy", async () => {
+  const copy = button(say("copy"), async () => {
     line.select();
     try {
       await navigator.clipboard.writeText(line.value);
@@ -91,7 +90,7 @@ function found(seen) {
   const byAddress = new Map();
   for (const form of seen.forms) byAddress.set(form.at, [...(byAddress.get(form.at) ?? []), form]);
   const addresses = [...byAddress].map(([at, forms], nth) => address(at, forms, seen.words[nth], choose));
-  return element("div", "", element("p", "is-quiet", say("finderRead", seen.range)), ...addresses, bar);
+  return element("div", "", element("p", "quiet", say("finderRead", seen.range)), ...addresses, bar);
 }
 
 // One address: what is most likely there, and, opened, everything it could be.
@@ -99,7 +98,7 @@ function address(at, forms, word, choose) {
   const isBit = forms[0].type === "bool";
   const likely = forms.find((form) => form.suggested);
   const raw = isBit ? String(word) : `0x${word.toString(16).padStart(4, "0").toUpperCase()}`;
-  const hint = likely ? ` · ★ ${likely.type} ${likely.order} = ${likely.text}` : "";
+  const hint = likely ? element("b", "", ` · ★ ${likely.type} ${likely.order} = ${likely.text}`) : "";
   const rows = new Map();
   for (const form of forms) rows.set(form.type, [...(rows.get(form.type) ?? []), form]);
   const lines = [...rows].map(([type, ofType]) => {
@@ -108,7 +107,7 @@ function address(at, forms, word, choose) {
     return element("tr", "", head, ...ofType.map((form) => element("td", "", cell(form, choose))));
   });
   const frame = element("div", "wide-table", element("table", "forms", element("tbody", "", ...lines)));
-  const shown = element("details", "", element("summary", likely ? "big" : "", element("code", "", `${at}  ${raw}`), hint), frame);
+  const shown = element("details", "", element("summary", "", element("code", "", `${at}  ${raw}`), hint), frame);
   shown.open = Boolean(likely);
   return shown;
 }

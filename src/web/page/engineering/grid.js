@@ -1,7 +1,7 @@
 // A table that keeps its rows while their contents change: focus, selection and scroll stay where they are.
 // Columns are `{word, number?, long?, sort?}`, rows `{key, cells, by?, open?}`; a cell is text, a node, or
 // `{text, small?, level?, act?, label?}`.
-import { call, element, say } from "../shell.js";
+import { element, MARKS, say } from "../shell.js";
 
 export function grid(columns, nothing) {
   const body = element("tbody");
@@ -30,7 +30,7 @@ export function grid(columns, nothing) {
   const table = element("table", "", element("thead", "", element("tr", "", ...heads)), body);
   const frame = element("div", "wide-table", table);
   frame.tabIndex = 0;
-  const empty = element("p", "nothing", say(nothing ?? "nothingHere"));
+  const empty = element("p", "empty", say(nothing ?? "nothingHere"));
   const node = element("div", "", frame, empty);
   const known = new Map();
 
@@ -95,30 +95,18 @@ function pressed(place) {
   return button;
 }
 
-// A machine or a disk may take its time; the gateway gives up before this.
-const CHANGED_WITHIN_MS = 15000;
-export const change = (path, body) => call("POST", path, body, {}, CHANGED_WITHIN_MS);
-
-// What the gateway refused, as a note.
-export function refusal(problem) {
-  const note = element("p", "note warn", `▲ ${problem?.detail ?? say("noAnswer")}`);
-  note.setAttribute("role", "alert");
-  return note;
-}
-
-export function button(word, act, kind = "button") {
-  const made = element("button", "", say(word));
-  made.type = kind;
-  if (act) made.addEventListener("click", act);
-  return made;
-}
-
-export function field(word, input) {
-  return element("label", "field", say(word), input);
-}
-
-// Of the past, so that it reads as such.
 export const state = (is, word) => ({ text: `${is.mark} ${say(word)}`, level: is.level });
-export const WELL = { mark: "●", level: "" };
-export const LATE = { mark: "▲", level: "warn" };
-export const DOWN = { mark: "✖", level: "warn" };
+export const WELL = { mark: MARKS[""], level: "" };
+export const LATE = { mark: MARKS.warn, level: "warn" };
+export const DOWN = { mark: MARKS.alarm, level: "warn" };
+export const NOT_YET = { mark: "○", level: "" };
+
+// Rows by words that stand in them, in any order.
+export function filtering(show) {
+  const input = element("input");
+  input.type = "search";
+  input.addEventListener("input", show);
+  const node = element("label", "field", say("filter"), input);
+  const has = (text) => input.value.toLowerCase().split(/\s+/).every((word) => text.toLowerCase().includes(word));
+  return { node, input, has };
+}

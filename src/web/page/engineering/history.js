@@ -1,4 +1,6 @@
 // What was heard while the page is open: trends of points, and how fast upstreams take records. Kept in the page only.
+import { trend } from "../trend.js";
+
 const SAMPLES_MAX = 120;
 const RATE_OVER_MS = 10000;
 
@@ -33,32 +35,4 @@ export function rate(upstream) {
   return ms > 0 ? ((newest.count - oldest.count) / ms) * 1000 : null;
 }
 
-const SVG = "http://www.w3.org/2000/svg";
-
-// A line from the oldest sample to the newest; gaps where there was no good value.
-export function trend(key, drawn) {
-  const samples = trends.get(key) ?? [];
-  const known = samples.filter((value) => value !== null);
-  const picture = drawn ?? document.createElementNS(SVG, "svg");
-  if (!drawn) {
-    picture.setAttribute("class", "trend");
-    picture.setAttribute("viewBox", `0 0 ${SAMPLES_MAX} 24`);
-    picture.setAttribute("preserveAspectRatio", "none");
-    picture.setAttribute("aria-hidden", "true");
-    picture.append(document.createElementNS(SVG, "path"));
-  }
-  const [low, high] = [Math.min(...known), Math.max(...known)];
-  const y = (value) => (high > low ? 22 - ((value - low) / (high - low)) * 20 : 12);
-  let path = "";
-  let isDown = false;
-  samples.forEach((value, nth) => {
-    if (value === null) {
-      isDown = false;
-      return;
-    }
-    path += `${isDown ? "L" : "M"}${SAMPLES_MAX - samples.length + nth} ${y(value).toFixed(1)}`;
-    isDown = true;
-  });
-  picture.firstChild.setAttribute("d", path);
-  return picture;
-}
+export const ofPoint = (key, drawn) => trend(trends.get(key) ?? [], SAMPLES_MAX, { drawn });

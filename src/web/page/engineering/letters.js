@@ -1,13 +1,11 @@
 // Messages that were refused for good: why, and since when. One can be opened, corrected and sent again, or given up with a
 // reason; what would change is shown before it is sent.
-import { call, element, plantClock, say, since, span } from "../shell.js";
-import { button, change, field, grid, refusal } from "./grid.js";
+import { ask, button, call, closing, element, field, MARKS, plantClock, refusal, say, since, span } from "../shell.js";
+import { filtering, grid } from "./grid.js";
 
 const need = ({ status }) => status.buffer.dead_letters;
 
 function make() {
-  const filter = element("input");
-  filter.type = "search";
   const table = grid([
     { word: "message", sort: true }, { word: "upstream", sort: true }, { word: "sinceWhen", sort: true }, { word: "reason", long: true, sort: true }, { word: "content", long: true },
   ], "noLetters");
@@ -17,8 +15,7 @@ function make() {
   let count = null;
   let status = null;
   const show = () => {
-    const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
-    const meant = all.filter((letter) => words.every((word) => JSON.stringify(letter).toLowerCase().includes(word)));
+    const meant = all.filter((letter) => filter.has(JSON.stringify(letter)));
     table.update(meant.map((letter) => ({
       key: `${letter.message_id}/${letter.upstream}`,
       by: [letter.message_type, letter.upstream, letter.since, letter.code],
@@ -40,9 +37,9 @@ function make() {
       told.replaceChildren(refusal(problem));
     }
   }
-  filter.addEventListener("input", show);
+  const filter = filtering(show);
   return {
-    node: element("div", "", element("div", "bar", field("filter", filter)), told, table.node),
+    node: element("div", "", element("div", "bar", filter.node), told, table.node),
     update(last) {
       status = last.status;
       if (count === status.buffer.dead_letters) return;
@@ -59,7 +56,7 @@ function brief(payload) {
 }
 
 // Every place where two payloads are different, as `/defects/0/quantity`.
-export function differences(before, after, path = "") {
+function differences(before, after, path = "") {
   if (before === after) return [];
   const isTree = (value) => typeof value === "object" && value !== null;
   if (!isTree(before) || !isTree(after) || Array.isArray(before) !== Array.isArray(after)) {
@@ -79,21 +76,23 @@ function openLetter(letter, changed) {
   const told = element("div");
   const reason = element("input");
   reason.maxLength = 500;
-  const send = button("resubmit", () => act("resubmit", differs() ? JSON.parse(text.value) : undefined));
-  const discard = button("discard", () => {
+  const send = button(say("resubmit"), () => act("resubmit", differs() ? JSON.parse(text.value) : undefined));
+  const discard = button(say("discard"), () => {
     if (!reason.value.trim()) {
-      told.replaceChildren(element("p", "note warn", `▲ ${say("reasonNeeded")}`));
+      told.replaceChildren(warning(say("reasonNeeded")));
       reason.focus();
       return;
     }
     act("discard", { reason: reason.value.trim() });
   });
-  const dialog = element("dialog", "",
-    element("h2", "", `${letter.message_type} · ${letter.upstream}`),
-    element("p", "note warn", `▲ ${letter.code}: ${letter.detail}`),
-    element("p", "is-quiet code", Object.entries(about).map(([key, value]) => `${key} ${value}`).join(" · ")),
-    field("payloadJson", text), verdict, told,
-    element("div", "buttons", send, field("discardReason", reason), discard, button("close", () => dialog.close())));
+  send.className = "primary";
+  const dialog = ask(`${letter.message_type} · ${letter.upstream}`,
+    warning(`${letter.code}: ${letter.detail}`),
+    element("p", "quiet code", Object.entries(about).map(([key, value]) => `${key} ${value}`).join(" · ")),
+    field(say("payloadJson"), text), verdict, told,
+    element("p", "actions", send),
+    element("div", "actions", field(say("discardReason"), reason), discard, closing()));
+  dialog.classList.add("is-wide");
 
   function differs() {
     try {
@@ -107,17 +106,17 @@ function openLetter(letter, changed) {
       const found = differences(payload, JSON.parse(text.value));
       send.disabled = false;
       send.textContent = found.length > 0 ? say("resubmitCorrected") : say("resubmit");
-      verdict.replaceChildren(found.length === 0 ? element("p", "is-quiet", say("unchanged")) : element("ul", "plain change", ...found.map(({ path, before, after }) =>
+      verdict.replaceChildren(found.length === 0 ? element("p", "quiet", say("unchanged")) : element("ul", "plain change", ...found.map(({ path, before, after }) =>
         element("li", "", element("code", "", path), ": ", element("del", "", JSON.stringify(before) ?? "—"), " → ", element("ins", "", JSON.stringify(after) ?? "—")))));
     } catch (problem) {
       send.disabled = true;
-      verdict.replaceChildren(element("p", "note warn", `▲ ${say("notJson", problem.message)}`));
+      verdict.replaceChildren(warning(say("notJson", problem.message)));
     }
   }
   async function act(what, body) {
     send.disabled = discard.disabled = true;
     try {
-      await change(`buffer/dead-letters/${encodeURIComponent(letter.message_id)}/${what}`, body);
+      await call("POST", `buffer/dead-letters/${encodeURIComponent(letter.message_id)}/${what}`, body);
       dialog.close();
     } catch (problem) {
       told.replaceChildren(refusal(problem));
@@ -126,12 +125,11 @@ function openLetter(letter, changed) {
     changed();
   }
   text.addEventListener("input", check);
-  dialog.addEventListener("close", () => dialog.remove());
   check();
-  document.body.append(dialog);
-  dialog.showModal();
   text.setSelectionRange(0, 0);
   text.scrollTop = 0;
 }
+
+const warning = (text) => element("p", "note warn", `${MARKS.warn} ${text}`);
 
 export const letters = { make, need };

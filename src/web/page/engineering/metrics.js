@@ -1,26 +1,20 @@
 // What /metrics counts: its meaning in words, and what it is now.
-import { call, element, grouped, language, say } from "../shell.js";
-import { field, grid, refusal } from "./grid.js";
+import { call, element, grouped, language, refusal, say } from "../shell.js";
+import { filtering, grid } from "./grid.js";
 import { MEANINGS } from "./words.js";
 
 const ASK_EVERY_MS = 2000;
 
 function make() {
-  const filter = element("input");
-  filter.type = "search";
-  const table = grid([{ word: "metric", sort: true }, { word: "now", long: true }, { word: "meaning", long: true }]);
+  const table = grid([{ word: "metric", sort: true }, { word: "meaning", long: true }, { word: "now", long: true }]);
   table.name(say("metrics-title"));
   const told = element("div");
   let all = [];
   let askedAt = 0;
-  const show = () => {
-    const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
-    const rows = all.map((family) => row(family));
-    table.update(rows.filter((one) => words.every((word) => one.by.join(" ").toLowerCase().includes(word))));
-  };
-  filter.addEventListener("input", show);
+  const show = () => table.update(all.map(row).filter((one) => filter.has(one.by.join(" "))));
+  const filter = filtering(show);
   return {
-    node: element("div", "", element("div", "bar", field("filter", filter)), told, table.node),
+    node: element("div", "", element("div", "bar", filter.node), told, table.node),
     async update() {
       if (Date.now() - askedAt < ASK_EVERY_MS) return;
       askedAt = Date.now();
@@ -40,14 +34,14 @@ function row(family) {
   const values = family.values.map(({ labels, value }) => {
     const now = Number.isInteger(value) ? grouped(value) : value.toFixed(3);
     const of = Object.values(labels).join(" · ");
-    return of ? `${of}: ${now}` : now;
+    return of ? `${of}:\u00a0${now}` : now;
   });
-  const now = values.join("\n") || "—";
+  const now = values.join("   ") || "—";
   const meaning = MEANINGS[language]?.[family.name] ?? family.help;
   return {
     key: family.name,
-    by: [family.name, now, meaning],
-    cells: [{ text: family.name, small: say(family.type) }, now, meaning],
+    by: [family.name, meaning, now],
+    cells: [{ text: family.name, small: say(family.type) }, meaning, now],
   };
 }
 

@@ -1,7 +1,7 @@
 // Every connection: whether it works, since when, what was last wrong and what to do about it. One can be opened: its
 // devices, what they are asked for and refuse, and samples of what was not understood.
 import { call, element, grouped, plantClock, say, since } from "../shell.js";
-import { DOWN, grid, LATE, state, WELL } from "./grid.js";
+import { DOWN, grid, LATE, NOT_YET, state, WELL } from "./grid.js";
 
 // What people can do about an error, by what it says.
 const ADVICE = [
@@ -27,7 +27,7 @@ export function advice(error) {
 // An error of the latest polls stands; an older one is over.
 const LASTING_POLLS = 3;
 const LASTING_MS = 5000;
-export const stands = (status, device) => Boolean(device.last_error_at)
+const stands = (status, device) => Boolean(device.last_error_at)
   && (!device.answers || since(status, device.last_error_at) < Math.max(LASTING_POLLS * device.poll_ms, LASTING_MS));
 
 const troubled = (status, source) => Object.entries(source.devices).filter(([, device]) => !device.answers || stands(status, device));
@@ -40,7 +40,7 @@ function need({ status }) {
 }
 
 function stateOf(status, source) {
-  if (isIdle(source)) return state({ mark: "○", level: "" }, "waitsForFirst");
+  if (isIdle(source)) return state(NOT_YET, "waitsForFirst");
   if (!source.connected) return state(DOWN, "lost");
   return troubled(status, source).length > 0 ? state(LATE, "connectedPartly") : state(WELL, "connected");
 }

@@ -1,7 +1,8 @@
 // Where records go: whether it takes them, how many wait and for how long, what it last answered, how fast it is.
 import { element, grouped, plantClock, say, since, span } from "../shell.js";
-import { DOWN, grid, state, WELL } from "./grid.js";
+import { DOWN, grid, NOT_YET, state, WELL } from "./grid.js";
 import { rate } from "./history.js";
+import { advice } from "./sources.js";
 
 function need({ status }) {
   return Object.values(status.upstreams).filter((upstream) => upstream.since && !upstream.reachable).length;
@@ -11,7 +12,7 @@ function make() {
   const table = grid([
     { word: "upstream", sort: true }, { word: "state" }, { word: "waiting", number: true, sort: true }, { word: "oldest", number: true, sort: true },
     { word: "perSecond", number: true, sort: true }, { word: "lastSuccess", number: true }, { word: "lastAnswer", long: true },
-    { word: "sent", number: true, sort: true }, { word: "failures", number: true, sort: true }, { word: "refusedForGood", number: true, sort: true },
+    { word: "refusedForGood", number: true, sort: true },
   ], "noUpstream");
   table.name(say("upstreams-title"));
   const buffer = element("p", "note");
@@ -27,23 +28,24 @@ function row(status, name, upstream) {
   const oldest = upstream.oldest_waiting ? since(status, upstream.oldest_waiting) : null;
   const fast = rate(name);
   const lanes = Object.entries(upstream.waiting).map(([lane, count]) => `${say(lane)} ${grouped(count)}`).join(" · ");
-  const how = !upstream.since && !upstream.reachable ? state({ mark: "○", level: "" }, "noAnswerYet") : upstream.reachable ? state(WELL, "delivers") : state(DOWN, "doesNotTake");
+  const how = !upstream.since && !upstream.reachable ? state(NOT_YET, "noAnswerYet") : upstream.reachable ? state(WELL, "delivers") : state(DOWN, "doesNotTake");
   return {
     key: name,
-    by: [name, null, waiting, oldest, fast, null, null, upstream.sent, upstream.failures, upstream.rejected],
+    by: [name, null, waiting, oldest, fast, null, null, upstream.rejected],
     cells: [
       { text: name, small: upstream.url },
       { ...how, small: upstream.since ? say("since", plantClock(status, upstream.since, false)) : "" },
       { text: grouped(waiting), small: lanes },
       oldest === null ? "—" : span(oldest),
-      fast === null ? "—" : say("rate", fast.toFixed(1)),
+      { text: fast === null ? "—" : say("rate", fast.toFixed(1)), small: say("sent", grouped(upstream.sent)) },
       upstream.last_success ? say("ago", span(since(status, upstream.last_success))) : "—",
-      upstream.last_answer ?? "—",
-      { text: grouped(upstream.sent), small: say("batches", grouped(upstream.batches)) },
-      grouped(upstream.failures),
-      grouped(upstream.rejected),
+      { text: cause(upstream.last_answer), small: upstream.reachable ? "" : advice(upstream.last_answer) },
+      { text: grouped(upstream.rejected), small: say("failures", grouped(upstream.failures)) },
     ],
   };
 }
+
+// The last of a chain of causes is what went wrong.
+const cause = (answer) => answer?.split(": ").at(-1) ?? "—";
 
 export const upstreams = { make, need };
