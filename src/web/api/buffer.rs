@@ -232,10 +232,9 @@ async fn discard(
     body: Bytes,
 ) -> Result<Json<Discarded>, Problem> {
     let wrong = |detail: String| Problem::new(StatusCode::BAD_REQUEST, detail);
-    let said: Option<Discard> = if body.is_empty() {
-        None
-    } else {
-        bodies::read(&body, "{\"reason\": \"a test\"}")?
+    let said: Option<Discard> = match body.trim_ascii() {
+        b"" | b"null" => None,
+        body => Some(bodies::read(body, "{\"reason\": \"a test\"}")?),
     };
     let reason = said.and_then(|said| said.reason);
     if reason
