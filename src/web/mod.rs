@@ -26,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 use access::trail::{self, Trail};
 use access::{Access, Rights};
 pub use configuration::{Checked, Configuration, Found};
+pub use page::PAGES;
 
 use crate::audit::Audit;
 use crate::buffer::Buffer;

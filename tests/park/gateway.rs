@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use lineside::buffer::{Buffer, Commit};
@@ -203,6 +203,11 @@ impl Site {
         format!("http://127.0.0.1:{}/api/v1/{path}", self.web_port)
     }
 
+    /// Where a page is.
+    pub fn page(&self, at: &str) -> String {
+        format!("http://127.0.0.1:{}{at}", self.web_port)
+    }
+
     /// Where live values are told.
     pub fn live_url(&self) -> String {
         self.url("live").replacen("http", "ws", 1)
@@ -297,6 +302,15 @@ impl Daemon {
         let told = Command::new("kill").arg(self.process.id().to_string()).status();
         assert!(told.expect("kill, of the package procps").success());
         self.process.wait().expect("it ends")
+    }
+
+    /// What it has taken of the processors.
+    pub fn cpu(&self) -> Duration {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.process.id())).expect("it runs");
+        // Behind the name, which may have spaces: user and system time in hundredths of a second.
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+        let hundredths = |nth: usize| -> u64 { fields[nth].parse().expect("a number") };
+        Duration::from_millis(10 * (hundredths(11) + hundredths(12)))
     }
 
     fn end(&mut self) {

@@ -11,6 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::bodies;
 use super::page::{self, Limit};
 use crate::buffer::{BatchLimit, DeadLetter, ResubmitError};
 use crate::http::Problem;
@@ -41,7 +42,7 @@ struct RecordsQuery {
     lane: Lane,
     /// The first sequence.
     #[serde(default)]
-    #[param(example = 1)]
+    #[param(value_type = u64, example = 1)]
     from: Seq,
     #[param(value_type = Option<u16>, minimum = 1, maximum = 1000, example = 100)]
     #[serde(default)]
@@ -183,24 +184,24 @@ async fn dead_letter(State(window): State<Window>, Path(id): Path<String>) -> Re
 }
 
 /// Sends a dead letter again, as it is or with a corrected payload as the body.
-#[utoipa::path(post, path = "/api/v1/buffer/dead-letters/{id}/resubmit", tag = "buffer", security(("caller" = ["supervisor", "admin"])), params(("id" = String, Path, description = "the message id", example = "0199d7a1-7a4c-7b0e-9d52-3f2c1f0c7a11")), request_body = Option<serde_json::Value>, responses((status = OK, description = "it goes again", body = Resubmitted), (status = NOT_FOUND, description = "there is nothing of that name", body = Problem), (status = UNPROCESSABLE_ENTITY, description = "the correction can not be read", body = Problem), (status = SERVICE_UNAVAILABLE, description = "the disk takes nothing now", body = Problem)))]
+#[utoipa::path(post, path = "/api/v1/buffer/dead-letters/{id}/resubmit", tag = "buffer", security(("caller" = ["supervisor", "admin"])), params(("id" = String, Path, description = "the message id", example = "0199d7a1-7a4c-7b0e-9d52-3f2c1f0c7a11")), request_body = Option<HashMap<String, serde_json::Value>>, responses((status = OK, description = "it goes again", body = Resubmitted), (status = NOT_FOUND, description = "there is nothing of that name", body = Problem), (status = UNPROCESSABLE_ENTITY, description = "the correction can not be read", body = Problem), (status = SERVICE_UNAVAILABLE, description = "the disk takes nothing now", body = Problem)))]
 async fn resubmit(
     State(window): State<Window>,
     Path(id): Path<String>,
     caller: Caller,
     body: Bytes,
 ) -> Result<(Extension<Noted>, Json<Resubmitted>), Problem> {
+    let wrong = |detail: String| Problem::new(StatusCode::BAD_REQUEST, detail);
     let corrected: Option<&RawValue> = if body.is_empty() {
         None
     } else {
-        let parsed = serde_json::from_slice(&body);
-        Some(parsed.map_err(|e| {
-            Problem::new(
-                StatusCode::BAD_REQUEST,
-                format!("the corrected payload is not JSON: {e}"),
-            )
-        })?)
+        serde_json::from_slice(&body).map_err(|e| wrong(format!("the corrected payload is not JSON: {e}")))?
     };
+    if corrected.is_some_and(|payload| !bodies::is_object(payload.get().as_bytes())) {
+        return Err(wrong(
+            "the corrected payload is not an object: {\"order_no\": …}".to_owned(),
+        ));
+    }
     let before = match corrected {
         Some(_) => letter(&window, &id).await,
         None => None,
@@ -227,7 +228,7 @@ async fn letter(window: &Window, id: &str) -> Option<Box<RawValue>> {
     found.ok()?.ok()?.into_iter().next().map(|letter| letter.message)
 }
 
-#[derive(Default, Deserialize, ToSchema)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Discard {
     /// Why nobody needs it.
@@ -244,13 +245,12 @@ async fn discard(
     body: Bytes,
 ) -> Result<(Extension<Noted>, Json<Discarded>), Problem> {
     let wrong = |detail: String| Problem::new(StatusCode::BAD_REQUEST, detail);
-    let said: Discard = if body.is_empty() {
-        Discard::default()
-    } else {
-        serde_json::from_slice(&body).map_err(|e| wrong(format!("write {{\"reason\": \"a test\"}}: {e}")))?
+    let said: Option<Discard> = match body.trim_ascii() {
+        b"" | b"null" => None,
+        body => Some(bodies::read(body, "{\"reason\": \"a test\"}")?),
     };
-    if said
-        .reason
+    let reason = said.and_then(|said| said.reason);
+    if reason
         .as_ref()
         .is_some_and(|reason| reason.chars().count() > REASON_CHARS_MAX)
     {
@@ -261,10 +261,10 @@ async fn discard(
     tracing::info!(
         by = &*caller.name,
         message_id = id,
-        reason = said.reason,
+        reason,
         "a dead letter was discarded"
     );
-    let noted = Noted(json!({"before": before, "reason": said.reason}));
+    let noted = Noted(json!({"before": before, "reason": reason}));
     Ok((Extension(noted), Json(Discarded { discarded: id })))
 }
 

@@ -13,6 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::bodies;
 use super::page::{self, Limit};
 use crate::http::Problem;
 use crate::record::{self, ProgressUpdated, Timestamp};
@@ -186,8 +187,7 @@ async fn write_point(
     Path((equipment, point)): Path<(String, String)>,
     body: Bytes,
 ) -> Result<(Extension<Noted>, Json<HeldValue>), Problem> {
-    let wanted: PointValue = serde_json::from_slice(&body)
-        .map_err(|e| Problem::new(StatusCode::BAD_REQUEST, format!("write {{\"value\": 12.5}}: {e}")))?;
+    let wanted: PointValue = bodies::read(&body, "{\"value\": 12.5}")?;
     let held = window
         .writes
         .write(equipment.clone(), point.clone(), wanted.value)

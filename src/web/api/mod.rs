@@ -2,6 +2,7 @@
 //! are the document at `/api/v1/openapi.json`, which also says who may call (see [`super::access`]).
 
 mod audit;
+mod bodies;
 mod buffer;
 mod document;
 mod engineering;
