@@ -64,10 +64,11 @@ pub enum Kind {
     ScheduleChange = 6,
     EquipmentStatus = 7,
     Audit = 8,
+    Disposition = 9,
 }
 
 /// Message type on the wire, priority (1 to 10), lane, and the word for it in an upstream's `send` list.
-const KINDS: [(Kind, &str, u8, Lane, &str); 8] = [
+const KINDS: [(Kind, &str, u8, Lane, &str); 9] = [
     (
         Kind::WorkReport,
         "WORK_REPORT_SUBMITTED",
@@ -94,6 +95,13 @@ const KINDS: [(Kind, &str, u8, Lane, &str); 8] = [
         "equipment",
     ),
     (Kind::Audit, "AUDIT_RECORDED", 4, Lane::Report, "audit"),
+    (
+        Kind::Disposition,
+        "QUALITY_DISPOSITION_DECIDED",
+        8,
+        Lane::Report,
+        "inspection",
+    ),
 ];
 
 impl Kind {
@@ -344,6 +352,51 @@ pub enum Submitted {
         alert_id: Uuid,
         by: String,
         comment: Option<String>,
+    },
+    /// What is to be done with pieces that an inspection left open.
+    Disposition {
+        check_no: String,
+        paper: Paper,
+        by: String,
+    },
+    ChartChange {
+        chart: String,
+        change: ChartChange,
+        by: String,
+    },
+    /// A word on a point of a control chart.
+    Annotation {
+        chart: String,
+        annotation: Annotation,
+    },
+}
+
+/// What someone said of a point of a control chart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Annotation {
+    /// When the point is of.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+    pub text: String,
+    pub by: String,
+    #[schema(value_type = String, format = DateTime)]
+    pub said_at: Timestamp,
+}
+
+/// What a person changes of a control chart. Points are those of phase I, counted from 1.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ChartChange {
+    /// Limits from what was learnt so far.
+    Freeze,
+    /// Limits are learnt anew.
+    Relearn,
+    Exclude {
+        point: usize,
+        reason: String,
+    },
+    /// Takes an exclusion back.
+    Include {
+        point: usize,
     },
 }
 
@@ -750,6 +803,21 @@ pub struct FoundDefect {
     pub kind: Option<DefectKind>,
 }
 
+/// `QUALITY_DISPOSITION_DECIDED`: what is done with pieces that their inspection left open.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Disposition {
+    pub disposition_no: String,
+    pub check_no: String,
+    pub order_no: String,
+    pub disposition: DefectKind,
+    /// By their fault.
+    pub pieces: Vec<FoundDefect>,
+    pub decided_by: String,
+    pub decided_at: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
+}
+
 /// Under what the inspected pieces were made, as far as that is known.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -914,7 +982,7 @@ mod tests {
             assert_eq!(row.0.message_type(), row.1);
         }
         assert_eq!(Kind::from_code(0), None);
-        assert_eq!(Kind::from_code(9), None);
+        assert_eq!(Kind::from_code(10), None);
     }
 
     #[test]

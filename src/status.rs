@@ -181,6 +181,10 @@ impl Status {
         self.0.judges.put(name, view, &self.0.changes);
     }
 
+    pub fn drop_judge(&self, name: &str) {
+        self.0.judges.keep(|known| known != name, &self.0.changes);
+    }
+
     pub fn judge(&self, name: &str) -> Option<Json> {
         self.0.judges.get(name).map(|view| read(&view))
     }

@@ -25,6 +25,8 @@ mod modbus_devices;
 mod modbus_rtu;
 mod mqtt;
 mod quality;
+mod quality_decisions;
+mod quality_page;
 mod signal_quality;
 mod sparkplug;
 mod spc;

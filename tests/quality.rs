@@ -7,13 +7,13 @@ use crate::park::until;
 use crate::store::{Bench, TOKEN, codes, counts, message};
 
 /// A gateway in front of a store that has the order `WO-1` over 100.
-struct Shop {
-    store: Bench,
-    site: Site,
+pub struct Shop {
+    pub store: Bench,
+    pub site: Site,
     gateway: Option<Daemon>,
 }
 
-fn inspection(changes: &Value) -> Value {
+pub fn inspection(changes: &Value) -> Value {
     with(
         json!({
             "check_no": "Q-1", "order_no": "WO-1", "check_date": "2026-11-21", "check_quantity": "20",
@@ -37,6 +37,11 @@ fn with(mut whole: Value, changes: &Value) -> Value {
 
 impl Shop {
     async fn open(store: Bench) -> Self {
+        Self::open_with(store, "").await
+    }
+
+    /// With more in its configuration.
+    pub async fn open_with(store: Bench, sections: &str) -> Self {
         let store = store.with_order().await;
         for (code, kind) in [("毛刺", "rework"), ("裂纹", "defect")] {
             store
@@ -45,7 +50,7 @@ impl Shop {
         }
         let site = Site::new(&format!(
             "[upstream.central]\nurl = \"{}/api/v1/batches\"\ntoken_file = \"store.token\"\n\
-             [reference]\nfrom = \"central\"\nevery = \"1s\"\n",
+             [reference]\nfrom = \"central\"\nevery = \"1s\"\n{sections}",
             store.address
         ));
         site.write("store.token", TOKEN);
@@ -55,7 +60,7 @@ impl Shop {
         Self { store, site, gateway }
     }
 
-    async fn restart(&mut self) {
+    pub async fn restart(&mut self) {
         self.gateway.take().expect("it runs").kill();
         self.gateway = Some(self.site.start().await);
     }

@@ -29,6 +29,14 @@ sample = "part"
 limits = { center = 12.0, sigma = 0.1 }     # a false alarm in 494 points
 rules = "none"                   # beside its own
 
+[spc.hole-diameter]              # of what inspections measure: each value, and how far it is from the one before
+from = "inspection:hole"
+chart = "i-mr"
+unit = "mm"
+limits = { estimate = 40 }
+rules = ["N1", "N2"]             # a false alarm in 217 points
+spec = { lower = 11.94, upper = 12.06, target = 12.0 }
+
 [watch.press-2-temperature]
 from = "PRESS-2.temperature"
 checks = ["stuck", "rate", "range"]

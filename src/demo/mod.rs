@@ -7,6 +7,7 @@ pub mod broker;
 pub mod config;
 pub mod count;
 pub mod faults;
+pub mod inspector;
 pub mod life;
 pub mod machines;
 pub mod office;

@@ -21,6 +21,7 @@ use super::broker::Broker;
 use super::config::{self, Peers};
 use super::count::{self, Outcome};
 use super::faults::Faults;
+use super::inspector::Inspector;
 use super::life::{Life, Machine};
 use super::machines::{ModbusMachine, MqttMachine};
 use super::office::{Office, REASONS, WORKERS};
@@ -31,6 +32,7 @@ use crate::gateway::Gateway;
 use crate::record::Timestamp;
 use crate::secret::Secret;
 use crate::store::{self, Store};
+use crate::web::control_token_file;
 
 /// Code and name of each machine.
 const MQTT_MACHINES: [(&str, &str); 3] = [
@@ -51,6 +53,9 @@ const DRAIN_WITHIN: Duration = Duration::from_secs(30);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// Records that the gateway delivers while it stops; machines that are asked go on speaking until then.
 const WAITING_AT_STOP_MAX: u64 = 50;
+
+/// Whoever inspects takes longer than whoever scans.
+const PACES_BETWEEN_INSPECTIONS: u32 = 6;
 
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -77,6 +82,7 @@ pub struct Plant {
     client: reqwest::Client,
     machines: Vec<MqttMachine>,
     operators: JoinSet<Tally>,
+    inspector: JoinHandle<()>,
     gateway: JoinHandle<anyhow::Result<()>>,
     serving: JoinHandle<std::io::Result<()>>,
     /// People and the machines that publish.
@@ -184,6 +190,16 @@ impl Plant {
             };
             operators.spawn(Station::new(scanner, office.clone(), crew, shift.clone()).work(nth));
         }
+        let control = fs::read_to_string(control_token_file(&dir.join("gateway")))?;
+        let inspector = Inspector {
+            web,
+            token: Secret::new(control),
+            client: client.clone(),
+            office: office.clone(),
+            pace: settings.pace * PACES_BETWEEN_INSPECTIONS,
+            rng: fastrand::Rng::with_seed(settings.seed + 200),
+            stop: shift.clone(),
+        };
         Ok(Self {
             dir: dir.clone(),
             welcome,
@@ -196,6 +212,7 @@ impl Plant {
             client,
             machines: machines.into(),
             operators,
+            inspector: tokio::spawn(inspector.work()),
             gateway,
             serving,
             shift,
@@ -266,6 +283,7 @@ impl Plant {
         while let Some(of_station) = self.operators.join_next().await {
             tally.add(&of_station?);
         }
+        (&mut self.inspector).await?;
         for machine in std::mem::take(&mut self.machines) {
             machine.stopped().await;
         }

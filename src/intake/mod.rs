@@ -108,6 +108,9 @@ pub struct Intake {
     alerts: Alerts,
     judgement: Judgement,
     inspections: inspection::Memory,
+    register: inspection::Register,
+    /// What was said of points, by chart.
+    annotations: HashMap<String, Vec<crate::record::Annotation>>,
     handed_in: submitted::Known,
     repeats: Repeats,
     routes: HashMap<Arc<str>, Routes>,
@@ -145,6 +148,8 @@ impl Intake {
             alerts,
             judgement,
             inspections: inspection::Memory::default(),
+            register: inspection::Register::default(),
+            annotations: HashMap::new(),
             handed_in: submitted::Known::default(),
             repeats: Repeats::default(),
             routes: HashMap::new(),
@@ -176,6 +181,8 @@ impl Intake {
         let inspections = states.get(submitted::INSPECTIONS);
         self.inspections =
             inspections.map_or_else(inspection::Memory::default, |kept| inspection::Memory::restored(kept));
+        self.restore_register(states);
+        self.restore_annotations(states);
     }
 
     /// Judges one reading. Synchronous and without a clock of its own.

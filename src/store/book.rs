@@ -88,6 +88,7 @@ impl<'a> Book<'a> {
         match &event.effect {
             Effect::Report(report) => self.report(event, report)?,
             Effect::Inspection(inspection) => self.inspection(event, inspection)?,
+            Effect::Disposition(decided) => self.disposition(event, decided)?,
             Effect::Alert(alert) => self.alerts.told(event, alert, self.gateway_id)?,
             Effect::Failure(failure) => self.failure(event, failure)?,
             Effect::OrderMessage { order_no } => self.order_message(event, order_no),

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::fields::fits_quantity;
-use crate::record::{Alert, Defect, DefectKind, FoundDefect, Kind, Severity, WorkReport};
+use crate::record::{Alert, Defect, DefectKind, Disposition, FoundDefect, Kind, Severity, WorkReport};
 use crate::wire::Message;
 
 /// Defects, crew members, scans: lists that a person fills by hand.
@@ -54,6 +54,7 @@ pub struct Event<'a> {
 pub enum Effect<'a> {
     Report(Box<WorkReport>),
     Inspection(Box<Inspection<'a>>),
+    Disposition(Box<Disposition>),
     Alert(Box<Alert>),
     Failure(Failure),
     /// The latest word on an order: progress, schedule.
@@ -144,6 +145,7 @@ impl<'a> Event<'a> {
         let effect = match kind {
             Kind::WorkReport => Effect::Report(Box::new(work_report(parse(json)?)?)),
             Kind::Inspection => Effect::Inspection(Box::new(inspection(parse(json)?)?)),
+            Kind::Disposition => Effect::Disposition(Box::new(disposition(parse(json)?)?)),
             Kind::Alert => Effect::Alert(Box::new(alert(parse(json)?)?)),
             Kind::EquipmentFailure => Effect::Failure(failure(parse(json)?)?),
             Kind::Progress | Kind::ScheduleChange => {
@@ -300,6 +302,27 @@ fn inspection(found: Inspection<'_>) -> Result<Inspection<'_>, Rejection> {
             found.unqualified_quantity
         );
         return Err(Rejection::new("quantity_mismatch", detail));
+    }
+    Ok(found)
+}
+
+fn disposition(found: Disposition) -> Result<Disposition, Rejection> {
+    text("disposition_no", &found.disposition_no, 100)?;
+    text("check_no", &found.check_no, 50)?;
+    text("order_no", &found.order_no, 50)?;
+    text("decided_by", &found.decided_by, 50)?;
+    most("comment", found.comment.as_deref().unwrap_or_default(), 500)?;
+    instant("decided_at", &found.decided_at)?;
+    if found.pieces.is_empty() || found.pieces.len() > LIST_MAX {
+        let detail = format!("pieces has {} entries; 1 to {LIST_MAX} are allowed", found.pieces.len());
+        return Err(Rejection::invalid(detail));
+    }
+    for part in &found.pieces {
+        most("pieces.reason", &part.reason, 500)?;
+        quantity("pieces.quantity", part.quantity)?;
+        if part.quantity <= Decimal::ZERO {
+            return Err(Rejection::new("quantity_mismatch", "pieces.quantity is not above 0"));
+        }
     }
     Ok(found)
 }

@@ -10,6 +10,7 @@ use axum::routing::get;
 use rust_embed::{EmbeddedFile, RustEmbed};
 
 use super::Window;
+use crate::drawing;
 use crate::http::Problem;
 
 #[derive(RustEmbed)]
@@ -20,6 +21,7 @@ struct Assets;
 const PAGES: &[(&str, &str)] = &[
     ("/", "board.html"),
     ("/station/{id}", "station.html"),
+    ("/quality", "quality.html"),
     ("/engineering", "engineering.html"),
     ("/sign-in", "sign-in.html"),
 ];
@@ -28,8 +30,14 @@ pub fn routes() -> Router<Window> {
     let pages = PAGES.iter().fold(Router::new(), |router, &(at, name)| {
         router.route(at, get(async move |headers: HeaderMap| answer(name, &headers)))
     });
+    let pages = pages.route("/assets/chart.css", get(chart_style));
     let asset = async |Path(name): Path<String>, headers: HeaderMap| answer(&name, &headers);
     pages.route("/assets/{*name}", get(asset))
+}
+
+/// Of the charts that the gateway draws.
+async fn chart_style() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, kind("chart.css"))], drawing::STYLE)
 }
 
 fn answer(name: &str, asked: &HeaderMap) -> Response {

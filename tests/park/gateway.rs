@@ -219,6 +219,12 @@ impl Site {
         serde_json::from_slice(&bytes).expect("JSON")
     }
 
+    /// What is answered at this address of the window, as it is.
+    pub async fn fetch(&self, path: &str) -> reqwest::Response {
+        let url = format!("http://127.0.0.1:{}{path}", self.web_port);
+        self.client.get(url).send().await.expect("the gateway answers")
+    }
+
     /// Hands something in, as who may; the status and the body of the answer.
     pub async fn hand_in(&self, path: &str, body: &Value) -> (u16, Value) {
         let token = fs::read_to_string(self.data().join("control-token")).expect("a control token");

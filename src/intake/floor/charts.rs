@@ -7,8 +7,8 @@ use rust_decimal::prelude::ToPrimitive;
 
 use crate::buffer::States;
 use crate::judge::Finding;
-use crate::judge::spc::monitor::{Characteristic, Monitor, Observation, Settings, Watched};
-use crate::record::{Inspection, Timestamp, WorkReport};
+use crate::judge::spc::monitor::{Characteristic, Monitor, Observation, PhaseError, Settings, Watched};
+use crate::record::{ChartChange, Inspection, Timestamp, WorkReport};
 use crate::status::Status;
 
 #[derive(Debug)]
@@ -80,6 +80,21 @@ impl Charts {
             chart.keep(states, &self.status);
         }
         found
+    }
+
+    /// A person changes a chart; nothing when there is none of this name.
+    pub fn change(
+        &mut self,
+        chart: &str,
+        change: &ChartChange,
+        by: &str,
+        at: Timestamp,
+        states: &mut States,
+    ) -> Option<Result<Vec<Finding>, PhaseError>> {
+        let chart = self.charts.iter_mut().find(|known| known.settings.name == chart)?;
+        let changed = chart.monitor.change(&chart.settings, change, by, at);
+        chart.keep(states, &self.status);
+        Some(changed)
     }
 
     /// The defects among the pieces of a report. What takes a report back changes no chart: the point was drawn.

@@ -2,6 +2,7 @@
 //! they keep is kept as states: of reports in the commit of the report, of machine times every few seconds.
 
 mod charts;
+mod faults;
 mod machines;
 mod orders;
 
@@ -21,11 +22,12 @@ use crate::judge::progress::defects::{self, DefectRate};
 use crate::judge::progress::gap::{Declared, Missing};
 use crate::judge::progress::labor::{self, LaborTime};
 use crate::judge::progress::order;
-use crate::judge::spc::monitor::Watched;
-use crate::record::{Inspection, Timestamp, WorkReport};
+use crate::judge::spc::monitor::{PhaseError, Watched};
+use crate::record::{ChartChange, Inspection, Timestamp, WorkReport};
 use crate::reference::{OrderStatus, Reference};
 use crate::status::Status;
 use charts::Charts;
+use faults::Faults;
 use machines::Machines;
 use orders::Orders;
 
@@ -72,6 +74,7 @@ pub struct Floor {
     labor: HashMap<String, LaborTime>,
     declared: HashMap<String, Declared>,
     charts: Charts,
+    faults: Faults,
 }
 
 impl Floor {
@@ -93,7 +96,8 @@ impl Floor {
             defects: HashMap::new(),
             labor: HashMap::new(),
             declared: HashMap::new(),
-            charts: Charts::new(settings.charts.clone(), status),
+            charts: Charts::new(settings.charts.clone(), status.clone()),
+            faults: Faults::new(status),
         }
     }
 
@@ -103,6 +107,7 @@ impl Floor {
         self.labor = read_all(states, LABOR);
         self.declared = read_all(states, DECLARED);
         self.charts.restore(states);
+        self.faults.restore(states);
         self.orders.restore(states);
         self.machines.restore(states);
     }
@@ -146,6 +151,7 @@ impl Floor {
         let found = self.charts.reported(report, at, &mut accepted.states);
         accepted.findings.extend(found);
         self.machines.declared(report, at);
+        self.faults.reported(report, product, at, &mut accepted.states);
         self.orders.report(report, reference, at, accepted);
     }
 
@@ -153,6 +159,20 @@ impl Floor {
     pub fn inspected(&mut self, inspection: &Inspection, at: Timestamp, accepted: &mut Accepted) {
         let found = self.charts.inspected(inspection, at, &mut accepted.states);
         accepted.findings.extend(found);
+        self.faults.inspected(inspection, at, &mut accepted.states);
+    }
+
+    /// A person changes a chart of inspections or reports; nothing when there is none of this name.
+    pub fn change_chart(
+        &mut self,
+        chart: &str,
+        change: &ChartChange,
+        by: &str,
+        at: Timestamp,
+        accepted: &mut Accepted,
+    ) -> Option<Result<(), PhaseError>> {
+        let changed = self.charts.change(chart, change, by, at, &mut accepted.states)?;
+        Some(changed.map(|found| accepted.findings.extend(found)))
     }
 
     fn hold_against_counter(&mut self, report: &mut WorkReport, at: Timestamp, accepted: &mut Accepted) {

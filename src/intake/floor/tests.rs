@@ -232,7 +232,9 @@ fn a_closed_order_leaves_nothing_behind() {
     let mut shop = Shop::new();
     shop.report("0020", (10, 0), 0);
     shop.learn(reference(10, 5), 1);
-    shop.disk.retain(|_, value| !value.is_empty());
+    // What was wrong in the last weeks stays known.
+    shop.disk
+        .retain(|name, value| !value.is_empty() && !name.starts_with("faults/"));
     assert!(shop.disk.is_empty(), "{:?}", shop.disk.keys());
 }
 

@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::buffer::States;
 use crate::files;
-use crate::record::Timestamp;
+use crate::record::{ChartChange, Timestamp};
 
 const TOLD: &str = "judgement/told/";
 const VERSION: u32 = 1;
@@ -52,6 +52,11 @@ pub enum What {
     Value(Seen),
     /// Time alone has passed.
     Tick,
+    /// A person changed the chart.
+    Changed {
+        change: ChartChange,
+        by: String,
+    },
 }
 
 /// One value of one of the judge's points, with what was known of the machine.

@@ -9,8 +9,9 @@ use std::path::PathBuf;
 
 use super::equipment::Observed;
 use crate::buffer::{Commit, States};
+use crate::judge::spc::monitor::PhaseError;
 use crate::judge::{Change, Finding};
-use crate::record::{Role, Timestamp, Value};
+use crate::record::{ChartChange, Role, Timestamp, Value};
 use crate::status::Status;
 use journal::{Journal, Observation, Seen, What};
 pub use seat::Judge;
@@ -157,6 +158,26 @@ impl Judgement {
             }
         }
         found
+    }
+
+    /// A person changes a chart of a machine; nothing when there is none of this name.
+    pub fn change(
+        &mut self,
+        chart: &str,
+        change: &ChartChange,
+        by: &str,
+        now: Timestamp,
+    ) -> Option<Result<Vec<Finding>, PhaseError>> {
+        let name = format!("spc/{chart}");
+        let seat = self.seats.get_mut(&name)?;
+        let (change, by) = (change.clone(), by.to_owned());
+        let observation = Observation::new(now, now, What::Changed { change, by });
+        let changed = seat.change(&observation);
+        if changed.is_ok() {
+            self.journal.note(&name, &observation);
+        }
+        self.show(now);
+        Some(changed)
     }
 
     /// What a machine makes from now on.

@@ -6,7 +6,7 @@ use super::journal::{Observation, What};
 use crate::judge::Finding;
 use crate::judge::anomaly::together::{self, Together};
 use crate::judge::anomaly::watch::{self, Context, Restored, Ticked, Watch};
-use crate::judge::spc::monitor::{self, Monitor};
+use crate::judge::spc::monitor::{self, Monitor, PhaseError};
 use crate::record::Timestamp;
 use crate::status::Status;
 
@@ -179,6 +179,7 @@ impl Seat {
                 self.has_news = true;
                 together.take(settings, at, seen.channel.into(), seen.value)
             }
+            (_, What::Changed { .. }) => self.change(observation).unwrap_or_default(),
             (Mind::Watch(settings, watch), What::Value(seen)) => {
                 self.has_news = true;
                 let context = Context {
@@ -191,6 +192,15 @@ impl Seat {
             }
             (_, What::Tick) => self.tick(at).found,
         }
+    }
+
+    /// A person changes a chart, which is shown at once.
+    pub fn change(&mut self, observation: &Observation) -> Result<Vec<Finding>, PhaseError> {
+        let (Mind::Chart(settings, monitor), What::Changed { change, by }) = (&mut self.mind, &observation.what) else {
+            return Ok(Vec::new());
+        };
+        (self.has_news, self.shown_at) = (true, None);
+        monitor.change(settings, change, by, observation.at())
     }
 
     pub fn encode(&self) -> Vec<u8> {

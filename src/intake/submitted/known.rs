@@ -99,6 +99,7 @@ impl Known {
 fn number_field(kind: Kind) -> &'static str {
     match kind {
         Kind::Inspection => "check_no",
+        Kind::Disposition => "disposition_no",
         _ => "report_no",
     }
 }

@@ -1,6 +1,8 @@
 //! What is handed in over HTTP becomes records here, by the same rules as what stations say. Who hands in the same again,
 //! under the same number or key, is told what became of it, and nothing is done twice.
 
+mod changed;
+mod decided;
 mod known;
 mod paper;
 
@@ -47,6 +49,11 @@ impl Intake {
                     Err(AcknowledgeError::Unknown) => Answered::NotThere(format!("there is no alert {alert_id}")),
                 }
             }
+            Submitted::Disposition { check_no, paper, by } => {
+                self.disposition_handed_in(&check_no, &paper, by, at, &mut accepted)
+            }
+            Submitted::Annotation { chart, annotation } => self.annotated(&chart, annotation, &mut accepted),
+            Submitted::ChartChange { chart, change, by } => self.chart_changed(&chart, &change, &by, at, &mut accepted),
         };
         slip.write(answer);
         // An answer that changes nothing waits in line too: it may speak of what is still on its way to the disk.
@@ -207,6 +214,7 @@ impl Intake {
         accepted
             .states
             .insert(INSPECTIONS.to_owned(), to_state(&self.inspections));
+        self.enter(inspection, at, &mut accepted.states);
         self.inspections.analyse(inspection)
     }
 
@@ -221,7 +229,12 @@ impl Intake {
         payload: &impl serde::Serialize,
         accepted: &mut Accepted,
     ) -> Uuid {
-        let cause = format!("{}/{}/{number}", self.settings.gateway_id, kind.topic());
+        let what = if kind == Kind::Disposition {
+            "disposition"
+        } else {
+            kind.topic()
+        };
+        let cause = format!("{}/{what}/{number}", self.settings.gateway_id);
         let id = Uuid::new_v5(&Uuid::NAMESPACE_URL, cause.as_bytes());
         let record = Record::encode(kind, id, at, self.settings.zone, SOURCE, payload);
         accepted.records.push(record);

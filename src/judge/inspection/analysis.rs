@@ -2,6 +2,8 @@
 //! circumstance the faults come together with. Hints are no proof, and small numbers are no hints: a circumstance is named
 //! only when pieces made under it are unqualified far more often than others, beyond what chance would do.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use super::memory::{Memory, Seen, factors_of, product_of};
@@ -57,6 +59,14 @@ pub struct Hint {
     pub words: Words,
 }
 
+/// What the faults of a product come together with, by its latest inspections.
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
+pub struct Hinted {
+    pub product: String,
+    /// The most telling first.
+    pub hints: Vec<Hint>,
+}
+
 impl Memory {
     /// What is known once this inspection was taken in; nothing to analyse where all was well.
     pub fn analyse(&self, inspection: &Inspection) -> Option<Analysis> {
@@ -85,6 +95,22 @@ impl Memory {
     }
 }
 
+impl Memory {
+    /// Every circumstance that the faults of a product come together with.
+    pub fn hints(&self, product: &str) -> Vec<Hint> {
+        let recent = self.of_product(product);
+        let levels: BTreeSet<(&String, &String)> = recent.iter().flat_map(|seen| &seen.factors).collect();
+        let named = levels
+            .into_iter()
+            .map(|(factor, level)| (factor.clone(), level.clone()));
+        let mut hints: Vec<Hint> = named
+            .filter_map(|(factor, level)| hint(&recent, factor, level))
+            .collect();
+        hints.sort_by(|a, b| b.lift.total_cmp(&a.lift));
+        hints
+    }
+}
+
 fn share(part: f64, whole: f64) -> f64 {
     if whole > 0.0 { part / whole } else { 0.0 }
 }
@@ -94,6 +120,11 @@ fn pareto(recent: &[&Seen]) -> Vec<Share> {
     for (reason, quantity) in recent.iter().flat_map(|seen| &seen.reasons) {
         *by_reason.entry(reason).or_default() += quantity;
     }
+    pareto_of(by_reason)
+}
+
+/// Heaviest first, with their shares.
+pub(super) fn pareto_of(by_reason: std::collections::BTreeMap<&str, f64>) -> Vec<Share> {
     let total: f64 = by_reason.values().sum();
     let mut sorted: Vec<_> = by_reason.into_iter().collect();
     sorted.sort_by(|a, b| b.1.total_cmp(&a.1));

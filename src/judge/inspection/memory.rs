@@ -1,6 +1,6 @@
 //! The latest inspections with what they found and under what circumstances: small, and kept as a state.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use rust_decimal::prelude::ToPrimitive;
 use serde::{Deserialize, Serialize};
@@ -56,6 +56,11 @@ impl Memory {
 
     fn bytes(&self) -> usize {
         serde_json::to_vec(self).map_or(usize::MAX, |bytes| bytes.len())
+    }
+
+    /// Each product of the latest inspections.
+    pub fn products(&self) -> BTreeSet<&str> {
+        self.seen.iter().map(|seen| seen.product.as_str()).collect()
     }
 
     /// The latest inspections of a product.

@@ -3,9 +3,10 @@
 //! receipt that was inspected takes over the result.
 
 use chrono::NaiveDateTime;
+use rust_decimal::Decimal;
 
 use super::{Book, unknown_order};
-use crate::record::DefectKind;
+use crate::record::{DefectKind, Disposition};
 use crate::store::order::status;
 use crate::store::payload::{Event, Inspection, Rejection};
 use crate::store::statement::{Arg, DbError, Transaction, args};
@@ -16,11 +17,49 @@ pub struct Rows {
     quality: Vec<Vec<Arg>>,
     details: Vec<Vec<Arg>>,
     dispositions: Vec<Vec<Arg>>,
+    decided: Vec<Decided>,
     /// Result, receipt, order.
     receipts: Vec<(i64, i64, i64)>,
 }
 
+/// Open pieces of one fault that are open no more.
+struct Decided {
+    check_no: String,
+    reason: String,
+    quantity: Decimal,
+}
+
 impl Book<'_> {
+    /// A decision is a row of its own; so many pieces are no longer among the open ones.
+    pub(super) fn disposition(&mut self, event: &Event<'_>, decided: &Disposition) -> Result<(), Rejection> {
+        if !self.checks.contains(&decided.check_no) {
+            let detail = format!("the store knows no inspection `{}`", decided.check_no);
+            return Err(Rejection::new("check_not_found", detail));
+        }
+        let order = self
+            .orders
+            .get(&decided.order_no)
+            .ok_or_else(|| unknown_order(&decided.order_no))?;
+        for part in &decided.pieces {
+            self.inspections.dispositions.push(args![
+                &decided.check_no,
+                self.tenant_id,
+                order.id,
+                &part.reason,
+                Arg::quantity(part.quantity),
+                Some(decided.disposition.name()),
+                Some(&decided.decided_by),
+                Some(event.at),
+            ]);
+            self.inspections.decided.push(Decided {
+                check_no: decided.check_no.clone(),
+                reason: part.reason.clone(),
+                quantity: part.quantity,
+            });
+        }
+        Ok(())
+    }
+
     pub(super) fn inspection(&mut self, event: &Event<'_>, found: &Inspection<'_>) -> Result<(), Rejection> {
         if self.checks.contains(&found.check_no) {
             let detail = format!("another message inspected as `{}`", found.check_no);
@@ -118,6 +157,19 @@ checker_id, checker_name, remark, tenant_id, create_by";
         tx.insert("quality_details", columns, self.details).await?;
         let columns = "check_no, tenant_id, order_id, reason, quantity, disposition, decided_by, decided_time";
         tx.insert("quality_dispositions", columns, self.dispositions).await?;
+        for Decided {
+            check_no,
+            reason,
+            quantity,
+        } in self.decided
+        {
+            let open = "check_no = ? AND tenant_id = ? AND reason = ? AND disposition IS NULL";
+            let update = format!("UPDATE quality_dispositions SET quantity = ROUND(quantity - ?, 4) WHERE {open}");
+            tx.execute(&update, args![Arg::quantity(quantity), &check_no, tenant_id, &reason])
+                .await?;
+            let delete = format!("DELETE FROM quality_dispositions WHERE {open} AND quantity + 0 <= 0");
+            tx.execute(&delete, args![&check_no, tenant_id, &reason]).await?;
+        }
         for (result, receipt_id, order_id) in self.receipts {
             let update =
                 "UPDATE production_receipt SET quality_status = ? WHERE id = ? AND order_id = ? AND tenant_id = ?";

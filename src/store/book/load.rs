@@ -45,6 +45,10 @@ impl<'a> Keys<'a> {
                     keys.orders.insert(inspection.order_no.as_str().into());
                     keys.checks.insert(&inspection.check_no);
                 }
+                Effect::Disposition(decided) => {
+                    keys.orders.insert(decided.order_no.as_str().into());
+                    keys.checks.insert(&decided.check_no);
+                }
                 Effect::Alert(alert) => drop(keys.alerts.insert(&alert.alert_id)),
                 Effect::Failure(failure) => {
                     keys.equipment.insert(&failure.equipment);

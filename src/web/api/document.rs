@@ -23,6 +23,7 @@ const PROBLEM_JSON: &str = "application/problem+json";
         (name = "status", description = "The gateway as a whole"),
         (name = "floor", description = "Stations, machines, orders"),
         (name = "judgement", description = "Control charts, watches, alerts"),
+        (name = "quality", description = "Inspections, faults, what people change of charts"),
         (name = "hand in", description = "What people and programs report"),
         (name = "engineering", description = "For who connects machines"),
         (name = "access", description = "Who is who, and who did what"),

@@ -14,6 +14,7 @@ use super::page::{self, Limit};
 use crate::http::Problem;
 use crate::judge::anomaly::watch;
 use crate::judge::spc::monitor;
+use crate::record::Annotation;
 use crate::status::{AlertState, AlertView};
 use crate::web::Window;
 
@@ -47,11 +48,13 @@ struct ShownChart {
     #[serde(flatten)]
     #[schema(value_type = monitor::View)]
     chart: Value,
+    /// What people said of its points.
+    annotations: Vec<Annotation>,
     /// Where to go on for the points that follow; null when these were the newest.
     next: Option<String>,
 }
 
-/// One control chart, with its points.
+/// One control chart, with its points and what was said of them.
 #[utoipa::path(get, path = "/api/v1/spc/{name}", tag = "judgement", security(("caller" = [])), params(("name" = String, Path, example = "press-force"), PointsQuery), responses((status = OK, description = "as it is now", body = ShownChart), (status = NOT_FOUND, description = "there is no such chart", body = Problem)))]
 async fn chart(
     State(window): State<Window>,
@@ -62,7 +65,13 @@ async fn chart(
     let mut chart = view.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, format!("there is no chart {name}")))?;
     let points = chart.get_mut("points").and_then(Value::as_array_mut);
     let next = points.and_then(|points| choose(points, &query));
-    Ok(Json(ShownChart { chart, next }))
+    let annotations = window.status.judge(&format!("annotations/{name}"));
+    let annotations = annotations.and_then(|said| serde_json::from_value(said).ok());
+    Ok(Json(ShownChart {
+        chart,
+        annotations: annotations.unwrap_or_default(),
+        next,
+    }))
 }
 
 /// Leaves the points that were asked for; answers with the time of the last one, if later ones follow.

@@ -12,6 +12,8 @@ mod known;
 mod metrics;
 mod page;
 mod papers;
+mod pictures;
+mod quality;
 mod scan;
 mod session;
 mod status;
@@ -40,6 +42,8 @@ pub fn calls() -> (Router<Window>, OpenApi) {
         .merge(judges::calls())
         .merge(buffer::calls())
         .merge(submit::calls())
+        .merge(quality::calls())
+        .merge(pictures::calls())
         .merge(engineering::calls())
         .merge(super::live::calls())
         .merge(scan::calls())

@@ -5,7 +5,7 @@
     reason = "shapes of the document; what is handed in is never held in them"
 )]
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
@@ -217,6 +217,56 @@ pub struct InspectionTaken {
     /// It had been handed in before; nothing was done again.
     #[schema(nullable = false)]
     repeated: Option<bool>,
+}
+
+/// What is done with pieces that an inspection left open.
+#[derive(ToSchema)]
+#[schema(as = DispositionPaper)]
+pub struct Disposition {
+    disposition: DefectKind,
+    /// Of one fault alone; of all that are open, if it is not said.
+    #[schema(max_length = 500)]
+    reason: Option<String>,
+    /// All that is open of it, if it is not said.
+    quantity: Option<Amount>,
+    #[schema(max_length = 500)]
+    comment: Option<String>,
+}
+
+#[derive(ToSchema)]
+pub struct DispositionTaken {
+    #[schema(example = "Q-1/1")]
+    disposition_no: String,
+    message_id: Uuid,
+    /// By their fault.
+    #[schema(nullable = false)]
+    pieces: Option<Vec<DecidedPieces>>,
+    /// What of the inspection still waits for a decision.
+    #[schema(nullable = false)]
+    open_quantity: Option<String>,
+    /// It had been handed in before; nothing was done again.
+    #[schema(nullable = false)]
+    repeated: Option<bool>,
+}
+
+#[derive(ToSchema)]
+struct DecidedPieces {
+    reason: String,
+    quantity: String,
+    kind: DefectKind,
+}
+
+#[derive(ToSchema)]
+pub struct ChartChanged {
+    chart: String,
+    changed_by: String,
+}
+
+#[derive(ToSchema)]
+pub struct Annotated {
+    chart: String,
+    /// When the point is of.
+    at: DateTime<Utc>,
 }
 
 #[derive(ToSchema)]

@@ -92,7 +92,7 @@ async fn acknowledge(
     hand_in(&window, acknowledgement).await
 }
 
-fn paper(headers: &HeaderMap, body: &[u8]) -> Result<Paper, Problem> {
+pub(super) fn paper(headers: &HeaderMap, body: &[u8]) -> Result<Paper, Problem> {
     let wrong = |detail: String| Problem::new(StatusCode::BAD_REQUEST, detail);
     let body = serde_json::from_slice(body).map_err(|e| wrong(format!("the body is not JSON: {e}")))?;
     let key = headers.get(IDEMPOTENCY_KEY).map(|key| {
@@ -107,7 +107,7 @@ fn paper(headers: &HeaderMap, body: &[u8]) -> Result<Paper, Problem> {
     Ok(Paper { body, key })
 }
 
-async fn hand_in(window: &Window, what: Submitted) -> Result<Response, Problem> {
+pub(super) async fn hand_in(window: &Window, what: Submitted) -> Result<Response, Problem> {
     match window.submissions.hand_in(what).await {
         Ok(Answered::Taken(answer)) => Ok((StatusCode::CREATED, Json(answer)).into_response()),
         Ok(Answered::Known(answer)) => Ok(Json(answer).into_response()),

@@ -108,6 +108,7 @@ fn chart(view: &Value) -> Value {
         "count": view["points"].as_array().map(Vec::len),
         "firing": firing,
         "is_off_spec": view["is_off_spec"],
+        "cpk": view["capability"]["cpk"],
         "out": firing.is_some_and(|rules| !rules.is_empty()) || view["is_off_spec"] == true,
         "changed_at": newest.map(|point| &point["at"]),
     })

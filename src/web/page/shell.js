@@ -12,7 +12,7 @@ const ANSWER_WITHIN_MS = 15000;
 const SHARED = {
   en: {
     ...FLOW_WORDS.en,
-    other: "中文", look: "Light or dark", board: "Board", engineering: "Engineering", signIn: "Sign in", signOut: "Sign out",
+    other: "中文", look: "Light or dark", board: "Board", quality: "Quality", engineering: "Engineering", signIn: "Sign in", signOut: "Sign out",
     close: "Close", notDone: "Not done: {0}", notAllowed: "You may not do this: {0}", signInFirst: "For this you have to be signed in.",
     noAnswer: "The gateway did not answer. Look whether it was done before you try again.",
     unheard: "No answer", gone: "The gateway does not answer. What you see is from {0} ago.", never: "The gateway does not answer.",
@@ -20,7 +20,7 @@ const SHARED = {
   },
   zh: {
     ...FLOW_WORDS.zh,
-    other: "English", look: "明暗", board: "看板", engineering: "工程", signIn: "登录", signOut: "退出",
+    other: "English", look: "明暗", board: "看板", quality: "质量", engineering: "工程", signIn: "登录", signOut: "退出",
     close: "关闭", notDone: "未执行：{0}", notAllowed: "无权执行：{0}", signInFirst: "请先登录。",
     noAnswer: "网关没有应答，请先确认是否已执行，再重试。",
     unheard: "无应答", gone: "网关无应答，以下是 {0} 前的数据。", never: "网关无应答。",
@@ -31,7 +31,7 @@ const SHARED = {
 // Shape for each level: it can be told apart without colour.
 export const MARKS = { alarm: "✖", warn: "▲", "": "●" };
 
-const PAGES = [["/", "board"], ["/engineering", "engineering"]];
+const PAGES = [["/", "board"], ["/quality", "quality"], ["/engineering", "engineering"]];
 
 let words = SHARED;
 let redraw = () => {};

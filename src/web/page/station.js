@@ -22,7 +22,7 @@ const SHAPES = { ok: "✔", err: "✖", ask: "?", dup: "=", wait: "◷" };
 const WORDS = {
   en: {
     title: "Station {0}", notSaved: "Not saved yet", lately: "Last scans", enter: "ENTER", drop: "Drop",
-    sound: "Sound is on", muted: "Sound is off", touch: "Touch for sound",
+    sound: "Sound on", muted: "Sound off", touch: "Touch for sound",
     kind_ok: "Saved", kind_err: "Refused", kind_ask: "Question", kind_dup: "Seen before", kind_wait: "Not saved yet",
     nothingYet: "Nothing scanned yet", waits: "It is sent again and again until the gateway has it on disk.",
     torn: "Only part of the code came. Nothing was sent. Scan again.", full: "Too many scans wait. Nothing was taken.", notTaken: "Not taken: {0}",

@@ -7,6 +7,7 @@
 //! * The state is at most [`STATE_BYTES_MAX`] as JSON, however long it runs. One of other settings begins anew, and says so by
 //!   learning.
 
+mod change;
 mod packed;
 mod phase;
 mod recent;

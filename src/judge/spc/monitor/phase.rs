@@ -21,6 +21,10 @@ pub enum PhaseError {
     NoReason,
     #[error("{EXCLUSIONS_MAX} points are excluded already: learn anew from a process that is stable")]
     TooMany,
+    #[error("point {0} is not excluded")]
+    NotExcluded(usize),
+    #[error("the limits are frozen; learn them anew, or leave a point out")]
+    Frozen,
     #[error("{0}")]
     Estimate(#[from] EstimateError),
 }

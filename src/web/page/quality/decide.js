@@ -1,0 +1,48 @@
+// What is done with pieces that an inspection left open: rework, concession or scrap, with who decided and why.
+import { ask, call, element, grouped, say } from "../shell.js";
+import { openOf } from "./inspections.js";
+import { button, clearFindings, field, input, newKey, reasonText, select, showFindings } from "./small.js";
+
+const KINDS = ["rework", "concession", "scrap"];
+const COMMENT_CHARS_MAX = 500;
+
+export function decide(inspection, known, changed) {
+  // The same dialog is one decision, however often it is sent.
+  const key = newKey();
+  const open = openOf(inspection);
+  const sum = open.reduce((all, fault) => all + Number(fault.quantity), 0);
+  const which = select([["", say("allOpen", grouped(sum))], ...open.map(({ reason, quantity }) => [reason, `${reasonText(known, reason)} × ${grouped(quantity)}`])]);
+  const quantity = input({ inputMode: "decimal", value: String(sum) });
+  const comment = input({ maxLength: COMMENT_CHARS_MAX });
+  const kinds = element("fieldset", "kinds", element("legend", "", say("disposition")), ...KINDS.map((kind, nth) => {
+    const choice = input({ type: "radio", name: "disposition", value: kind, checked: nth === 0 });
+    return element("label", "choice", choice, element("span", "", say(kind)));
+  }));
+  kinds.dataset.field = "disposition";
+  const told = element("div");
+  const save = button("saveIt", null, "primary");
+  const form = element("form", "", kinds, field("whichFault", which, "reason"), field("quantity", quantity, "quantity"), field("comment", comment, "comment"), told,
+    element("div", "actions", button("cancel", () => dialog.close()), save));
+  form.noValidate = true;
+  which.addEventListener("change", () => {
+    const fault = open.find(({ reason }) => reason === which.value);
+    quantity.value = String(fault && which.selectedIndex > 0 ? Number(fault.quantity) : sum);
+  });
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    clearFindings(form);
+    save.disabled = true;
+    const body = { disposition: form.elements.disposition.value, quantity: quantity.value.trim() };
+    if (which.selectedIndex > 0) body.reason = which.value;
+    if (comment.value.trim()) body.comment = comment.value.trim();
+    try {
+      await call("POST", `inspections/${encodeURIComponent(inspection.check_no)}/disposition`, body, { "idempotency-key": key });
+      dialog.close();
+      changed();
+    } catch (problem) {
+      showFindings(form, told, problem);
+      save.disabled = false;
+    }
+  });
+  const dialog = ask(say("decideOf", inspection.check_no), form);
+}
