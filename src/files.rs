@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 /// Makes the names in a directory durable.
@@ -21,6 +22,18 @@ pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
         .filter(|p| !p.as_os_str().is_empty())
         .unwrap_or(Path::new("."));
     sync_dir(parent)
+}
+
+/// What root makes in a folder of someone else is theirs, or they could not use it. Others own what they make.
+pub fn give_to_owner_of_folder(path: &Path) {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let (Ok(folder), Ok(made)) = (fs::metadata(folder.unwrap_or(Path::new("."))), fs::metadata(path)) else {
+        return;
+    };
+    if made.uid() == 0 && folder.uid() != 0 {
+        // It can be looked at all the same; who can't use it says so.
+        let _ = std::os::unix::fs::chown(path, Some(folder.uid()), Some(folder.gid()));
+    }
 }
 
 /// An error and what caused it, in one line; the outermost alone often says only "error sending request".

@@ -16,16 +16,19 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::audit::{self, Audit};
 use crate::buffer::Buffer;
 use crate::clock_sync;
 use crate::config::Plan;
 use crate::forward;
 use crate::intake::Intake;
 use crate::looks::{Look, Looks};
+use crate::record::Kind;
 use crate::reference::{self, Reference};
 use crate::source::{http, modbus, mqtt, scanner};
 use crate::status::Status;
 use crate::submissions::Submissions;
+use crate::tls;
 use crate::web;
 use crate::writes::{Write, Writes};
 
@@ -89,6 +92,17 @@ impl Gateway {
         let (reference_tx, reference) = watch::channel(Arc::new(known));
         let stops = Stops::default();
         let control = web::control_token(&plan.data_dir).context("the control token could not be written")?;
+        let (audit_dir, zone) = (plan.data_dir.clone(), plan.web.zone);
+        let (access, tls, audit) = tokio::task::spawn_blocking(move || {
+            let tls = plan.web.tls.map(tls::Server::open).transpose()?;
+            let access = web::access::Access::new(plan.web.access, control);
+            let audit = Audit::open(&audit_dir, zone).context("the audit log can't be written")?;
+            anyhow::Ok((access, tls.map(Arc::new), audit))
+        })
+        .await??;
+        audit
+            .record(started(&plan.gateway_id, &plan.web.configuration.sha256))
+            .await?;
 
         let (readings_tx, readings) = mpsc::channel(READINGS_MAX);
         let intake = Intake::new(plan.intake, status.clone(), reference.clone(), &buffer.states());
@@ -115,6 +129,10 @@ impl Gateway {
         status.set_sources_started();
 
         let mut upstreams = JoinSet::new();
+        let is_audit_sent = plan
+            .upstreams
+            .iter()
+            .any(|upstream| upstream.kinds.contains(&Kind::Audit));
         for settings in plan.upstreams {
             upstreams.spawn(forward::run(
                 settings,
@@ -139,6 +157,14 @@ impl Gateway {
             // Whoever looks at the reference data must not find its sender gone.
             others.spawn(hold(reference_tx, stops.others.clone()));
         }
+        if is_audit_sent {
+            let (audit, buffer, gateway_id) = (audit.clone(), buffer.clone(), plan.gateway_id.clone());
+            let stop = stops.others.clone();
+            others.spawn(async move {
+                audit::forward::run(audit, buffer, gateway_id, zone, stop).await;
+                anyhow::Ok(())
+            });
+        }
         let window = web::Window {
             status: status.clone(),
             buffer: buffer.clone(),
@@ -147,12 +173,13 @@ impl Gateway {
             looks,
             configuration: plan.web.configuration,
             submissions,
-            control,
-            zone: plan.web.zone,
+            access,
+            audit,
+            zone,
             identity: plan.web.identity,
         };
         let stop = stops.others.clone();
-        others.spawn(async move { web::serve(web, window, stop).await.context("the window failed") });
+        others.spawn(async move { web::serve(web, tls, window, stop).await.context("the window failed") });
         tracing::info!(gateway = plan.gateway_id, epoch = buffer.epoch(), "the gateway runs");
 
         let mut intake = intake;
@@ -238,6 +265,17 @@ fn start_sources(
         sources.spawn(scanner::run(settings, listener, readings.clone(), status, stop.clone()));
     }
     sources
+}
+
+/// With what it runs, so that a changed configuration shows.
+fn started(gateway_id: &str, configuration_sha256: &str) -> audit::Event {
+    audit::Event {
+        who: "gateway".to_owned(),
+        action: "started".to_owned(),
+        subject: gateway_id.to_owned(),
+        detail: serde_json::json!({"version": env!("CARGO_PKG_VERSION"), "configuration_sha256": configuration_sha256}),
+        ..audit::Event::default()
+    }
 }
 
 async fn hold(sender: watch::Sender<Arc<Reference>>, stop: CancellationToken) -> anyhow::Result<()> {

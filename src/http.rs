@@ -1,12 +1,14 @@
 //! Serving HTTP, the same for the central store and for the gateway's own window: an accept loop with limits, errors as
 //! RFC 9457 problems, and headers that are safe by default.
 //!
-//! Every wait has an end: for a request's head, for its answer, for what is still running when we stop. Running out of
-//! file descriptors pauses accepting; it never ends it. An early answer (401, 413) is heard: what the sender still has in
-//! its pipe is taken in first, for closing on a sender that writes would reset the connection and lose the answer.
+//! Every wait has an end: for a handshake, for a request's head, for its answer, for what is still running when we stop.
+//! Running out of file descriptors pauses accepting; it never ends it. An early answer (401, 413) is heard: what the sender
+//! still has in its pipe is taken in first, for closing on a sender that writes would reset the connection and lose the
+//! answer.
 
-use std::io;
-use std::net::SocketAddr;
+mod crowd;
+mod serve;
+
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -14,25 +16,20 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody, to_bytes};
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{ConnectInfo, DefaultBodyLimit, Request};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
-use hyper::body::{Frame, Incoming, SizeHint};
-use hyper::server::conn::http1;
-use hyper::service::{Service, service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
+use hyper::body::{Frame, SizeHint};
 use serde_json::{Map, Value, json};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
+
+pub use serve::serve;
 
 /// What one listener allows.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
+    /// Beyond this, and beyond three quarters of it from one address, the longest idle one gives way.
     pub connections_max: usize,
     pub body_bytes_max: usize,
     /// For the head of a request; also how long an idle connection is kept.
@@ -55,88 +52,21 @@ impl Default for Limits {
     }
 }
 
-/// Headers of one request together; anything longer is an attack or a mistake.
-const HEAD_BYTES_MAX: usize = 32 << 10;
-
-/// How long to wait after `accept` failed, so that a full descriptor table does not become a busy loop.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
 /// The rest of a refused body that is still taken in; a longer one is cut off.
 const REST_BYTES_MAX: u64 = 64 << 20;
 const REST_WAIT: Duration = Duration::from_secs(5);
 
+const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");
+const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
+const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 /// A refusal in plain text is a sentence.
 const SAID_BYTES_MAX: usize = 16 << 10;
 
 /// For an API that never answers with a page.
 pub const POLICY_NO_PAGE: &str = "default-src 'none'; frame-ancestors 'none'";
 
-/// Serves until `stop`, then lets running requests finish for `drain_wait`.
-pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: CancellationToken) -> io::Result<()> {
-    let slots = Arc::new(Semaphore::new(limits.connections_max));
-    let mut connections = JoinSet::new();
-    while let Some(slot) = stop
-        .run_until_cancelled(Arc::clone(&slots).acquire_owned())
-        .await
-        .map(|slot| slot.expect("the semaphore is never closed"))
-    {
-        let Some(accepted) = stop.run_until_cancelled(listener.accept()).await else {
-            break;
-        };
-        match accepted {
-            Ok((stream, peer)) => {
-                let (router, stop) = (router.clone(), stop.clone());
-                connections.spawn(async move {
-                    converse(stream, peer, router, limits, stop).await;
-                    drop(slot);
-                });
-            }
-            Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-            }
-        }
-        while connections.try_join_next().is_some() {}
-    }
-    drop(listener);
-    let drained = async { while connections.join_next().await.is_some() {} };
-    if tokio::time::timeout(limits.drain_wait, drained).await.is_err() {
-        tracing::warn!(connections = connections.len(), "requests still running are cut off");
-    }
-    Ok(())
-}
-
-/// One connection, from its first request to its last.
-async fn converse(stream: TcpStream, peer: SocketAddr, router: Router, limits: Limits, stop: CancellationToken) {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%peer, %error, "cannot set TCP_NODELAY");
-    }
-    let answering = TowerToHyperService::new(router);
-    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
-        request.extensions_mut().insert(ConnectInfo(peer));
-        answering.call(request)
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.head_wait)
-        .max_header_size(HEAD_BYTES_MAX)
-        .serve_connection(TokioIo::new(stream), service)
-        .with_upgrades();
-    let mut connection = std::pin::pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = stop.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
-    if let Err(error) = ended {
-        tracing::debug!(%peer, %error, "connection ended");
-    }
-}
-
-/// Gives a router what every listener of ours has: limits, problem answers for unknown paths and methods, safe headers.
-pub fn harden(router: Router, limits: Limits, content_security_policy: &'static str) -> Router {
+/// Also unknown paths and methods are answered, with problems.
+pub fn answer_everything(router: Router) -> Router {
     router
         .fallback(async || Problem::new(StatusCode::NOT_FOUND, "there is nothing at this address"))
         .method_not_allowed_fallback(async || {
@@ -145,6 +75,11 @@ pub fn harden(router: Router, limits: Limits, content_security_policy: &'static 
                 "this address does not answer to this method",
             )
         })
+}
+
+/// Gives a router what every listener of ours has: limits and safe headers.
+pub fn harden(router: Router, limits: Limits, content_security_policy: &'static str) -> Router {
+    router
         .layer(DefaultBodyLimit::max(limits.body_bytes_max))
         .layer(middleware::from_fn(move |request: Request, next: Next| {
             answer_in_time(request, next, limits.request_wait, content_security_policy)
@@ -172,6 +107,13 @@ async fn answer_in_time(
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::CONTENT_SECURITY_POLICY, content_security_policy),
         (header::CACHE_CONTROL, "no-store"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (
+            PERMISSIONS_POLICY,
+            "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+        ),
+        (OPENER_POLICY, "same-origin"),
+        (RESOURCE_POLICY, "same-origin"),
     ] {
         response
             .headers_mut()
@@ -335,139 +277,5 @@ impl IntoResponse for Problem {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use axum::routing::get;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::sync::Notify;
-
-    const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n";
-
-    struct Peer {
-        address: SocketAddr,
-        stop: CancellationToken,
-        serving: tokio::task::JoinHandle<io::Result<()>>,
-        entered: Arc<Notify>,
-        answer: Arc<Notify>,
-    }
-
-    /// A server whose one page tells when it is entered and waits until it may answer.
-    async fn start(limits: Limits) -> Peer {
-        let (entered, answer) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-        let (on_entry, may_answer) = (Arc::clone(&entered), Arc::clone(&answer));
-        let page = get(move || async move {
-            on_entry.notify_one();
-            may_answer.notified().await;
-            "done"
-        });
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let address = listener.local_addr().expect("its address");
-        let stop = CancellationToken::new();
-        let router = harden(Router::new().route("/", page), limits, POLICY_NO_PAGE);
-        let serving = tokio::spawn(serve(listener, router, limits, stop.clone()));
-        Peer {
-            address,
-            stop,
-            serving,
-            entered,
-            answer,
-        }
-    }
-
-    impl Peer {
-        async fn connect(&self) -> TcpStream {
-            TcpStream::connect(self.address).await.expect("a connection")
-        }
-    }
-
-    async fn read(mut stream: TcpStream) -> String {
-        let mut text = String::new();
-        stream.read_to_string(&mut text).await.expect("text");
-        text
-    }
-
-    #[tokio::test]
-    async fn a_running_request_is_answered_after_stop_and_no_new_one_begins() {
-        let peer = start(Limits::default()).await;
-        let mut running = peer.connect().await;
-        running.write_all(REQUEST).await.expect("sent");
-        peer.entered.notified().await;
-        peer.stop.cancel();
-        peer.answer.notify_one();
-        let answered = read(running).await;
-        assert!(
-            answered.starts_with("HTTP/1.1 200") && answered.ends_with("done"),
-            "{answered}"
-        );
-        assert!(answered.contains("x-content-type-options: nosniff"), "{answered}");
-        peer.serving.await.expect("no panic").expect("served to the end");
-        assert!(TcpStream::connect(peer.address).await.is_err());
-    }
-
-    #[tokio::test]
-    async fn what_does_not_end_by_itself_is_cut_off() {
-        let limits = Limits {
-            drain_wait: Duration::from_millis(50),
-            ..Limits::default()
-        };
-        let peer = start(limits).await;
-        let mut running = peer.connect().await;
-        running.write_all(REQUEST).await.expect("sent");
-        peer.entered.notified().await;
-        peer.stop.cancel();
-        peer.serving.await.expect("no panic").expect("served to the end");
-        assert_eq!(running.read(&mut [0; 8]).await.unwrap_or(0), 0);
-    }
-
-    #[tokio::test]
-    async fn slow_heads_and_slow_answers_have_an_end() {
-        let short = Duration::from_millis(50);
-        let peer = start(Limits {
-            head_wait: short,
-            request_wait: short,
-            ..Limits::default()
-        })
-        .await;
-        let mut dawdling = peer.connect().await;
-        dawdling.write_all(b"GET / HT").await.expect("sent");
-        let mut waiting = peer.connect().await;
-        waiting.write_all(REQUEST).await.expect("sent");
-        let told = read(waiting).await;
-        assert!(
-            told.starts_with("HTTP/1.1 408") && told.contains("application/problem+json"),
-            "{told}"
-        );
-        let cut_off = read(dawdling).await;
-        assert!(!cut_off.contains("200"), "{cut_off}");
-    }
-
-    #[tokio::test]
-    async fn at_the_most_connections_the_next_waits_its_turn() {
-        let peer = start(Limits {
-            connections_max: 1,
-            ..Limits::default()
-        })
-        .await;
-        let mut first = peer.connect().await;
-        first.write_all(REQUEST).await.expect("sent");
-        peer.entered.notified().await;
-        let mut second = peer.connect().await;
-        second
-            .write_all(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
-            .await
-            .expect("sent");
-        assert!(
-            tokio::time::timeout(Duration::from_millis(50), peer.entered.notified())
-                .await
-                .is_err()
-        );
-        drop(first);
-        peer.entered.notified().await;
-        peer.answer.notify_one();
-        assert!(read(second).await.ends_with("done"));
     }
 }

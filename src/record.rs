@@ -63,11 +63,12 @@ pub enum Kind {
     Progress = 5,
     ScheduleChange = 6,
     EquipmentStatus = 7,
-    Disposition = 8,
+    Audit = 8,
+    Disposition = 9,
 }
 
 /// Message type on the wire, priority (1 to 10), lane, and the word for it in an upstream's `send` list.
-const KINDS: [(Kind, &str, u8, Lane, &str); 8] = [
+const KINDS: [(Kind, &str, u8, Lane, &str); 9] = [
     (
         Kind::WorkReport,
         "WORK_REPORT_SUBMITTED",
@@ -93,6 +94,7 @@ const KINDS: [(Kind, &str, u8, Lane, &str); 8] = [
         Lane::Telemetry,
         "equipment",
     ),
+    (Kind::Audit, "AUDIT_RECORDED", 4, Lane::Report, "audit"),
     (
         Kind::Disposition,
         "QUALITY_DISPOSITION_DECIDED",
@@ -980,7 +982,7 @@ mod tests {
             assert_eq!(row.0.message_type(), row.1);
         }
         assert_eq!(Kind::from_code(0), None);
-        assert_eq!(Kind::from_code(9), None);
+        assert_eq!(Kind::from_code(10), None);
     }
 
     #[test]

@@ -48,7 +48,7 @@ const MISTAKES: &[Mistake] = &[
     Mistake {
         good: "equipment = \"{1}\"",
         bad: "equipment = \"{1}\"\nrate_limit = { per_second = 0 }",
-        at: "rate_limit",
+        at: "rate_limit = { per_second = 0 }",
         said: &["a rate is more than 0"],
     },
     Mistake {

@@ -39,7 +39,7 @@ fn settings_shown_as_comments_are_settings() {
             let name = rest.split(" = ").next().unwrap_or_default();
             // Files of secrets and certificates are not here.
             name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
-                && !name.ends_with("_file")
+                && !rest.contains("_file = ")
                 && rest.contains(" = ")
         });
         shown += usize::from(setting.is_some());

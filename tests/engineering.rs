@@ -134,7 +134,7 @@ async fn the_configuration_is_shown_as_it_runs_and_without_secrets() {
         found["message"].as_str().unwrap().contains("did you mean `name`"),
         "{found}"
     );
-    assert_eq!((&found["line"], &found["column"]), (&21.into(), &1.into()));
+    assert_eq!((&found["line"], &found["column"]), (&22.into(), &1.into()));
     assert_eq!(
         shown["sections"]["equipment"],
         Value::Null,

@@ -3,8 +3,10 @@
 
 mod park;
 
+mod access;
 mod alerts;
 mod architecture;
+mod audit;
 mod buffer;
 mod cards;
 mod check;
@@ -18,10 +20,13 @@ mod judgement;
 mod kill;
 mod line;
 mod live;
+mod live_load;
 mod modbus;
 mod modbus_devices;
 mod modbus_rtu;
 mod mqtt;
+mod openapi;
+mod pages;
 mod quality;
 mod quality_decisions;
 mod quality_page;

@@ -24,7 +24,7 @@ pub struct Args {
 }
 
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let plan = match config::load(&args.config) {
+    let plan = match config::prove(&args.config) {
         Ok(plan) => plan,
         Err(error) => {
             eprintln!("{error}");

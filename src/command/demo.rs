@@ -85,7 +85,21 @@ fn introduce(plant: &Plant, settings: &Settings) {
     if web.port() != settings.listen.port() {
         println!("  ({} is in use, so another port was taken)", settings.listen);
     }
-    println!("  a station's screen  http://{web}/station/ST-01");
+    match plant.welcome() {
+        Some(welcome) => {
+            println!("sign in at http://{web}/sign-in; these are told this once:");
+            for (name, password) in &welcome.people {
+                println!("  {name:<15} {}", password.reveal());
+            }
+            for (station, token) in &welcome.screens {
+                println!(
+                    "  screen of {station} http://{web}/station/{station}#token={}",
+                    token.reveal()
+                );
+            }
+        }
+        None => println!("  accounts are those of the first start in this folder"),
+    }
     println!("  configuration   {}", config_file(&settings.dir).display());
     println!("  gateway's data  {}", settings.dir.join("gateway").display());
     println!(

@@ -1,5 +1,7 @@
 //! The subcommands, one file each: its arguments and `run`. The only folder that prints.
 
+pub mod account;
+pub mod audit;
 pub mod buffer;
 pub mod cards;
 pub mod check;
@@ -38,6 +40,12 @@ pub enum Command {
     Check(check::Args),
     /// Runs the central production store
     Store(store::Args),
+    /// Who may sign in: people, stations' devices, programs
+    #[command(subcommand)]
+    Account(account::Command),
+    /// Who changed and decided what: proves the log, prints it
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// Looks into the buffer and its dead letters
     #[command(subcommand)]
     Buffer(buffer::Command),
@@ -79,6 +87,8 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Demo(args) => demo::run(args).await,
         Command::Check(args) => check::run(args).await,
         Command::Store(args) => store::run(args).await,
+        Command::Account(command) => account::run(command),
+        Command::Audit(command) => audit::run(command),
         Command::Buffer(command) => buffer::run(command).await,
         Command::Probe(command) => probe::run(command).await,
         Command::Cards(args) => cards::run(&args),

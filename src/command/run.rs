@@ -23,8 +23,9 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         }
     };
     let stop = super::told_to_stop()?;
+    let scheme = if plan.web.tls.is_some() { "https" } else { "http" };
     let gateway = Gateway::bind(plan).await?;
-    eprintln!("lineside runs; its window is at http://{}/", gateway.web_address()?);
+    eprintln!("lineside runs; its window is at {scheme}://{}/", gateway.web_address()?);
     gateway.run(stop).await?;
     Ok(ExitCode::SUCCESS)
 }

@@ -48,7 +48,7 @@ impl Document {
     /// is left fits or nothing more can be left out.
     ///
     /// A tree of a large plant takes many times the memory of its text, so there is never more of it than is needed.
-    pub fn read<T: DeserializeOwned>(&self, not_yet: &[NotYet], findings: &mut Findings) -> (Option<T>, Tree<'_>) {
+    pub fn read<T: DeserializeOwned>(&self, findings: &mut Findings) -> (Option<T>, Tree<'_>) {
         let mut tree = Tree {
             text: &self.text,
             root: OnceCell::new(),
@@ -63,16 +63,8 @@ impl Document {
             return (None, tree);
         }
         take_environment(&mut rest, findings);
-        let left_out = not_yet.iter().flat_map(|n| n.find(&rest));
-        let (left_out, told): (Vec<_>, Vec<_>) = left_out.unzip();
-        for finding in told {
-            findings.add(finding);
-        }
         let mut wrong: Vec<Range<usize>> = Vec::new();
         loop {
-            for path in &left_out {
-                remove_path(rest.get_mut(), path);
-            }
             let error = match T::deserialize(ValueDeserializer::from(rest)) {
                 Ok(read) => return (Some(read), tree),
                 Err(error) => error,
@@ -98,40 +90,6 @@ impl Document {
 fn parse(text: &str) -> (Spanned<DeValue<'_>>, Vec<toml::de::Error>) {
     let (table, errors) = DeTable::parse_recoverable(text);
     (Spanned::new(table.span(), DeValue::Table(table.into_inner())), errors)
-}
-
-/// Something that the format has and this version has not.
-pub struct NotYet {
-    /// Keys from the root; `*` is any one.
-    pub path: &'static [&'static str],
-    pub instead: &'static str,
-}
-
-impl NotYet {
-    fn find(&self, root: &Spanned<DeValue>) -> Vec<(Vec<String>, Finding)> {
-        let mut found = vec![(Vec::new(), root, root.span())];
-        for part in self.path {
-            let mut deeper = Vec::new();
-            for (path, value, _) in found {
-                for (key, span, value) in children(value.get_ref()) {
-                    if *part == "*" || *part == key {
-                        let path = [path.clone(), vec![key]].concat();
-                        deeper.push((path, value, span));
-                    }
-                }
-            }
-            found = deeper;
-        }
-        let message = format!(
-            "`{}` is not in this version; {}",
-            self.path.last().unwrap_or(&""),
-            self.instead
-        );
-        found
-            .into_iter()
-            .map(|(path, _, span)| (path, Finding::at(span, &message)))
-            .collect()
-    }
 }
 
 impl<'t> Tree<'t> {
@@ -224,32 +182,6 @@ fn remove_at(value: &mut DeValue, span: &Range<usize>) -> Option<String> {
             None
         }
         _ => None,
-    }
-}
-
-fn remove_path(value: &mut DeValue, path: &[String]) {
-    let Some((first, rest)) = path.split_first() else {
-        return;
-    };
-    match value {
-        DeValue::Table(table) if rest.is_empty() => {
-            if let Some(key) = table.keys().find(|key| key.get_ref() == first).cloned() {
-                table.remove(&key);
-            }
-        }
-        DeValue::Table(table) => {
-            for (key, inner) in table.iter_mut() {
-                if key.get_ref() == first {
-                    remove_path(inner.get_mut(), rest);
-                }
-            }
-        }
-        DeValue::Array(items) => {
-            if let Some(inner) = first.parse().ok().and_then(|nth: usize| items.get_mut(nth)) {
-                remove_path(inner.get_mut(), rest);
-            }
-        }
-        _ => {}
     }
 }
 

@@ -16,29 +16,14 @@ mod spc;
 mod station;
 mod upstream;
 mod watch;
+mod web;
 
 use std::path::Path;
 
 pub use plan::Plan;
 
-use document::{Document, NotYet};
+use document::Document;
 use explain::Findings;
-
-/// Settings that the format has and this version has not: told as such, rather than as unknown.
-const NOT_YET: &[NotYet] = &[
-    NotYet {
-        path: &["web", "tls"],
-        instead: "put a proxy with TLS in front, or keep to loopback",
-    },
-    NotYet {
-        path: &["web", "accounts_file"],
-        instead: "without accounts the window only listens on loopback",
-    },
-    NotYet {
-        path: &["web", "rate_limit"],
-        instead: "connections and requests have fixed limits",
-    },
-];
 
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -57,19 +42,28 @@ fn counted(count: usize) -> String {
     }
 }
 
-/// Reads and proves a configuration.
+/// Reads a configuration.
 pub fn load(file: &Path) -> Result<Plan, ConfigError> {
+    read(file, false)
+}
+
+/// Reads a configuration, and finds fault also with what the passing of time has made wrong.
+pub fn prove(file: &Path) -> Result<Plan, ConfigError> {
+    read(file, true)
+}
+
+fn read(file: &Path, is_proof: bool) -> Result<Plan, ConfigError> {
     let document = Document::load(file).map_err(ConfigError::Unreadable)?;
-    prove(&document).map_err(|findings| ConfigError::Wrong {
+    examine(&document, is_proof).map_err(|findings| ConfigError::Wrong {
         count: findings.len(),
         text: findings.explain(&document.file, &document.text),
         file: file.display().to_string(),
     })
 }
 
-fn prove(document: &Document) -> Result<Plan, Findings> {
+fn examine(document: &Document, is_proof: bool) -> Result<Plan, Findings> {
     let mut findings = Findings::default();
-    let (config, tree) = document.read::<sections::Config>(NOT_YET, &mut findings);
-    let plan = config.map(|config| plan::lower(config, document, &tree, &mut findings));
+    let (config, tree) = document.read::<sections::Config>(&mut findings);
+    let plan = config.map(|config| plan::lower(config, document, is_proof, &tree, &mut findings));
     plan.filter(|_| findings.is_empty()).ok_or(findings)
 }

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use toml::{Table, Value};
 
 use super::document::Document;
-use super::prove;
+use super::examine;
 use crate::source::modbus;
 use crate::units::hex;
 use crate::web::{Checked, Configuration, Found};
@@ -106,7 +106,7 @@ fn check(file: &Path) -> Checked {
             };
         }
     };
-    let (findings, warnings) = match prove(&document) {
+    let (findings, warnings) = match examine(&document, true) {
         Ok(plan) => {
             let of_connection = |(name, settings): &(String, modbus::Settings)| {
                 let name = name.clone();

@@ -20,6 +20,7 @@ use super::spc::lower_spc;
 use super::station::lower_stations;
 use super::upstream::{lower_reference, lower_upstreams};
 use super::watch::lower_watches;
+use super::web::lower_web;
 use crate::buffer;
 use crate::clock::Zone;
 use crate::forward;
@@ -58,6 +59,7 @@ pub(super) struct Check<'a, 't> {
     findings: &'a mut Findings,
     /// The folder of the configuration: relative paths start there.
     folder: PathBuf,
+    pub is_proof: bool,
 }
 
 impl Check<'_, '_> {
@@ -110,14 +112,19 @@ impl Check<'_, '_> {
     }
 }
 
-pub fn lower(mut config: Config, document: &Document, tree: &Tree, findings: &mut Findings) -> Plan {
-    let folder = document
-        .file
+pub fn lower(mut config: Config, document: &Document, is_proof: bool, tree: &Tree, findings: &mut Findings) -> Plan {
+    let file = document.file.as_path();
+    let folder = file
         .parent()
         .filter(|p| !p.as_os_str().is_empty())
         .unwrap_or(Path::new("."))
         .to_owned();
-    let mut check = Check { tree, findings, folder };
+    let mut check = Check {
+        tree,
+        findings,
+        folder,
+        is_proof,
+    };
     let gateway_id = config.gateway.id.0.clone();
     let zone = Zone(config.gateway.timezone.0);
     let data_dir = check.resolve(&config.gateway.data_dir);
@@ -133,16 +140,7 @@ pub fn lower(mut config: Config, document: &Document, tree: &Tree, findings: &mu
             format!("{} is too small; write at least \"64 MiB\"", config.buffer.max_size),
         );
     }
-    if !config.web.listen.ip().is_loopback() {
-        check.find(
-            &["web", "listen"],
-            format!(
-                "{} can be reached from outside, which needs accounts; write \"127.0.0.1:{}\"",
-                config.web.listen,
-                config.web.listen.port()
-            ),
-        );
-    }
+    let (tls, access) = lower_web(&config.web, file, &mut check);
     check_addresses(&config, &mut check);
     let topics: HashMap<_, _> = config
         .mqtt
@@ -206,6 +204,8 @@ pub fn lower(mut config: Config, document: &Document, tree: &Tree, findings: &mu
         },
         web: web::Settings {
             listen: config.web.listen,
+            tls,
+            access,
             zone,
             identity: web::Identity {
                 gateway_id: gateway_id.clone(),

@@ -2,7 +2,6 @@
 //! itself is refused where it is parsed; what only shows beside other values is found when the sections are lowered.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use chrono::NaiveTime;
@@ -15,6 +14,7 @@ use super::spc::Spc;
 use super::station::Station;
 use super::upstream::{Reference, Upstream};
 use super::watch::Watch;
+use super::web::Web;
 use crate::language::Language;
 use crate::source::modbus;
 use crate::units::{Period, Size};
@@ -177,20 +177,6 @@ impl TryFrom<String> for CommitWait {
             Ok(Self(ms))
         } else {
             Err("commit_wait holds telemetry back; write \"auto\" or at most \"1s\"".to_owned())
-        }
-    }
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Web {
-    pub listen: SocketAddr,
-}
-
-impl Default for Web {
-    fn default() -> Self {
-        Self {
-            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
         }
     }
 }

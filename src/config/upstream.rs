@@ -34,6 +34,7 @@ pub struct Upstream {
     pub timeout: Period,
 }
 
+/// Who did what on the gateway is for who asks for it.
 fn every_topic() -> Vec<SendTopic> {
     use SendTopic::{Alert, Equipment, Inspection, Progress, WorkReport};
     vec![WorkReport, Inspection, Progress, Alert, Equipment]
@@ -63,6 +64,7 @@ pub enum SendTopic {
     Progress,
     Alert,
     Equipment,
+    Audit,
 }
 
 impl SendTopic {
@@ -73,6 +75,7 @@ impl SendTopic {
             Self::Progress => "progress",
             Self::Alert => "alert",
             Self::Equipment => "equipment",
+            Self::Audit => "audit",
         }
     }
 }
@@ -179,7 +182,7 @@ fn check_limits(section: &[&str], upstream: &Upstream, check: &mut Check) {
     if upstream.send.is_empty() {
         check.find(
             &[section, &["send"]].concat(),
-            "sends nothing; leave it out to send all",
+            "sends nothing; leave it out to send all but the audit log",
         );
     }
     if !(1..=BATCH_RECORDS_MAX).contains(&upstream.max_records) {

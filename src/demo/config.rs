@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use super::office::{WORKSHOP_ID, WORKSHOP_NAME};
 
 pub const GATEWAY_ID: &str = "demo-shop-1";
+pub const ACCOUNTS_FILE: &str = "accounts.toml";
 pub const TIME_ZONE: &str = "Asia/Shanghai";
 
 /// What the demo's gateway looks after. The machines' force varies by 0.1 kN about 12 kN.
@@ -86,7 +87,9 @@ max_size = "512 MiB"             # telemetry gives way at this bound, oldest fir
 min_free_disk = "64 MiB"
 
 [web]
-listen = "{web}"     # the page, the API, /metrics, /healthz, /readyz
+listen = "{web}"     # the pages, the API, /metrics, /healthz, /readyz
+accounts_file = "{ACCOUNTS_FILE}"  # people and screens; `lineside account` changes it
+reads = "open"                   # on this machine everyone may look; changes need someone who is signed in
 
 # ── Machines that publish to a broker ────────────────────────────────────────────────────────────────────────
 

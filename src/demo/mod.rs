@@ -2,6 +2,7 @@
 //! at stations, an office that releases orders, the central store, and the gateway between them with a real
 //! configuration. At the end it is counted whether anything was lost or stands twice. Also the park of the tests.
 
+pub mod accounts;
 pub mod broker;
 pub mod config;
 pub mod count;

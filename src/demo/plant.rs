@@ -16,6 +16,7 @@ use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
+use super::accounts::{self, Welcome};
 use super::broker::Broker;
 use super::config::{self, Peers};
 use super::count::{self, Outcome};
@@ -71,6 +72,7 @@ pub struct Settings {
 /// A running plant.
 pub struct Plant {
     dir: PathBuf,
+    welcome: Option<Welcome>,
     web: SocketAddr,
     store_address: SocketAddr,
     started: Timestamp,
@@ -152,6 +154,9 @@ impl Plant {
         });
         let file = config_file(dir);
         fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
+        let accounts_file = dir.join(config::ACCOUNTS_FILE);
+        let make = move || accounts::make(&accounts_file, &STATIONS.map(|(station, ..)| station));
+        let welcome = tokio::task::spawn_blocking(make).await??;
         let plan = crate::config::load(&file)?;
         let gateway = Gateway::bind(plan).await?;
         let web = gateway.web_address()?;
@@ -197,6 +202,7 @@ impl Plant {
         };
         Ok(Self {
             dir: dir.clone(),
+            welcome,
             web,
             store_address,
             started,
@@ -217,6 +223,11 @@ impl Plant {
 
     pub fn web_address(&self) -> SocketAddr {
         self.web
+    }
+
+    /// How to sign in; told at the first start in a folder alone.
+    pub fn welcome(&self) -> Option<&Welcome> {
+        self.welcome.as_ref()
     }
 
     pub fn store_address(&self) -> SocketAddr {

@@ -18,13 +18,17 @@ use chrono::NaiveDateTime;
 use rust_decimal::Decimal;
 
 use super::order::{Order, Reported};
-use super::payload::{Effect, Event, Rejection, Status, instant};
+use super::payload::{AuditEntry, Effect, Event, Rejection, Status, instant};
 use super::statement::{Arg, args};
 use crate::record::WorkReport;
 
 use alerts::Alerts;
 pub use load::load_orders;
 use serials::Serials;
+
+/// In the table of changes, those of gateways stand beside those of the centre's own tables.
+const AUDIT_TABLE: &str = "gateway";
+const AUDIT_KEY_CHARS_MAX: usize = 100;
 
 pub struct Book<'a> {
     tenant_id: i64,
@@ -45,6 +49,7 @@ pub struct Book<'a> {
     inspections: inspections::Rows,
     alerts: Alerts,
     status_rows: Vec<Vec<Arg>>,
+    audit_rows: Vec<Vec<Arg>>,
     order_messages: HashMap<(String, String), Vec<Arg>>,
     reference_changed: bool,
 }
@@ -88,6 +93,7 @@ impl<'a> Book<'a> {
             Effect::Failure(failure) => self.failure(event, failure)?,
             Effect::OrderMessage { order_no } => self.order_message(event, order_no),
             Effect::Status(status) => self.status(event, status)?,
+            Effect::Audit(entry) => self.audit(event, entry),
         }
         Ok(())
     }
@@ -159,6 +165,22 @@ impl<'a> Book<'a> {
         let row = args![&key.0, &key.1, event.message.payload.get(), event.at, self.gateway_id];
         self.order_messages.insert(key.clone(), row);
         self.message_times.insert(key, event.at);
+    }
+
+    /// What was changed or decided at a gateway.
+    fn audit(&mut self, event: &Event<'_>, entry: &AuditEntry) {
+        let key: String = entry.subject.chars().take(AUDIT_KEY_CHARS_MAX).collect();
+        self.audit_rows.push(args![
+            &entry.who,
+            &entry.action,
+            AUDIT_TABLE,
+            entry.seq,
+            key,
+            event.message.payload.get(),
+            entry.from.as_deref(),
+            self.gateway_id,
+            event.at,
+        ]);
     }
 
     fn status(&mut self, event: &Event<'_>, status: &Status<'_>) -> Result<(), Rejection> {

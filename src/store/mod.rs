@@ -92,9 +92,10 @@ pub async fn serve(
         body_bytes_max: api::BODY_BYTES_MAX,
         ..Limits::default()
     };
-    let routes = api::routes(store.clone(), token);
+    let routes = http::answer_everything(api::routes(store.clone(), token));
     let served = http::serve(
         listener,
+        None,
         http::harden(routes, limits, http::POLICY_NO_PAGE),
         limits,
         stop,

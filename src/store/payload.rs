@@ -62,6 +62,7 @@ pub enum Effect<'a> {
         order_no: String,
     },
     Status(Status<'a>),
+    Audit(AuditEntry),
 }
 
 /// `QUALITY_INSPECTION_COMPLETED`: the columns of `production_quality` by name.
@@ -111,6 +112,16 @@ pub struct Status<'a> {
     pub source_time: String,
 }
 
+/// `AUDIT_RECORDED`: what is looked for; the whole entry is kept as it came, so that its hash can be proved.
+#[derive(Debug, Deserialize)]
+pub struct AuditEntry {
+    pub seq: i64,
+    pub who: String,
+    pub from: Option<String>,
+    pub action: String,
+    pub subject: String,
+}
+
 #[derive(Deserialize)]
 struct OrderMessage {
     order_no: String,
@@ -143,6 +154,7 @@ impl<'a> Event<'a> {
                 Effect::OrderMessage { order_no }
             }
             Kind::EquipmentStatus => Effect::Status(status(parse(json)?)?),
+            Kind::Audit => Effect::Audit(audit(parse(json)?)?),
         };
         Ok(Self { message, at, effect })
     }
@@ -353,6 +365,13 @@ fn status(found: Status<'_>) -> Result<Status<'_>, Rejection> {
     most("state", found.state.as_deref().unwrap_or_default(), 50)?;
     instant("source_time", &found.source_time)?;
     Ok(found)
+}
+
+fn audit(entry: AuditEntry) -> Result<AuditEntry, Rejection> {
+    text("who", &entry.who, 50)?;
+    text("action", &entry.action, 50)?;
+    most("from", entry.from.as_deref().unwrap_or_default(), 50)?;
+    Ok(entry)
 }
 
 /// An RFC 3339 instant as the database keeps it: UTC, milliseconds.

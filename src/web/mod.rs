@@ -1,7 +1,7 @@
 //! The gateway's own window: health, metrics, the live status as JSON, and one page that shows it.
 //!
-//! Without accounts it only listens on loopback, and only reads. The exceptions are dead letters, points of machines, charts,
-//! and what is handed in: who changes something shows the control token, which the gateway writes for its own user at each start.
+//! Without accounts it only listens on loopback, and only reads. Who changes something has signed in, or shows a token: of a
+//! program, of a station's device, or the control token, which the gateway writes for its own user at each start.
 
 pub mod access;
 mod api;
@@ -16,27 +16,28 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use axum::Extension;
-use axum::extract::Request;
-use axum::http::{StatusCode, header};
-use axum::middleware::{self, Next};
-use axum::response::{IntoResponse, Response};
+use axum::{Extension, middleware};
 use serde::Serialize;
 use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use access::Access;
+use access::trail::{self, Trail};
+use access::{Access, Rights};
 pub use configuration::{Checked, Configuration, Found};
+pub use page::PAGES;
 
+use crate::audit::Audit;
 use crate::buffer::Buffer;
 use crate::clock::Zone;
-use crate::http::{self, Limits, Problem};
+use crate::http::{self, Limits};
 use crate::looks::Looks;
 use crate::reference::Reference;
 use crate::secret::Secret;
 use crate::status::Status;
 use crate::submissions::Submissions;
+use crate::tls;
 use crate::writes::Writes;
 
 /// The page takes scripts and styles from us alone.
@@ -48,10 +49,13 @@ const LIMITS: Limits = Limits {
     request_wait: std::time::Duration::from_secs(30),
     drain_wait: std::time::Duration::from_secs(1),
 };
+const CERTIFICATE_EVERY: std::time::Duration = std::time::Duration::from_mins(1);
 
 #[derive(Debug, Clone)]
 pub struct Settings {
     pub listen: SocketAddr,
+    pub tls: Option<tls::Pair>,
+    pub access: access::Settings,
     pub zone: Zone,
     pub identity: Identity,
     pub configuration: Configuration,
@@ -76,47 +80,60 @@ pub struct Window {
     pub looks: Looks,
     pub configuration: Configuration,
     pub submissions: Submissions,
-    pub control: Secret,
+    pub access: Access,
+    pub audit: Audit,
     pub zone: Zone,
     pub identity: Identity,
 }
 
-pub async fn serve(listener: TcpListener, window: Window, stop: CancellationToken) -> io::Result<()> {
+pub async fn serve(
+    listener: TcpListener,
+    tls: Option<Arc<tls::Server>>,
+    window: Window,
+    stop: CancellationToken,
+) -> io::Result<()> {
+    let access = window.access.clone();
     let (calls, document) = api::calls();
-    let access = Access::new(&document, window.control.clone());
+    let rights = Rights::new(&document, &access.settings().how_to_begin);
+    let trail = Trail::new(window.audit.clone(), &document, LIMITS.body_bytes_max);
     let text = document.to_json().expect("the document is JSON");
     let live = live::Hub::new(window.clone(), stop.clone());
     let router = calls
-        .route_layer(middleware::from_fn_with_state(access, access::authorise))
+        .route_layer(middleware::from_fn_with_state(trail, trail::record))
+        .route_layer(middleware::from_fn_with_state(rights, access::authorise))
         .layer(Extension(api::Text(text.into())))
         .layer(Extension(live.clone()))
         .merge(page::routes())
-        .with_state(window)
-        .layer(middleware::from_fn(only_by_own_name));
-    let serving = http::serve(listener, http::harden(router, LIMITS, PAGE_POLICY), LIMITS, stop);
-    let (served, ()) = tokio::join!(serving, live.run());
+        .with_state(window);
+    let router = http::answer_everything(router).layer(middleware::from_fn_with_state(access.clone(), access::receive));
+    let router = http::harden(router, LIMITS, PAGE_POLICY);
+    let serving = http::serve(listener, tls.clone(), router, LIMITS, stop.clone());
+    let (served, ..) = tokio::join!(
+        serving,
+        live.run(),
+        access.keep_fresh(stop.clone()),
+        keep_certificate(tls, stop)
+    );
     served
 }
 
-/// A page of someone else that makes its name point to loopback must not read ours.
-async fn only_by_own_name(request: Request, next: Next) -> Response {
-    let host = request
-        .headers()
-        .get(header::HOST)
-        .and_then(|host| host.to_str().ok())
-        .unwrap_or_default();
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
-        _ => host,
+/// Takes a renewed certificate into use: at once when told by SIGHUP, or else within a minute.
+async fn keep_certificate(tls: Option<Arc<tls::Server>>, stop: CancellationToken) {
+    let (Some(tls), Ok(mut told)) = (tls, signal(SignalKind::hangup())) else {
+        return;
     };
-    if matches!(name, "localhost" | "127.0.0.1" | "[::1]") {
-        next.run(request).await
-    } else {
-        Problem::new(
-            StatusCode::FORBIDDEN,
-            "the window answers to localhost and 127.0.0.1 only",
-        )
-        .into_response()
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = told.recv() => {}
+            () = tokio::time::sleep(CERTIFICATE_EVERY) => {}
+        }
+        let looked_at = Arc::clone(&tls);
+        match tokio::task::spawn_blocking(move || looked_at.refresh()).await {
+            Ok(Some(Ok(()))) => tracing::info!("the certificate was renewed"),
+            Ok(Some(Err(error))) => tracing::error!(%error, "the new certificate can't be used; the old one stays"),
+            Ok(None) | Err(_) => {}
+        }
     }
 }
 

@@ -17,12 +17,13 @@ use crate::http::Problem;
 #[folder = "src/web/page"]
 struct Assets;
 
-/// Where each page stands.
-const PAGES: &[(&str, &str)] = &[
+/// Where each page stands, and its file.
+pub const PAGES: &[(&str, &str)] = &[
     ("/", "board.html"),
     ("/station/{id}", "station.html"),
     ("/quality", "quality.html"),
     ("/engineering", "engineering.html"),
+    ("/sign-in", "sign-in.html"),
 ];
 
 pub fn routes() -> Router<Window> {

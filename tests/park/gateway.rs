@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use lineside::buffer::{Buffer, Commit};
@@ -22,6 +22,9 @@ use super::{PATIENCE, free_port, until};
 pub struct Site {
     dir: TempDir,
     web_port: u16,
+    window: String,
+    /// Requests of one client: per second, and at once.
+    rate: (u32, u32),
     client: reqwest::Client,
 }
 
@@ -33,6 +36,9 @@ impl Site {
         let site = Self {
             dir: tempfile::tempdir().expect("a temporary folder"),
             web_port: free_port(),
+            window: String::new(),
+            // Tests look again and again.
+            rate: (10_000, 10_000),
             client: reqwest::Client::new(),
         };
         fs::create_dir(site.data()).expect("a data folder");
@@ -43,10 +49,24 @@ impl Site {
     /// Takes effect at the next start.
     pub fn configure(&self, sections: &str) {
         let text = format!(
-            "[gateway]\nid = \"shop-1\"\ndata_dir = \"data\"\ntimezone = \"Asia/Shanghai\"\n\n[web]\nlisten = \"127.0.0.1:{}\"\n\n{sections}",
-            self.web_port
+            "[gateway]\nid = \"shop-1\"\ndata_dir = \"data\"\ntimezone = \"Asia/Shanghai\"\n\n[web]\nlisten = \"127.0.0.1:{}\"\nrate_limit = {{ per_second = {}, burst = {} }}\n{}\n{sections}",
+            self.web_port, self.rate.0, self.rate.1, self.window
         );
         self.write("lineside.toml", &text);
+    }
+
+    /// Further settings of `[web]`; takes effect with the next [`Site::configure`].
+    pub fn set_window(&mut self, settings: &str) {
+        settings.clone_into(&mut self.window);
+    }
+
+    /// Requests that one client may make; takes effect with the next [`Site::configure`].
+    pub fn set_rate(&mut self, per_second: u32, burst: u32) {
+        self.rate = (per_second, burst);
+    }
+
+    pub fn web_port(&self) -> u16 {
+        self.web_port
     }
 
     pub fn write(&self, name: &str, text: &str) {
@@ -183,6 +203,11 @@ impl Site {
         format!("http://127.0.0.1:{}/api/v1/{path}", self.web_port)
     }
 
+    /// Where a page is.
+    pub fn page(&self, at: &str) -> String {
+        format!("http://127.0.0.1:{}{at}", self.web_port)
+    }
+
     /// Where live values are told.
     pub fn live_url(&self) -> String {
         self.url("live").replacen("http", "ws", 1)
@@ -279,13 +304,41 @@ impl Daemon {
         self.process.wait().expect("it ends")
     }
 
+    /// What it has taken of the processors.
+    pub fn cpu(&self) -> Duration {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.process.id())).expect("it runs");
+        // Behind the name, which may have spaces: user and system time in hundredths of a second.
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+        let hundredths = |nth: usize| -> u64 { fields[nth].parse().expect("a number") };
+        Duration::from_millis(10 * (hundredths(11) + hundredths(12)))
+    }
+
     fn end(&mut self) {
         self.process.kill().ok();
         self.process.wait().ok();
     }
 
-    fn log(&self) -> String {
+    pub fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Whether the log has it.
+    pub fn told(&self, what: &str) -> bool {
+        self.log().contains(what)
+    }
+
+    /// As a terminal does that goes away, or who has renewed a certificate.
+    pub fn hang_up(&self) {
+        let told = Command::new("kill")
+            .args(["-HUP", &self.process.id().to_string()])
+            .status();
+        assert!(told.expect("kill, of the package procps").success());
+    }
+
+    /// What everyone on the machine can read of the process.
+    pub fn assert_no_argument_has(&self, secret: &str) {
+        let arguments = fs::read(format!("/proc/{}/cmdline", self.process.id())).expect("a running process");
+        assert!(!String::from_utf8_lossy(&arguments).contains(secret));
     }
 }
 

@@ -357,7 +357,7 @@ fn every_wrong_place_has_its_line_and_column_and_what_would_be_right() {
     let single = ["--chart", "i-mr", "--value", "x"];
     for (text, said) in [
         ("x,y\n1\n", ":2: column 2 is missing: there should be 2 cells"),
-        ("x,y\n1,2,3\n", ":2: column 3 is too many: there should be 2 cells"),
+        ("x,y\n1,2,3\n4,5\n", ":2: column 3 is too many: there should be 2 cells"),
         (
             "x,y\n1,\"2\n3,4\n",
             ":2: column 2: a quoted cell has no end; write a quote behind it",

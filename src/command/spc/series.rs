@@ -250,7 +250,7 @@ impl Args {
     /// What would be right instead, if this is wrong.
     fn wrong_count(&self, defects: f64, size: f64) -> Option<&'static str> {
         let is_of_pieces = matches!(self.chart, Chart::P | Chart::Np | Chart::LaneyP);
-        if size <= 0.0 {
+        if !(size > 0.0 && size.is_finite()) {
             Some("something must have been looked at: the size is above 0")
         } else if defects < 0.0 {
             Some("write 0 or more")

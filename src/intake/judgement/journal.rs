@@ -7,7 +7,7 @@
 //! bytes. So commits that may still go together bring along one growing page: a new one is begun when it has reached the disk.
 //!
 //! ```text
-//! states of the telemetry lane   judgement/told/0000000000000042   a page; by judge: what it was told, in order
+//! states of the telemetry lane   judgement/told/0000000000000042   a page: judge and what it was told, one after another
 //! judgement.state                version, number of the first "told" that is not in it, by judge: its state, checksum
 //! ```
 
@@ -140,8 +140,8 @@ pub struct Kept {
 #[derive(Debug)]
 pub struct Journal {
     file: PathBuf,
-    /// The page that is being written, by the judge's name.
-    page: BTreeMap<String, Vec<Observation>>,
+    /// The page that is being written: names of judges, each with an observation.
+    page: Vec<u8>,
     /// Its number.
     number: u64,
     /// It has grown since the last commit.
@@ -166,7 +166,7 @@ impl Journal {
     pub fn new(file: PathBuf) -> Self {
         Self {
             file,
-            page: BTreeMap::new(),
+            page: Vec::new(),
             number: 1,
             has_grown: false,
             told: BTreeMap::new(),
@@ -201,35 +201,34 @@ impl Journal {
             }
             self.told.insert(number, value.len());
             self.told_bytes += value.len();
-            let told: Result<BTreeMap<String, Vec<Observation>>, _> = postcard::from_bytes(value);
-            match told {
-                Ok(told) => kept.told.extend(told.into_iter().flat_map(|(judge, observations)| {
-                    observations
-                        .into_iter()
-                        .map(move |observation| (judge.clone(), observation))
-                })),
-                Err(error) => tracing::error!(%error, number, "what judges were told cannot be read back"),
+            let mut rest: &[u8] = value;
+            while !rest.is_empty() {
+                match postcard::take_from_bytes(rest) {
+                    Ok((told, after)) => {
+                        kept.told.push(told);
+                        rest = after;
+                    }
+                    Err(error) => {
+                        tracing::error!(%error, number, "what judges were told cannot be read back");
+                        break;
+                    }
+                }
             }
         }
         kept
     }
 
-    pub fn note(&mut self, judge: &str, observation: Observation) {
+    pub fn note(&mut self, judge: &str, observation: &Observation) {
         if !self.has_grown && self.is_page_full() {
             self.turn();
         }
         self.has_grown = true;
-        // Looked up first, so that a known judge costs no copy of its name.
-        if let Some(told) = self.page.get_mut(judge) {
-            told.push(observation);
-        } else {
-            self.page.insert(judge.to_owned(), vec![observation]);
-        }
+        let page = std::mem::take(&mut self.page);
+        self.page = postcard::to_extend(&(judge, observation), page).expect("names and numbers always encode");
     }
 
     fn is_page_full(&self) -> bool {
-        let bytes = self.told.get(&self.number).copied().unwrap_or_default();
-        bytes >= PAGE_BYTES_MAX || self.on_disk.load(Ordering::Acquire) >= self.number
+        self.page.len() >= PAGE_BYTES_MAX || self.on_disk.load(Ordering::Acquire) >= self.number
     }
 
     /// Begins a new page.
@@ -253,10 +252,9 @@ impl Journal {
         for number in self.is_in_file.drain(..) {
             states.insert(name_of(number), Bytes::new());
         }
-        let encoded = postcard::to_allocvec(&self.page).expect("names and numbers");
-        self.told_bytes += encoded.len();
-        self.told_bytes -= self.told.insert(self.number, encoded.len()).unwrap_or_default();
-        states.insert(name_of(self.number), encoded.into());
+        self.told_bytes += self.page.len();
+        self.told_bytes -= self.told.insert(self.number, self.page.len()).unwrap_or_default();
+        states.insert(name_of(self.number), Bytes::copy_from_slice(&self.page));
         while self.told_bytes > TOLD_BYTES_MAX
             && let Some((oldest, bytes)) = self.told.pop_first()
         {
@@ -389,17 +387,17 @@ mod tests {
         let mut bench = Bench::new();
         let mut journal = bench.journal();
         for at_ms in [1, 2, 3] {
-            journal.note("spc/x", observation(at_ms));
+            journal.note("spc/x", &observation(at_ms));
             bench.commit(&mut journal);
         }
         assert_eq!(bench.kept(), (Vec::new(), vec![1, 2, 3]));
         let write = journal.checkpoint(BTreeMap::from([("spc/x".to_owned(), vec![9])]));
-        journal.note("spc/x", observation(4));
+        journal.note("spc/x", &observation(4));
         bench.commit(&mut journal);
         assert_eq!(bench.kept(), (Vec::new(), vec![1, 2, 3, 4]), "not written yet");
         write();
         assert_eq!(bench.kept(), (vec![9], vec![4]));
-        journal.note("spc/x", observation(5));
+        journal.note("spc/x", &observation(5));
         bench.commit(&mut journal);
         assert_eq!(bench.disk.len(), 2, "what is in the file is forgotten");
         assert_eq!(bench.kept(), (vec![9], vec![4, 5]));
@@ -410,15 +408,15 @@ mod tests {
         let mut bench = Bench::new();
         let mut journal = bench.journal();
         for at_ms in [1, 2] {
-            journal.note("spc/x", observation(at_ms));
+            journal.note("spc/x", &observation(at_ms));
             bench.commit(&mut journal);
         }
         journal.checkpoint(BTreeMap::from([("spc/x".to_owned(), vec![9])]))();
-        journal.note("spc/x", observation(3));
+        journal.note("spc/x", &observation(3));
         let mut refused = States::new();
         journal.commit(&mut refused);
         journal.take_back(refused);
-        journal.note("spc/x", observation(4));
+        journal.note("spc/x", &observation(4));
         bench.commit(&mut journal);
         assert_eq!(bench.kept(), (vec![9], vec![3, 4]));
         assert_eq!(bench.disk.len(), 1, "what is in the file is forgotten");
@@ -430,20 +428,20 @@ mod tests {
         let mut journal = bench.journal();
         let mut kept = Vec::new();
         for at_ms in [1, 2, 3] {
-            journal.note("spc/x", observation(at_ms));
+            journal.note("spc/x", &observation(at_ms));
             kept.extend(bench.commit_with_others(&mut journal));
         }
         assert_eq!((bench.disk.len(), bench.kept().1), (1, vec![1, 2, 3]));
         // The disk has the first of them while the next one is under way.
-        journal.note("spc/x", observation(4));
+        journal.note("spc/x", &observation(4));
         kept.remove(0)();
         bench.commit(&mut journal);
         assert_eq!((bench.disk.len(), bench.kept().1), (1, vec![1, 2, 3, 4]));
-        journal.note("spc/x", observation(5));
+        journal.note("spc/x", &observation(5));
         bench.commit(&mut journal);
         assert_eq!((bench.disk.len(), bench.kept().1), (2, vec![1, 2, 3, 4, 5]));
         let write = journal.checkpoint(BTreeMap::new());
-        journal.note("spc/x", observation(6));
+        journal.note("spc/x", &observation(6));
         bench.commit(&mut journal);
         write();
         assert_eq!(bench.kept().1, [6]);
@@ -454,7 +452,7 @@ mod tests {
         let mut bench = Bench::new();
         let mut journal = bench.journal();
         for at_ms in 0..2000 {
-            journal.note("spc/x", observation(at_ms));
+            journal.note("spc/x", &observation(at_ms));
             drop(bench.commit_with_others(&mut journal));
         }
         let longest = bench.disk.values().map(Bytes::len).max();
@@ -466,11 +464,11 @@ mod tests {
     fn it_goes_on_counting_after_a_restart() {
         let mut bench = Bench::new();
         let mut journal = bench.journal();
-        journal.note("spc/x", observation(1));
+        journal.note("spc/x", &observation(1));
         bench.commit(&mut journal);
         let mut journal = bench.journal();
         journal.restore(&bench.disk);
-        journal.note("spc/x", observation(2));
+        journal.note("spc/x", &observation(2));
         bench.commit(&mut journal);
         assert_eq!(bench.kept().1, [1, 2]);
     }
@@ -487,7 +485,7 @@ mod tests {
     fn a_damaged_file_means_to_begin_anew_and_not_to_believe_it() {
         let mut bench = Bench::new();
         let mut journal = bench.journal();
-        journal.note("spc/x", observation(1));
+        journal.note("spc/x", &observation(1));
         bench.commit(&mut journal);
         journal.checkpoint(BTreeMap::from([("spc/x".to_owned(), vec![9])]))();
         let file = bench.dir.path().join("judgement.state");
@@ -503,14 +501,14 @@ mod tests {
         let mut journal = bench.journal();
         let now = DateTime::from_timestamp_millis(0).expect("a time");
         assert!(!journal.is_due(now), "nothing was told");
-        journal.note("spc/x", observation(1));
+        journal.note("spc/x", &observation(1));
         bench.commit(&mut journal);
         assert!(!journal.is_due(now));
         assert!(journal.is_due(now + TimeDelta::seconds(60)));
         assert!(!journal.is_due(now + TimeDelta::seconds(61)));
         assert!(!journal.is_due(now + TimeDelta::seconds(62)));
         for at_ms in 0..20_000 {
-            journal.note("spc/x", observation(at_ms));
+            journal.note("spc/x", &observation(at_ms));
         }
         bench.commit(&mut journal);
         assert!(journal.is_due(now + TimeDelta::seconds(67)));

@@ -153,7 +153,7 @@ impl Judgement {
                 let observation = Observation::new(observed.at, now, What::Value(seen));
                 if let Some(seat) = self.seats.get_mut(&ear.judge) {
                     found.extend(seat.tell(&observation));
-                    self.journal.note(&ear.judge, observation);
+                    self.journal.note(&ear.judge, &observation);
                 }
             }
         }
@@ -174,7 +174,7 @@ impl Judgement {
         let observation = Observation::new(now, now, What::Changed { change, by });
         let changed = seat.change(&observation);
         if changed.is_ok() {
-            self.journal.note(&name, observation);
+            self.journal.note(&name, &observation);
         }
         self.show(now);
         Some(changed)
@@ -197,7 +197,7 @@ impl Judgement {
             let ticked = seat.tick(observation.at());
             // Any other tick leaves nothing behind that the next one would not.
             if ticked.has_turned {
-                self.journal.note(name, observation);
+                self.journal.note(name, &observation);
             }
             found.extend(ticked.found);
         }

@@ -97,7 +97,7 @@ pub struct Process {
 pub enum EstimateError {
     #[error("there are no values to learn from")]
     Empty,
-    #[error("sigma cannot be estimated: no subgroup has two values")]
+    #[error("sigma cannot be estimated: no two values are in one subgroup, or follow one another")]
     NoSpread,
     #[error("sigma is zero: all values that were learnt from are alike")]
     Constant,

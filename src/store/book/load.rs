@@ -56,6 +56,7 @@ impl<'a> Keys<'a> {
                 }
                 Effect::OrderMessage { order_no } => drop(keys.order_messages.insert(order_no)),
                 Effect::Status(status) => drop(keys.equipment.insert(&status.equipment)),
+                Effect::Audit(_) => {}
             }
         }
         keys
@@ -95,6 +96,7 @@ impl<'a> Book<'a> {
             inspections: super::inspections::Rows::default(),
             alerts: Alerts::load(tx, &keys.alerts).await?,
             status_rows: Vec::new(),
+            audit_rows: Vec::new(),
             order_messages: HashMap::new(),
             reference_changed: false,
         })

@@ -31,6 +31,9 @@ impl Book<'_> {
         std::mem::take(&mut self.alerts).write(tx).await?;
         let columns = "equipment_code, state, points, source_time, message_id, gateway_id";
         tx.insert("equipment_status", columns, self.status_rows).await?;
+        let columns =
+            "user_id, action, table_name, record_id, record_key, new_value, ip_address, user_agent, created_at";
+        tx.insert("audit_log", columns, self.audit_rows).await?;
         let columns = "order_no, message_type, payload, message_time, gateway_id";
         let rows = self.order_messages.into_values().collect();
         tx.upsert("order_messages", "order_no, message_type", columns, rows)

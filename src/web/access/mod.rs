@@ -1,24 +1,33 @@
 //! Who may call what. Each call says in the API document which roles may make it; the document that is served is what is
-//! enforced, so what is not described can't be called. Everything is refused unless it is allowed here.
+//! enforced, so what is not described can't be called. Everything is refused unless it is allowed here. Who calls is found
+//! in `gate`.
 //!
 //! `security(())` in a call's description lets anyone in; `security(("caller" = []))` everyone who is known, and on this
 //! machine also who is not, where reads are open; `security(("caller" = ["quality", "admin"]))` these roles alone.
 
+pub mod accounts;
+mod gate;
+mod lockout;
+pub mod password;
+pub mod rate;
+pub mod sessions;
+pub mod trail;
+
 use std::collections::HashMap;
 use std::fmt;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::extract::{ConnectInfo, FromRequestParts, MatchedPath, Request, State};
+use axum::extract::{FromRequestParts, MatchedPath, Request, State};
 use axum::http::request::Parts;
-use axum::http::{Method, StatusCode, header};
+use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::openapi::{OpenApi, PathItem};
 
 use crate::http::Problem;
-use crate::secret::Secret;
+
+pub use gate::{Access, Settings, Standing, peer, receive};
 
 /// The name of the security scheme in the API document.
 pub const SCHEME: &str = "caller";
@@ -73,6 +82,58 @@ pub struct Caller {
     pub role: Option<Role>,
     /// Of a station's device: the only station that it speaks for.
     pub station: Option<Arc<str>>,
+    /// It may say for whom it speaks; a person speaks for themselves.
+    pub is_program: bool,
+}
+
+impl Caller {
+    pub fn person(name: Arc<str>, role: Role) -> Self {
+        Self {
+            name,
+            role: Some(role),
+            station: None,
+            is_program: false,
+        }
+    }
+
+    pub fn device(name: &str, station: &str) -> Self {
+        Self {
+            station: Some(station.into()),
+            ..Self::person(name.into(), Role::Station)
+        }
+    }
+
+    pub fn program(name: &str, role: Role) -> Self {
+        Self {
+            is_program: true,
+            ..Self::person(name.into(), role)
+        }
+    }
+
+    /// Someone on this machine.
+    pub fn local() -> Self {
+        Self {
+            name: "local".into(),
+            role: None,
+            station: None,
+            is_program: false,
+        }
+    }
+
+    /// Whom a decision is signed with, if `said` is what the request says of it.
+    pub fn speaks_for(&self, said: Option<String>) -> Result<String, Problem> {
+        match said {
+            Some(said) if self.is_program || *said == *self.name => Ok(said),
+            Some(_) => {
+                let detail = format!(
+                    "{} is signed in and speaks for themselves; leave out who it was",
+                    self.name
+                );
+                Err(Problem::new(StatusCode::FORBIDDEN, detail))
+            }
+            None => Ok(self.name.to_string()),
+        }
+    }
 }
 
 impl<S: Sync> FromRequestParts<S> for Caller {
@@ -130,48 +191,25 @@ fn operations(item: &PathItem) -> impl Iterator<Item = (Method, &utoipa::openapi
     .filter_map(|(method, operation)| Some((method, operation.as_ref()?)))
 }
 
-/// What requests are held against.
+/// Which rights stand in the document, and who is told what when they are not enough.
 #[derive(Clone)]
-pub struct Access {
-    rights: Arc<HashMap<(Method, String), Right>>,
-    control: Secret,
+pub struct Rights {
+    by_call: Arc<HashMap<(Method, String), Right>>,
+    how_to_begin: Arc<str>,
 }
 
-impl Access {
-    pub fn new(document: &OpenApi, control: Secret) -> Self {
+impl Rights {
+    pub fn new(document: &OpenApi, how_to_begin: &str) -> Self {
         Self {
-            rights: Arc::new(rights(document)),
-            control,
+            by_call: Arc::new(rights(document)),
+            how_to_begin: how_to_begin.into(),
         }
     }
 
-    /// Who the request shows to be.
-    fn caller(&self, head: &Parts) -> Option<Caller> {
-        let shown = head
-            .headers
-            .get(header::AUTHORIZATION)
-            .and_then(|value| value.to_str().ok());
-        if let Some(token) = shown.and_then(|value| value.strip_prefix("Bearer ")) {
-            return self.control.matches(token).then(|| Caller {
-                name: "control".into(),
-                role: Some(Role::Admin),
-                station: None,
-            });
-        }
-        let peer = head.extensions.get::<ConnectInfo<SocketAddr>>()?;
-        peer.ip().is_loopback().then(|| Caller {
-            name: "local".into(),
-            role: None,
-            station: None,
-        })
-    }
-
-    fn admit(right: Option<&Right>, caller: Option<&Caller>) -> Result<(), Problem> {
+    fn admit(&self, right: Option<&Right>, caller: Option<&Caller>) -> Result<(), Problem> {
         let stranger = || {
-            Problem::new(
-                StatusCode::UNAUTHORIZED,
-                "this needs someone who is signed in, or the control token of the gateway's data folder",
-            )
+            let detail = format!("this needs someone who is signed in; {}", self.how_to_begin);
+            Problem::new(StatusCode::UNAUTHORIZED, detail)
         };
         match (right, caller) {
             (Some(Right::Anyone), _) | (Some(Right::Known), Some(_)) => Ok(()),
@@ -190,26 +228,20 @@ impl Access {
     }
 }
 
-/// Lets a request through to its call, with its [`Caller`] beside it, or answers it.
-pub async fn authorise(State(access): State<Access>, request: Request, next: Next) -> Response {
-    let (mut head, body) = request.into_parts();
-    let path = head
-        .extensions
+/// Lets a request through to its call, or answers it.
+pub async fn authorise(State(rights): State<Rights>, request: Request, next: Next) -> Response {
+    let path = request
+        .extensions()
         .get::<MatchedPath>()
         .map(|path| path.as_str().to_owned());
     // What answers to GET answers to HEAD.
-    let method = if head.method == Method::HEAD {
-        Method::GET
-    } else {
-        head.method.clone()
+    let method = match request.method() {
+        &Method::HEAD => Method::GET,
+        method => method.clone(),
     };
-    let right = path.and_then(|path| access.rights.get(&(method, path)));
-    let caller = access.caller(&head);
-    if let Err(problem) = Access::admit(right, caller.as_ref()) {
-        return problem.into_response();
+    let right = path.and_then(|path| rights.by_call.get(&(method, path)));
+    match rights.admit(right, request.extensions().get::<Caller>()) {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.into_response(),
     }
-    if let Some(caller) = caller {
-        head.extensions.insert(caller);
-    }
-    next.run(Request::from_parts(head, body)).await
 }

@@ -1,22 +1,24 @@
 //! What the buffer holds: records on their way, and dead letters.
 
-use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
+use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use serde_json::value::RawValue;
-
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::bodies;
 use super::page::{self, Limit};
 use crate::buffer::{BatchLimit, DeadLetter, ResubmitError};
 use crate::http::Problem;
 use crate::record::{Lane, Seq};
 use crate::web::Window;
 use crate::web::access::Caller;
+use crate::web::access::trail::Noted;
 use crate::wire;
 
 const PAGE_BYTES_MAX: usize = 4 << 20;
@@ -40,7 +42,7 @@ struct RecordsQuery {
     lane: Lane,
     /// The first sequence.
     #[serde(default)]
-    #[param(example = 1)]
+    #[param(value_type = u64, example = 1)]
     from: Seq,
     #[param(value_type = Option<u16>, minimum = 1, maximum = 1000, example = 100)]
     #[serde(default)]
@@ -182,23 +184,27 @@ async fn dead_letter(State(window): State<Window>, Path(id): Path<String>) -> Re
 }
 
 /// Sends a dead letter again, as it is or with a corrected payload as the body.
-#[utoipa::path(post, path = "/api/v1/buffer/dead-letters/{id}/resubmit", tag = "buffer", security(("caller" = ["supervisor", "admin"])), params(("id" = String, Path, description = "the message id", example = "0199d7a1-7a4c-7b0e-9d52-3f2c1f0c7a11")), request_body = Option<serde_json::Value>, responses((status = OK, description = "it goes again", body = Resubmitted), (status = NOT_FOUND, description = "there is nothing of that name", body = Problem), (status = UNPROCESSABLE_ENTITY, description = "the correction can not be read", body = Problem), (status = SERVICE_UNAVAILABLE, description = "the disk takes nothing now", body = Problem)))]
+#[utoipa::path(post, path = "/api/v1/buffer/dead-letters/{id}/resubmit", tag = "buffer", security(("caller" = ["supervisor", "admin"])), params(("id" = String, Path, description = "the message id", example = "0199d7a1-7a4c-7b0e-9d52-3f2c1f0c7a11")), request_body = Option<HashMap<String, serde_json::Value>>, responses((status = OK, description = "it goes again", body = Resubmitted), (status = NOT_FOUND, description = "there is nothing of that name", body = Problem), (status = UNPROCESSABLE_ENTITY, description = "the correction can not be read", body = Problem), (status = SERVICE_UNAVAILABLE, description = "the disk takes nothing now", body = Problem)))]
 async fn resubmit(
     State(window): State<Window>,
     Path(id): Path<String>,
     caller: Caller,
     body: Bytes,
-) -> Result<Json<Resubmitted>, Problem> {
+) -> Result<(Extension<Noted>, Json<Resubmitted>), Problem> {
+    let wrong = |detail: String| Problem::new(StatusCode::BAD_REQUEST, detail);
     let corrected: Option<&RawValue> = if body.is_empty() {
         None
     } else {
-        let parsed = serde_json::from_slice(&body);
-        Some(parsed.map_err(|e| {
-            Problem::new(
-                StatusCode::BAD_REQUEST,
-                format!("the corrected payload is not JSON: {e}"),
-            )
-        })?)
+        serde_json::from_slice(&body).map_err(|e| wrong(format!("the corrected payload is not JSON: {e}")))?
+    };
+    if corrected.is_some_and(|payload| !bodies::is_object(payload.get().as_bytes())) {
+        return Err(wrong(
+            "the corrected payload is not an object: {\"order_no\": …}".to_owned(),
+        ));
+    }
+    let before = match corrected {
+        Some(_) => letter(&window, &id).await,
+        None => None,
     };
     window
         .buffer
@@ -211,10 +217,18 @@ async fn resubmit(
         corrected = corrected.is_some(),
         "a dead letter was resubmitted"
     );
-    Ok(Json(Resubmitted { resubmitted: id }))
+    let noted = Noted(json!({"before": before, "after": corrected}));
+    Ok((Extension(noted), Json(Resubmitted { resubmitted: id })))
 }
 
-#[derive(Default, Deserialize, ToSchema)]
+/// The message of a dead letter, as it was refused.
+async fn letter(window: &Window, id: &str) -> Option<Box<RawValue>> {
+    let (buffer, id) = (window.buffer.clone(), id.to_owned());
+    let found = tokio::task::spawn_blocking(move || buffer.dead_letters(&id, 1)).await;
+    found.ok()?.ok()?.into_iter().next().map(|letter| letter.message)
+}
+
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Discard {
     /// Why nobody needs it.
@@ -229,28 +243,29 @@ async fn discard(
     Path(id): Path<String>,
     caller: Caller,
     body: Bytes,
-) -> Result<Json<Discarded>, Problem> {
+) -> Result<(Extension<Noted>, Json<Discarded>), Problem> {
     let wrong = |detail: String| Problem::new(StatusCode::BAD_REQUEST, detail);
-    let said: Discard = if body.is_empty() {
-        Discard::default()
-    } else {
-        serde_json::from_slice(&body).map_err(|e| wrong(format!("write {{\"reason\": \"a test\"}}: {e}")))?
+    let said: Option<Discard> = match body.trim_ascii() {
+        b"" | b"null" => None,
+        body => Some(bodies::read(body, "{\"reason\": \"a test\"}")?),
     };
-    if said
-        .reason
+    let reason = said.and_then(|said| said.reason);
+    if reason
         .as_ref()
         .is_some_and(|reason| reason.chars().count() > REASON_CHARS_MAX)
     {
         return Err(wrong(format!("`reason` has at most {REASON_CHARS_MAX} characters")));
     }
+    let before = letter(&window, &id).await;
     window.buffer.discard(&id).await.map_err(|e| problem(&e))?;
     tracing::info!(
         by = &*caller.name,
         message_id = id,
-        reason = said.reason,
+        reason,
         "a dead letter was discarded"
     );
-    Ok(Json(Discarded { discarded: id }))
+    let noted = Noted(json!({"before": before, "reason": reason}));
+    Ok((Extension(noted), Json(Discarded { discarded: id })))
 }
 
 /// Gives up what waits for an upstream that is not configured any more.

@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::bodies;
 use super::metrics::{self, Family};
 use crate::http::Problem;
 use crate::looks::{NotSeen, Seen};
@@ -81,17 +82,21 @@ async fn writable_points(State(window): State<Window>) -> Json<Vec<Writable>> {
 #[serde(deny_unknown_fields)]
 struct Wanted {
     /// `holding`, `input`, `coil` or `discrete`.
-    #[schema(example = "holding")]
+    #[schema(pattern = "^(holding|input|coil|discrete)$", example = "holding")]
     table: String,
     /// The first wire address.
+    #[serde(deserialize_with = "bodies::whole")]
+    #[schema(maximum = 65535)]
     from: u16,
     /// At most 125 registers or 2000 bits.
+    #[serde(deserialize_with = "bodies::whole")]
+    #[schema(minimum = 1, maximum = 2000)]
     count: u16,
 }
 
 /// Reads registers of a device over the connection that polls it, between the polls, and shows every way to understand them.
 #[utoipa::path(post, path = "/api/v1/modbus/{connection}/{device}/registers", tag = "engineering", security(("caller" = ["admin"])),
-    params(("connection" = String, Path, description = "as in [modbus.NAME]"), ("device" = String, Path, description = "its name there")),
+    params(("connection" = String, Path, description = "as in [modbus.NAME]", example = "line"), ("device" = String, Path, description = "its name there", example = "press")),
     request_body = Wanted,
     responses((status = OK, description = "what it holds, in every type and byte order", body = Seen),
         (status = NOT_FOUND, description = "there is no such device", body = Problem),
@@ -104,10 +109,7 @@ async fn registers(
     caller: Caller,
     body: Bytes,
 ) -> Result<Json<Seen>, Problem> {
-    let wanted: Wanted = serde_json::from_slice(&body).map_err(|e| {
-        let right = "{\"table\": \"holding\", \"from\": 0, \"count\": 10}";
-        Problem::new(StatusCode::BAD_REQUEST, format!("write {right}: {e}"))
-    })?;
+    let wanted: Wanted = bodies::read(&body, "{\"table\": \"holding\", \"from\": 0, \"count\": 10}")?;
     tracing::info!(
         by = &*caller.name,
         connection,

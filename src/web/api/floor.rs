@@ -3,21 +3,24 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
+use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::bodies;
 use super::page::{self, Limit};
 use crate::http::Problem;
 use crate::record::{self, ProgressUpdated, Timestamp};
 use crate::reference::Order;
 use crate::status::{CapacityView, DeviceView, EquipmentView, StationView, Wip};
 use crate::web::Window;
+use crate::web::access::trail::Noted;
 use crate::writes::NotWritten;
 
 pub fn calls() -> OpenApiRouter<Window> {
@@ -183,9 +186,8 @@ async fn write_point(
     State(window): State<Window>,
     Path((equipment, point)): Path<(String, String)>,
     body: Bytes,
-) -> Result<Json<HeldValue>, Problem> {
-    let wanted: PointValue = serde_json::from_slice(&body)
-        .map_err(|e| Problem::new(StatusCode::BAD_REQUEST, format!("write {{\"value\": 12.5}}: {e}")))?;
+) -> Result<(Extension<Noted>, Json<HeldValue>), Problem> {
+    let wanted: PointValue = bodies::read(&body, "{\"value\": 12.5}")?;
     let held = window
         .writes
         .write(equipment.clone(), point.clone(), wanted.value)
@@ -199,9 +201,11 @@ async fn write_point(
         };
         Problem::new(status, error.to_string())
     })?;
-    Ok(Json(HeldValue {
+    let noted = Noted(json!({ "held": held }));
+    let held = HeldValue {
         equipment,
         point,
         value: held,
-    }))
+    };
+    Ok((Extension(noted), Json(held)))
 }

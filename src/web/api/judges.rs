@@ -9,6 +9,7 @@ use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+use uuid::Uuid;
 
 use super::page::{self, Limit};
 use crate::http::Problem;
@@ -110,7 +111,7 @@ struct AlertsQuery {
     #[param(value_type = Option<u16>, minimum = 1, maximum = 1000, example = 100)]
     limit: Option<Limit>,
     /// The `alert_id` of the alert before the first one.
-    after: Option<String>,
+    after: Option<Uuid>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -127,10 +128,11 @@ struct AlertsPage {
 async fn alerts(State(window): State<Window>, Query(query): Query<AlertsQuery>) -> Result<Json<AlertsPage>, Problem> {
     let alerts = window.status.alerts();
     let active = alerts.iter().filter(|view| view.state == AlertState::Active).count();
-    let first = match &query.after {
+    let first = match query.after {
         None => 0,
         Some(after) => {
-            let place = alerts.iter().position(|view| view.alert.alert_id == *after);
+            let after = after.to_string();
+            let place = alerts.iter().position(|view| view.alert.alert_id == after);
             let gone = || {
                 Problem::new(
                     StatusCode::GONE,

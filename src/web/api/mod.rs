@@ -1,6 +1,8 @@
 //! `/healthz`, `/readyz`, `/metrics` and `/api/v1`. Each call is described where it is answered; the descriptions together
 //! are the document at `/api/v1/openapi.json`, which also says who may call (see [`super::access`]).
 
+mod audit;
+mod bodies;
 mod buffer;
 mod document;
 mod engineering;
@@ -14,6 +16,7 @@ mod papers;
 mod pictures;
 mod quality;
 mod scan;
+mod session;
 mod status;
 mod submit;
 
@@ -45,6 +48,8 @@ pub fn calls() -> (Router<Window>, OpenApi) {
         .merge(engineering::calls())
         .merge(super::live::calls())
         .merge(scan::calls())
+        .merge(session::calls())
+        .merge(audit::calls())
         .routes(routes!(openapi))
         .split_for_parts();
     document::complete(&mut document);

@@ -14,6 +14,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
+use super::bodies;
 use crate::http::Problem;
 use crate::record::{Answered, PageScan, Submitted};
 use crate::status::{StampedFeedback, StationView};
@@ -39,7 +40,8 @@ struct Scan {
     /// Of this scan alone; the same when it is sent again.
     scan_id: Uuid,
     /// How long it waited to be sent.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "bodies::whole")]
+    #[schema(maximum = 9_007_199_254_740_991_u64)]
     waited_ms: u64,
 }
 
@@ -71,10 +73,7 @@ async fn scan(
             format!("there is no station {station}"),
         ));
     }
-    let scan: Scan = serde_json::from_slice(&body).map_err(|e| {
-        let detail = format!("write {{\"code\": \"QTY-12\", \"scan_id\": \"a UUID\"}}: {e}");
-        Problem::new(StatusCode::BAD_REQUEST, detail)
-    })?;
+    let scan: Scan = bodies::read(&body, "{\"code\": \"QTY-12\", \"scan_id\": \"a UUID\"}")?;
     if !(1..=CODE_BYTES_MAX).contains(&scan.code.len()) {
         let detail = format!(
             "a code has 1 to {CODE_BYTES_MAX} bytes, this one has {}",

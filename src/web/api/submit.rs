@@ -13,7 +13,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::papers;
+use super::{bodies, papers};
 use crate::http::Problem;
 use crate::record::{Answered, Paper, Submitted};
 use crate::submissions::NotTaken;
@@ -53,7 +53,7 @@ async fn inspection(State(window): State<Window>, headers: HeaderMap, body: Byte
 #[serde(deny_unknown_fields)]
 struct Acknowledge {
     /// Of programs: for whom they speak. Who signed in speaks for themselves.
-    #[schema(min_length = 1, max_length = 50, pattern = r"^\S", example = "1001")]
+    #[schema(min_length = 1, max_length = 50, pattern = r"\S", example = "1001")]
     who: Option<String>,
     #[schema(max_length = 500, example = "on my way")]
     comment: Option<String>,
@@ -68,10 +68,9 @@ async fn acknowledge(
     body: Bytes,
 ) -> Result<Response, Problem> {
     let wrong = |detail: String| Problem::new(StatusCode::BAD_REQUEST, detail);
-    let said: Acknowledge = serde_json::from_slice(&body)
-        .map_err(|e| wrong(format!("write {{\"who\": \"1001\", \"comment\": \"on my way\"}}: {e}")))?;
+    let said: Acknowledge = bodies::read(&body, "{\"who\": \"1001\", \"comment\": \"on my way\"}")?;
     let is_name = |name: &str| !name.trim().is_empty() && name.chars().count() <= NAME_CHARS_MAX;
-    let who = said.who.unwrap_or_else(|| caller.name.to_string());
+    let who = caller.speaks_for(said.who)?;
     if !is_name(&who) {
         return Err(wrong(format!("`who` has 1 to {NAME_CHARS_MAX} characters")));
     }

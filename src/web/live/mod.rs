@@ -14,7 +14,7 @@ use axum::Extension;
 use axum::extract::Query;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 use tokio::time::{Instant, timeout};
@@ -24,6 +24,7 @@ use utoipa_axum::routes;
 
 use crate::http::Problem;
 use crate::web::Window;
+use crate::web::access::Standing;
 use book::Place;
 use hub::Frame;
 pub use hub::Hub;
@@ -56,15 +57,13 @@ struct LiveQuery {
 #[utoipa::path(get, path = "/api/v1/live", tag = "status", security(("caller" = [])), params(LiveQuery), responses((status = SWITCHING_PROTOCOLS, description = "frames follow"), (status = BAD_REQUEST, description = "not the handshake of a WebSocket", body = Problem), (status = FORBIDDEN, description = "a page of someone else asks", body = Problem), (status = UPGRADE_REQUIRED, description = "this is a WebSocket", body = Problem), (status = SERVICE_UNAVAILABLE, description = "too many look already", body = Problem)))]
 async fn live(
     hub: Extension<Hub>,
+    standing: Option<Extension<Standing>>,
     Query(query): Query<LiveQuery>,
-    headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Problem> {
     let upgrade = upgrade.map_err(|refused| Problem::new(refused.status(), refused.body_text()))?;
-    if !is_of_own_page(&headers) {
-        let detail = "a page of another origin asks; only our own pages may look";
-        return Err(Problem::new(StatusCode::FORBIDDEN, detail));
-    }
+    let upgrade_required = || Problem::new(StatusCode::UPGRADE_REQUIRED, "this is a WebSocket");
+    let Extension(standing) = standing.ok_or_else(upgrade_required)?;
     let place = hub.place().ok_or_else(|| {
         Problem::new(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -81,25 +80,13 @@ async fn live(
         .read_buffer_size(READ_BUFFER_BYTES)
         .write_buffer_size(0);
     Ok(upgrade.on_upgrade(async move |socket| {
-        tell(socket, &hub, was).await;
+        tell(socket, &hub, was, &standing).await;
         drop((place, token));
     }))
 }
 
-/// A browser says which page asks, and sends our cookies along whoever's page it is.
-fn is_of_own_page(headers: &HeaderMap) -> bool {
-    let Some(origin) = headers.get(header::ORIGIN) else {
-        return true;
-    };
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    let origin = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
-    origin
-        .zip(host)
-        .is_some_and(|((_, origin), host)| origin.eq_ignore_ascii_case(host))
-}
-
-/// One viewer, until it leaves, is lost or has to show again who it is.
-async fn tell(mut socket: WebSocket, hub: &Hub, was: Option<Place>) {
+/// One viewer, until it leaves, is lost, may not look any more, or has to show again who it is.
+async fn tell(mut socket: WebSocket, hub: &Hub, was: Option<Place>, standing: &Standing) {
     let (mut latest, first) = hub.join(was.as_ref());
     let mut seen = first.sequence;
     if !send(&mut socket, hub, Message::Text(first.text)).await {
@@ -124,7 +111,8 @@ async fn tell(mut socket: WebSocket, hub: &Hub, was: Option<Place>) {
                 matches!(said, Some(Ok(Message::Pong(_) | Message::Ping(_))))
             }
             _ = pings.tick() => {
-                heard_at.elapsed() < PING_EVERY + TAKE_WITHIN && send(&mut socket, hub, Message::Ping(Vec::new().into())).await
+                let is_with_us = heard_at.elapsed() < PING_EVERY + TAKE_WITHIN && standing.holds();
+                is_with_us && send(&mut socket, hub, Message::Ping(Vec::new().into())).await
             }
             () = tokio::time::sleep_until(until) => false,
             () = hub.stop().cancelled() => false,

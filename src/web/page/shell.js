@@ -2,6 +2,7 @@
 // (`startPage`), and says how it draws itself; whatever comes from machines, scans or orders is put in as text, never as markup.
 import { FLOW_WORDS, flow } from "./flow.js";
 import { STALE_AFTER_MS } from "./live.js";
+import { drawWho, showWho, signInAt } from "./session.js";
 
 const LANGUAGE_KEY = "lineside-language";
 const LOOK_KEY = "lineside-look";
@@ -88,6 +89,7 @@ export function startPage(own, show) {
   document.querySelector("header").replaceChildren(
     named("h1", "place"), pages, light, named("p", "clock", "figures"), named("div", "who"), turn, other);
   showLanguage();
+  showWho();
 }
 
 // Keeps the head up to date with live values: the place, the clock, the light, and how old everything is. A page that is
@@ -207,7 +209,7 @@ export function refusal(problem) {
 
 function wayIn() {
   const way = element("a", "", say("signIn"));
-  way.href = `/sign-in?next=${encodeURIComponent(location.pathname + location.search + location.hash)}`;
+  way.href = signInAt();
   return way;
 }
 
@@ -218,6 +220,7 @@ function showLanguage() {
     place.title = say(place.dataset.label);
     place.setAttribute("aria-label", place.title);
   }
+  drawWho();
   redraw();
 }
 
@@ -231,6 +234,8 @@ export async function call(method, path, body, headers = {}) {
     signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
   });
   const told = answer.status === 204 ? null : await answer.json();
+  // A session has ended, perhaps.
+  if (answer.status === 401 && path !== "session") showWho();
   if (!answer.ok) throw told;
   return told;
 }

@@ -2,6 +2,7 @@
 // that have their place now. Green means on disk: it is shown for an answer of the gateway alone, never for what was sent.
 
 import { live } from "./live.js";
+import { showWho } from "./session.js";
 import { button, call, element, fill, followHead, grouped, keep, kept, language, MARKS, plantClock, refusal, say, shape, startPage, worded } from "./shell.js";
 import { allowSound, canSound, sound } from "./station-sound.js";
 import { startWaiting } from "./station-waiting.js";
@@ -21,14 +22,14 @@ const SHAPES = { ok: "✔", err: "✖", ask: "?", dup: "=", wait: "◷" };
 const WORDS = {
   en: {
     title: "Station {0}", notSaved: "Not saved yet", lately: "Last scans", enter: "ENTER", drop: "Drop",
-    sound: "Sound is on", muted: "Sound is off", touch: "Touch for sound",
+    sound: "Sound on", muted: "Sound off", touch: "Touch for sound",
     kind_ok: "Saved", kind_err: "Refused", kind_ask: "Question", kind_dup: "Seen before", kind_wait: "Not saved yet",
     nothingYet: "Nothing scanned yet", waits: "It is sent again and again until the gateway has it on disk.",
     torn: "Only part of the code came. Nothing was sent. Scan again.", full: "Too many scans wait. Nothing was taken.", notTaken: "Not taken: {0}",
     gone: "The gateway does not answer. Scans are not saved; they wait here. What you see is from {0} ago.", never: "The gateway does not answer. Scans are not saved; they wait here.", unknown: "This gateway has no station {0}. Look at the address.",
     badge: "Scan your badge", order: "Scan an order or traveler", operation: "Which operation of {0}?", start: "START the job", travelers: "More travelers, or START",
     quantity: "Quantity, then DONE", piece: "Scan each piece, then DONE", card: "One card for each piece, then DONE", resume: "Paused. RESUME?", supervisor: "Supervisor’s badge needed",
-    many: "How many {0}?", why: "Why {0}?", whyStop: "Why was it stopped?",
+    many: "How many {0}?", why: "Why {0} {1}?", whyStop: "Why was it stopped?",
     over: "{0} more than planned. OK?", short: "Fewer than planned. Done anyway?", undo: "Take back the last report?", switch: "Pause, and take {0}?",
     good: "good", to_inspect: "to inspect", scrap: "scrap", rework: "rework", concession: "concession", keyedSoFar: "{0} so far",
     who: "Who", nobody: "Nobody", crew: "with {0}", today: "today {0} good, {1} defective",
@@ -46,7 +47,7 @@ const WORDS = {
     gone: "网关无应答。扫描尚未保存，在此等待。以下是 {0} 前的数据。", never: "网关无应答。扫描尚未保存，在此等待。", unknown: "本网关没有工位 {0}，请核对地址。",
     badge: "请扫描工牌", order: "请扫描工单或流转卡", operation: "工单 {0}：哪道工序？", start: "请开工", travelers: "继续扫流转卡，或开工",
     quantity: "报数量，完成后完工", piece: "逐件扫描，完成后完工", card: "每件扫一次卡，完成后完工", resume: "已暂停，继续？", supervisor: "请班组长扫描工牌",
-    many: "{0}数量？", why: "{0}原因？", whyStop: "停机原因？",
+    many: "{0}数量？", why: "{1} {0} 件，原因？", whyStop: "停机原因？",
     over: "{0} 件超过计划，确认？", short: "少于计划，仍要完工？", undo: "撤销上次报工？", switch: "暂停并切换到 {0}？",
     good: "合格", to_inspect: "待检", scrap: "报废", rework: "返工", concession: "让步接收", keyedSoFar: "已输入 {0}",
     who: "人员", nobody: "未登录", crew: "同组 {0}", today: "今日合格 {0}，不良 {1}",
@@ -110,7 +111,7 @@ function expected() {
   if (about?.needs_approval) return ["badge", say("supervisor"), view.last_feedback ? worded(view.last_feedback) : ""];
   switch (about?.what) {
     case "quantity": return ["quantity", say("many", say(about.about)), about.quantity ? say("keyedSoFar", about.quantity) : ""];
-    case "reason": return ["question", about.about === "stop" ? say("whyStop") : say("why", `${about.quantity} ${say(about.about)}`), ""];
+    case "reason": return ["question", about.about === "stop" ? say("whyStop") : say("why", about.quantity, say(about.about)), ""];
     case "operation": return ["order", say("operation", about.order_no), ""];
     case "confirm": return ["question", say(about.about, about.about === "over" ? about.quantity : about.order_no), view.last_feedback ? worded(view.last_feedback) : ""];
     default:
@@ -414,6 +415,7 @@ startPage(WORDS, draw);
 startMute();
 startKeys();
 signIn().then(() => {
+  showWho();
   told = live(follow);
   followHead(told, () => say("title", station));
   setInterval(draw, DRAW_EVERY_MS);

@@ -42,9 +42,10 @@ export function needs(feed) {
 const takenBy = (alert) => (alert.comment ? say("taken", alert.acknowledged_by, alert.comment) : say("takenSilent", alert.acknowledged_by ?? ""));
 
 function ofAlert(now, alert) {
-  const where = [alert.equipment, alert.point, alert.order_no, alert.times > 1 ? `×${alert.times}` : null].filter(Boolean).join(" · ");
-  const lasts = alert.began_at ? span(since(now, alert.began_at)) : "";
   const text = worded(alert);
+  const subject = [alert.equipment, alert.point, alert.order_no].filter((name) => name && !text.includes(name));
+  const where = [...subject, alert.times > 1 ? `×${alert.times}` : null].filter(Boolean).join(" · ");
+  const lasts = alert.began_at ? span(since(now, alert.began_at)) : "";
   return { key: `alert/${alert.alert_id}`, ...(SEVERITIES[alert.severity] ?? SEVERITIES.MEDIUM), text, where, lasts, alert: alert.alert_id };
 }
 

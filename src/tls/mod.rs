@@ -1,5 +1,8 @@
-//! TLS as a client: one provider, the system's certificate authorities or one of the plant's own, certificates always
-//! checked.
+//! TLS, with one provider. As a client: the system's certificate authorities or one of the plant's own, certificates always
+//! checked. As a server: see [`Server`].
+
+mod server;
+mod validity;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -7,6 +10,8 @@ use std::sync::Arc;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{CertificateError, ClientConfig, RootCertStore};
+
+pub use server::{Pair, PairError, Server};
 
 /// Files of a connection's TLS; all are PEM.
 #[derive(Debug, Clone, Default)]

@@ -1,0 +1,73 @@
+// Who is signed in: shown in the head of every page, with the way out. Where nothing may be read without signing in, whoever
+// has not is sent to the sign-in page.
+
+import { button, call, element, say } from "./shell.js";
+
+const LOOK_EVERY_MS = 5000;
+
+const WORDS = {
+  en: { operator: "operator", quality: "quality", supervisor: "supervisor", admin: "admin", station: "station" },
+  zh: { operator: "操作工", quality: "质检", supervisor: "班组长", admin: "管理员", station: "工位" },
+};
+
+let who = null;
+
+// {name, role, station, reads, how_to_begin}; no name: nobody has signed in.
+export async function whoami() {
+  who = await call("GET", "session");
+  return who;
+}
+
+export const roleName = (role) => WORDS[document.documentElement.lang]?.[role] ?? role;
+
+// The way to the sign-in page, and back to here.
+export const signInAt = () => `/sign-in?next=${encodeURIComponent(location.pathname + location.search + location.hash)}`;
+
+// Asks who one is, and shows it.
+export async function showWho() {
+  // A device that brings its token in the address signs in first.
+  if (location.hash.startsWith("#token=")) return;
+  try {
+    await whoami();
+  } catch {
+    return;
+  }
+  if (!who.name && who.reads === "signed-in" && location.pathname !== "/sign-in") {
+    location.replace(signInAt());
+    return;
+  }
+  drawWho();
+}
+
+// In the language of now.
+export function drawWho() {
+  const place = document.getElementById("who");
+  if (!place || !who) return;
+  if (!who.name) {
+    // Without accounts there is nothing to sign in to.
+    place.replaceChildren(...(who.how_to_begin || location.pathname === "/sign-in" ? [] : [link()]));
+    return;
+  }
+  const name = element("span", "name", `${who.name} · ${roleName(who.role)}`);
+  place.replaceChildren(name, button(say("signOut"), signOut));
+}
+
+function link() {
+  const made = element("a", "button", say("signIn"));
+  made.href = signInAt();
+  return made;
+}
+
+async function signOut() {
+  try {
+    await call("DELETE", "session");
+  } finally {
+    // What this page holds was for whoever has left.
+    location.reload();
+  }
+}
+
+// Live values stop when a session ends, and the browser does not tell why.
+setInterval(() => {
+  if (document.body.classList.contains("is-stale") && !document.hidden) showWho();
+}, LOOK_EVERY_MS);
