@@ -11,10 +11,14 @@ const AT: &str = "spc/burr%20height";
 
 async fn measured() -> Shop {
     let shop = Shop::open_with(Bench::sqlite().await, CHART).await;
-    let values: Vec<f64> = (0..12).map(|nth| 1.0 + f64::from(nth % 3) / 10.0).collect();
-    let measured = json!({"check_date": null, "measurements": [{"characteristic": "d", "values": values}]});
-    let (status, answer) = shop.site.hand_in("inspections", &inspection(&measured)).await;
-    assert_eq!(status, 201, "{answer}");
+    // One value each, for what is measured in one inspection has one time.
+    for nth in 0..12 {
+        let values = [1.0 + f64::from(nth % 3) / 10.0];
+        let measurements = json!([{"characteristic": "d", "values": values}]);
+        let measured = json!({"check_no": format!("M-{nth}"), "check_date": null, "measurements": measurements});
+        let (status, answer) = shop.site.hand_in("inspections", &inspection(&measured)).await;
+        assert_eq!(status, 201, "{answer}");
+    }
     shop
 }
 

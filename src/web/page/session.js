@@ -43,12 +43,19 @@ export async function showWho() {
 export function drawWho() {
   const place = document.getElementById("who");
   if (!place || !who) return;
+  const isSignIn = location.pathname === "/sign-in";
   if (!who.name) {
     // Without accounts there is nothing to sign in to.
-    place.replaceChildren(...(who.how_to_begin || location.pathname === "/sign-in" ? [] : [link()]));
+    place.replaceChildren(...(who.how_to_begin || isSignIn ? [] : [link()]));
     return;
   }
-  const name = element("span", "name", `${who.name} · ${roleName(who.role)}`);
+  // A station's screen stays what it is; nobody sends it away by a touch.
+  if (who.role === "station" && !isSignIn) {
+    place.replaceChildren();
+    return;
+  }
+  const role = roleName(who.role);
+  const name = element("span", "name", who.name === role ? role : `${who.name} · ${role}`);
   place.replaceChildren(name, button(say("signOut"), signOut));
 }
 

@@ -18,6 +18,8 @@ export function inspections(feed) {
   const told = element("div");
   none.hidden = true;
   let closed = false;
+  // Times are the plant's once the gateway was heard.
+  let isHeard = Boolean(feed.now().time);
 
   async function load() {
     try {
@@ -27,7 +29,7 @@ export function inspections(feed) {
       table.hidden = latest.length === 0;
       told.replaceChildren();
       renew(body, latest.map((inspection) => {
-        const sign = JSON.stringify([language, known.length, inspection]);
+        const sign = JSON.stringify([language, known.length, clock(feed, inspection.at), inspection]);
         return [inspection.check_no, sign, () => row(feed, inspection, known, load)];
       }));
     } catch (problem) {
@@ -40,7 +42,11 @@ export function inspections(feed) {
   return {
     node: element("div", "inspections", form.node,
       element("section", "latest-part", element("h2", "", say("latest")), told, none, element("div", "scroll", table))),
-    update: () => form.update(),
+    update() {
+      form.update();
+      if (!isHeard && feed.now().time) load();
+      isHeard = Boolean(feed.now().time);
+    },
     close() {
       closed = true;
       clearInterval(timer);

@@ -10,7 +10,7 @@ export function plot({ chosen, zoomed, opened }) {
   node.tabIndex = 0;
   node.setAttribute("role", "group");
   let svg = null;
-  // [{nth, at, x, marks}] of the points that are drawn.
+  // [{nth, at, key, x, marks}] of the points that are drawn; those of one inspection have the same time.
   let points = [];
   let at = null;
   let begun = null;
@@ -22,17 +22,17 @@ export function plot({ chosen, zoomed, opened }) {
     return points.reduce((best, point) => (Math.abs(point.x - x) < Math.abs(best.x - x) ? point : best));
   };
   function choose(point) {
-    at = point?.at ?? null;
-    for (const { marks, at: of } of points) for (const mark of marks) mark.classList.toggle("is-chosen", of === at);
+    at = point?.key ?? null;
+    for (const { marks, key: of } of points) for (const mark of marks) mark.classList.toggle("is-chosen", of === at);
     chosen(point?.nth);
   }
   const step = (by) => {
-    const place = points.findIndex((point) => point.at === at);
+    const place = points.findIndex((point) => point.key === at);
     choose(points[place < 0 ? points.length - 1 : Math.min(points.length - 1, Math.max(0, place + by))]);
   };
   const KEYS = {
     ArrowLeft: () => step(-1), ArrowRight: () => step(1), Home: () => choose(points[0]), End: () => choose(points.at(-1)), Escape: () => choose(null),
-    Enter: () => { if (at) opened(points.find((point) => point.at === at).nth); },
+    Enter: () => { if (at) opened(points.find((point) => point.key === at).nth); },
   };
   node.addEventListener("keydown", (event) => {
     if (event.target !== node || !(event.key in KEYS) || points.length === 0) return;
@@ -86,14 +86,17 @@ export function plot({ chosen, zoomed, opened }) {
         byNumber.set(nth, [...(byNumber.get(nth) ?? []), mark]);
       }
       const noted = new Set(view.annotations.map((known) => Date.parse(known.at)));
+      const times = new Map();
       points = [...byNumber].map(([nth, marks]) => {
         const box = marks[0].getBBox();
         marks[0].classList.toggle("is-noted", noted.has(Date.parse(marks[0].dataset.at)));
-        return { nth, at: marks[0].dataset.at, x: box.x + box.width / 2, marks };
+        const time = marks[0].dataset.at;
+        times.set(time, (times.get(time) ?? 0) + 1);
+        return { nth, at: time, key: `${time}/${times.get(time)}`, x: box.x + box.width / 2, marks };
       });
       // The newest is what one comes for.
       if (isFirst) node.scrollLeft = node.scrollWidth;
-      choose(points.find((point) => point.at === at) ?? null);
+      choose(points.find((point) => point.key === at) ?? null);
     },
   };
 }

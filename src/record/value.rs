@@ -1,0 +1,121 @@
+//! What a point of a machine says, and how far it can be believed.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::scaling::Scaling;
+
+/// How far a value can be believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Quality {
+    /// Read from its source at the given time.
+    Good,
+    /// The last good value; the source has not confirmed it since.
+    Stale,
+    /// There is no value: the read failed or the source marked it invalid.
+    Bad,
+}
+
+/// A value as machines give it. Text is kept as text, integers exactly.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Value {
+    Bool(bool),
+    Int(i64),
+    Uint(u64),
+    Float(f64),
+    Text(String),
+}
+
+/// A value in the API's document: booleans, numbers and text as they are.
+pub fn value_schema() -> utoipa::openapi::Schema {
+    use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
+    let types = SchemaType::from_iter([Type::Boolean, Type::Number, Type::String]);
+    ObjectBuilder::new().schema_type(types).into()
+}
+
+/// The longest text that is a value: many of them have to fit into one record.
+const TEXT_BYTES_MAX: usize = 1000;
+
+impl Value {
+    pub fn text(text: String) -> Result<Self, Fault> {
+        if text.len() > TEXT_BYTES_MAX {
+            return Err(Fault::Invalid(format!(
+                "a text of {} bytes, more than {TEXT_BYTES_MAX}",
+                text.len()
+            )));
+        }
+        Ok(Self::Text(text))
+    }
+
+    /// The number for deadbands and limits; booleans count as 0 and 1, text has none.
+    pub fn as_f64(&self) -> Option<f64> {
+        match self {
+            Self::Bool(b) => Some(f64::from(u8::from(*b))),
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "comparison only; the record keeps the exact integer"
+            )]
+            Self::Int(i) => Some(*i as f64),
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "comparison only; the record keeps the exact integer"
+            )]
+            Self::Uint(u) => Some(*u as f64),
+            Self::Float(f) => Some(*f),
+            Self::Text(_) => None,
+        }
+    }
+}
+
+/// What a point means beside its value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    State,
+    GoodCount,
+    ScrapCount,
+}
+
+/// A configured point of an equipment: how its value is named, understood and thinned out.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PointDef {
+    pub name: String,
+    pub unit: Option<String>,
+    pub role: Option<Role>,
+    /// Raw value (as text) to state name; only with `Role::State`.
+    pub map: Vec<(String, String)>,
+    /// A change up to this much is not reported; 0 reports every change; absent reports every reading.
+    pub deadband: Option<f64>,
+    /// Of a register that counts up: what is told of it is a total that outlives its rollovers and resets.
+    pub counter: Option<CounterDef>,
+}
+
+/// How a machine's own counter behaves.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct CounterDef {
+    /// The first number that it cannot hold: it goes on with 0.
+    pub rolls_over_at: Option<u64>,
+    /// What counts faster was not counted: the counter was set.
+    pub max_per_second: f64,
+    /// Of the total; what comes from the machine is not scaled yet.
+    pub scaling: Option<Scaling>,
+}
+
+/// One point of one reading: a value, or the reason why there is none.
+#[derive(Debug, Clone)]
+pub struct PointReading {
+    pub def: Arc<PointDef>,
+    pub value: Result<Value, Fault>,
+}
+
+/// Why a read gave no value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fault {
+    /// The device did not answer: what was known is stale.
+    Silent(&'static str),
+    /// The device answered, but not with a value: what was known is void.
+    Invalid(String),
+}
