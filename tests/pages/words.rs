@@ -132,8 +132,8 @@ fn with_modules(page: &str) -> Vec<(String, String)> {
 fn every_word_that_a_page_says_is_written() {
     let said = [
         r#"\bsay\("([^"]+)""#,
-        r#"\bsay\([^"`]*? \? "([^"]+)" : "[^"]+""#,
-        r#"\bsay\([^"`]*? \? "[^"]+" : "([^"]+)""#,
+        r#"\bsay\([^"`;\n]*? \? "([^"]+)" : "[^"]+""#,
+        r#"\bsay\([^"`;\n]*? \? "[^"]+" : "([^"]+)""#,
         r#"data-(?:word|label)="([^"]+)""#,
         r#"dataset\.(?:word|label) = "([^"]+)""#,
     ]

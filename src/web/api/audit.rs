@@ -40,6 +40,10 @@ struct AuditPage {
 #[utoipa::path(get, path = "/api/v1/audit", tag = "access", security(("caller" = ["supervisor", "admin"])), params(AuditQuery), responses((status = OK, description = "a page of it", body = AuditPage)))]
 async fn audit(State(window): State<Window>, Query(query): Query<AuditQuery>) -> Result<Json<AuditPage>, Problem> {
     let failed = |error: std::io::Error| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string());
+    if i64::try_from(query.after).is_err() {
+        let detail = format!("`after` is the number of an entry, and {} is none", query.after);
+        return Err(Problem::new(StatusCode::BAD_REQUEST, detail));
+    }
     let read = window.audit.read(query.after, page::one_more(query.limit)).await;
     let (entries, next) = page::cut(read.map_err(failed)?, query.limit, |entry| entry.seq);
     Ok(Json(AuditPage { entries, next }))

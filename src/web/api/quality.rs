@@ -15,6 +15,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::bodies;
 use super::page::{self, Limit};
 use super::papers;
 use super::pictures::{attachment, view_of};
@@ -90,7 +91,7 @@ fn cell(text: &str) -> String {
 }
 
 #[derive(Deserialize, ToSchema)]
-#[serde(tag = "action", rename_all = "lowercase", deny_unknown_fields)]
+#[serde(tag = "action", rename_all = "lowercase")]
 enum Change {
     /// Takes what was learnt so far for the limits.
     Freeze,
@@ -118,12 +119,9 @@ async fn phase(
     caller: Caller,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    let change: Change = serde_json::from_slice(&body).map_err(|e| {
-        wrong(format!(
-            "write {{\"action\": \"exclude\", \"point\": 7, \"reason\": \"tool broke\"}}, or an action of freeze, \
-             relearn, include: {e}"
-        ))
-    })?;
+    let right =
+        "{\"action\": \"exclude\", \"point\": 7, \"reason\": \"tool broke\"}, or an action of freeze, relearn, include";
+    let change: Change = bodies::read(&body, right)?;
     let change = match change {
         Change::Freeze => ChartChange::Freeze,
         Change::Relearn => ChartChange::Relearn,
@@ -151,11 +149,8 @@ async fn annotate(
     caller: Caller,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    let Annotate { at, text } = serde_json::from_slice(&body).map_err(|e| {
-        wrong(format!(
-            "write {{\"at\": \"2026-11-21T08:00:00Z\", \"text\": \"new coil\"}}: {e}"
-        ))
-    })?;
+    let right = "{\"at\": \"2026-11-21T08:00:00Z\", \"text\": \"new coil\"}";
+    let Annotate { at, text } = bodies::read(&body, right)?;
     if text.trim().is_empty() || text.chars().count() > TEXT_CHARS_MAX {
         return Err(wrong(format!("`text` has 1 to {TEXT_CHARS_MAX} characters")));
     }

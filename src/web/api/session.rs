@@ -58,7 +58,7 @@ impl Who {
 
 /// `{"name", "password"}` of a person, or `{"token"}` of a station's device.
 #[derive(Deserialize, ToSchema)]
-#[serde(untagged, deny_unknown_fields)]
+#[serde(untagged)]
 enum SignIn {
     Person { name: String, password: String },
     Device { token: String },

@@ -69,7 +69,7 @@ function limits(view, { clock, path, changed }) {
 }
 
 function spread(histogram) {
-  const made = section("histogram", histogram ? element("figure", "histogram", histogram) : element("p", "quiet", say("noHistogram")));
+  const made = section("histogram", histogram ? Object.assign(element("figure", "histogram", histogram), { tabIndex: 0 }) : element("p", "quiet", say("noHistogram")));
   made.classList.add("spread");
   return made;
 }

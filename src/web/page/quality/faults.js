@@ -39,7 +39,7 @@ export function faults() {
       asked.set("language", language);
       const svg = summary.pareto.length > 0 ? await drawing(`defects/picture?${asked}`) : null;
       sign = now;
-      rest.replaceChildren(figures(summary, by.value), svg ? element("figure", "pareto card", svg) : element("p", "empty", say("noFaults")),
+      rest.replaceChildren(figures(summary, by.value), svg ? Object.assign(element("figure", "pareto card", svg), { tabIndex: 0 }) : element("p", "empty", say("noFaults")),
         summary.pareto.length > 0 ? table(summary.pareto, known) : "", hints(found.hints));
     } catch (problem) {
       told.replaceChildren(refused(problem));
