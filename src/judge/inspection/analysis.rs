@@ -164,15 +164,17 @@ fn hint(recent: &[&Seen], factor: String, level: String) -> Option<Hint> {
     is_telling.then(|| {
         let (percent, percent_otherwise) = (rate * 100.0, rate_otherwise * 100.0);
         let (bad, checked) = under;
+        let name = factor_name(&factor);
         let words = Words::new(
             format!(
-                "With {factor} {level}, {percent:.1} % were unqualified ({bad} of {checked}), otherwise \
-                 {percent_otherwise:.1} %. They come together; that is no proof of a cause."
+                "With {} {level}, {percent:.1} % were unqualified ({bad} of {checked}), otherwise \
+                 {percent_otherwise:.1} %. They come together; that is no proof of a cause.",
+                name.en
             ),
             format!(
                 "{} {level} 时不良率为 {percent:.1} %（{checked} 件中 {bad} 件），其他情况下为 \
                  {percent_otherwise:.1} %。二者同时出现，但不能证明因果。",
-                factor_zh(&factor)
+                name.zh
             ),
         );
         Hint {
@@ -188,16 +190,18 @@ fn hint(recent: &[&Seen], factor: String, level: String) -> Option<Hint> {
     })
 }
 
-fn factor_zh(factor: &str) -> &str {
-    match factor {
-        "equipment" => "设备",
-        "equipment_state" => "设备状态",
-        "tool" => "工装",
-        "worker_no" => "工人",
-        "material_lot" => "物料批次",
-        "shift" => "班次",
-        other => other,
-    }
+/// What people call a circumstance.
+fn factor_name(factor: &str) -> Words {
+    let (en, zh) = match factor {
+        "equipment" => ("machine", "设备"),
+        "equipment_state" => ("the machine in state", "设备状态"),
+        "worker_no" => ("worker", "工人"),
+        "material_lot" => ("material lot", "物料批次"),
+        "tool" => (factor, "工装"),
+        "shift" => (factor, "班次"),
+        other => (other, other),
+    };
+    Words::new(en, zh)
 }
 
 /// What to look at first. Where nothing stands out, only where most of the faults are.
@@ -230,11 +234,15 @@ fn suggestion(pareto: &[Share], hint: Option<&Hint>) -> Option<Words> {
         ),
         _ => ("compare with the other shifts what differs", "与其他班次对比差异"),
     };
+    let name = factor_name(factor);
     Some(Words::new(
-        format!("Begin with {reasons} ({percent:.0} % of the faults) and {factor} {level}: {en}."),
+        format!(
+            "Begin with {reasons} ({percent:.0} % of the faults) and {} {level}: {en}.",
+            name.en
+        ),
         format!(
             "先处理 {reasons}（占不良的 {percent:.0} %），关注{} {level}：{zh}。",
-            factor_zh(factor)
+            name.zh
         ),
     ))
 }
