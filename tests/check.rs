@@ -269,6 +269,17 @@ fn a_good_file_passes() {
 }
 
 #[test]
+fn a_chart_may_name_a_machine_that_only_a_device_speaks_of() {
+    let site = Site::new(
+        "[modbus.line]\nurl = \"tcp://127.0.0.1:5020\"\n[modbus.line.device.press]\nunit = 1\nequipment = \"PRESS-7\"\npoll = \"500ms\"\n\
+         [modbus.line.device.press.points]\nforce = { at = \"input:10\", type = \"f32\" }\n\
+         [spc.force]\nfrom = \"PRESS-7.force\"\nchart = \"i-mr\"\n",
+    );
+    let (code, said) = check(&site);
+    assert_eq!(code, Some(0), "{said}");
+}
+
+#[test]
 fn each_mistake_is_told_at_its_place_with_what_would_be_right() {
     let site = Site::new(GOOD);
     for mistake in MISTAKES {

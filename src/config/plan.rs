@@ -151,10 +151,11 @@ pub fn lower(mut config: Config, document: &Document, is_proof: bool, tree: &Tre
     check_equipment(&config, &mut check);
     let (stations, benches) = lower_stations(&config, &mut check);
     let mut floor = lower_floor(&config, &mut check);
-    // A plant has many points: they are moved, never copied.
+    let charts = lower_spc(&config, &mut check);
+    // A plant has many points: they are moved, never copied. What looks for machines in the configuration stands before this.
     let modbus = lower_modbus(std::mem::take(&mut config.modbus), &mut check);
     let mut judges = lower_watches(&config, &Points::told(&config, &modbus), &mut check);
-    for watched in lower_spc(&config, &mut check) {
+    for watched in charts {
         match watched.from {
             Characteristic::Point { equipment, point } => judges.push(Judge::Chart {
                 equipment,
