@@ -1,6 +1,7 @@
 //! Random actions on the buffer and on a plain list, which must agree.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use proptest::prelude::*;
 
@@ -11,6 +12,8 @@ use lineside::wire::Entry;
 
 /// Small, so that segments roll, are removed and give way.
 const MAX_BYTES: u64 = 12 << 20;
+/// Longer than the buffer takes to look at its bounds.
+const HELD_AFTER: Duration = Duration::from_secs(2);
 const UPSTREAMS: [&str; 2] = ["central", "analysis"];
 
 #[derive(Debug, Clone)]
@@ -143,11 +146,31 @@ impl Model {
             .chain(commit.telemetry_states.clone())
             .collect();
         bench.submit(commit);
-        let (token, is_kept) = bench.answer();
+        let (token, is_kept) = self.answer(bench);
         assert_eq!(token, self.numbers);
         if is_kept {
             self.accepted.entry(kind.lane()).or_default().extend(records);
             self.states.extend(states);
+        }
+    }
+
+    /// What becomes of a commit. While reports alone fill the buffer, telemetry is held rather than answered; then both
+    /// upstreams make room.
+    fn answer(&mut self, bench: &Bench) -> (u64, bool) {
+        loop {
+            match bench.answers.recv_timeout(HELD_AFTER) {
+                Ok(answer) => return answer,
+                Err(_) if bench.status.buffer().telemetry_paused => {
+                    (0..UPSTREAMS.len()).for_each(|upstream| self.catch_up(bench, upstream));
+                }
+                Err(_) => return bench.answer(),
+            }
+        }
+    }
+
+    fn catch_up(&mut self, bench: &Bench, upstream: usize) {
+        for lane in Lane::BOTH {
+            while self.read(bench, upstream, lane, super::LIMIT, false) {}
         }
     }
 
@@ -204,11 +227,7 @@ proptest! {
                 Action::Read { upstream, lane, limit, only_inspections } => {
                     model.read(&bench, upstream, lane, limit, only_inspections);
                 }
-                Action::CatchUp { upstream } => {
-                    for lane in Lane::BOTH {
-                        while model.read(&bench, upstream, lane, super::LIMIT, false) {}
-                    }
-                }
+                Action::CatchUp { upstream } => model.catch_up(&bench, upstream),
                 Action::Reopen { in_order } => {
                     model.compare(&bench);
                     let epoch = bench.buffer.epoch();
