@@ -110,6 +110,7 @@ mod tests {
         }
         freeze(&mut monitor).expect("there are values");
         assert!(!monitor.is_learning());
+        assert_eq!(monitor.view(&settings).learnt_from, Some(5));
         assert_eq!(freeze(&mut monitor), Err(PhaseError::Frozen));
         monitor
             .change(&settings, &ChartChange::Relearn, "chen", at(51))

@@ -295,7 +295,9 @@ fn an_excluded_point_changes_the_limits_under_a_new_version() {
     // Neither its value nor the ranges to both sides of it are left.
     assert!(limits.process.sigma < 0.3 && wide.sigma > 3.0, "{limits:?}");
     assert!((limits.process.center - 10.0).abs() < 0.1);
-    assert_eq!(monitor.view(&settings).excluded[0].reason, "tool broke");
+    let view = monitor.view(&settings);
+    assert_eq!(view.excluded[0].reason, "tool broke");
+    assert_eq!(view.learnt_from, Some(11));
 }
 
 #[test]

@@ -27,7 +27,8 @@ pub struct View {
     pub subgroup: usize,
     pub rules: String,
     pub phase: Phase,
-    /// How many points make phase I; none where limits are given.
+    /// How many points the limits are from, without those left out; while they are learnt, how many they will be from. None
+    /// where limits are given.
     pub learnt_from: Option<usize>,
     pub limits: Option<ShownLimits>,
     pub points: Vec<ShownPoint>,
@@ -99,6 +100,9 @@ impl Monitor {
             rules: design.rules.to_string(),
             phase,
             learnt_from: match settings.limits {
+                Baseline::Learn(_) if self.limits.is_some() => {
+                    Some(self.phase1.len().saturating_sub(self.excluded.len()))
+                }
                 Baseline::Learn(points) => Some(points),
                 Baseline::Given { .. } => None,
             },
