@@ -12,6 +12,7 @@ mod desk;
 pub mod equipment;
 pub mod floor;
 pub mod gs1;
+mod inspections;
 pub mod judgement;
 pub mod repeats;
 pub mod station;
@@ -248,6 +249,7 @@ impl Intake {
         match signal {
             Some(Signal::Call(finding)) => self.alerts.take([finding], at, &mut accepted),
             Some(Signal::Machine(word)) => self.machine_word(source, word, at, &mut accepted),
+            Some(Signal::Inspection(inspection)) => self.inspection_scanned(source, *inspection, at, &mut accepted),
             None => {}
         }
         self.tell_found(at, &mut accepted);
