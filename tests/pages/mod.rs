@@ -5,6 +5,7 @@
 mod chromium;
 mod keys;
 mod sight;
+mod station;
 mod time;
 mod words;
 
