@@ -10,7 +10,6 @@ const RANKS: &[(&str, u8)] = &[
     ("clock", 0),
     ("fields", 0),
     ("files", 0),
-    ("heap", 0),
     ("language", 0),
     ("scaling", 0),
     ("secret", 0),
