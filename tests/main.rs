@@ -18,6 +18,7 @@ mod floor;
 mod forward;
 mod judgement;
 mod kill;
+mod libmodbus;
 mod line;
 mod live;
 mod live_load;
