@@ -32,6 +32,7 @@ mod quality;
 mod quality_decisions;
 mod quality_page;
 mod signal_quality;
+mod soak;
 mod sparkplug;
 mod spc;
 mod station;

@@ -1,6 +1,6 @@
 //! Connections that come and go, again and again: what the gateway holds of tasks, threads, files and memory stays as it was.
 //!
-//!   LINESIDE_SOAK_ROUNDS=500 cargo test --test integration soak      for a night; a round takes up to a minute
+//! With `LINESIDE_SOAK_ROUNDS=500` for a night: a round takes up to a minute.
 
 use std::fmt::Write;
 

@@ -19,8 +19,8 @@ pub struct Device {
     pub name: String,
     pub unit: u8,
     pub equipment: Arc<str>,
-    /// One request each.
-    pub blocks: Vec<Block>,
+    /// One request each; shared with the poll that is under way.
+    pub blocks: Vec<Arc<Block>>,
     points: Vec<Point>,
     /// Where the points lie.
     spans: Vec<Span>,
@@ -121,9 +121,10 @@ impl Device {
     fn plan(&mut self) {
         let given = (0..self.points.len()).filter(|&point| self.learnt.hole(point).is_none());
         let limits = self.learnt.narrow(self.limits);
-        self.blocks = framed(self.sequence, given, &self.spans, limits, |joined| {
+        let blocks = framed(self.sequence, given, &self.spans, limits, |joined| {
             self.learnt.allows(limits.aligned(joined), &self.spans)
         });
+        self.blocks = blocks.into_iter().map(Arc::new).collect();
     }
 
     /// Plans anew with what was learnt; gives what was not known before.
