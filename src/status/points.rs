@@ -12,6 +12,10 @@ use crate::record::PointDef;
 pub struct PointViews(Vec<(Arc<PointDef>, PointView)>);
 
 impl PointViews {
+    pub fn make_room(&mut self, points: usize) {
+        self.0.reserve_exact(points.saturating_sub(self.0.len()));
+    }
+
     /// What is shown of a point: where it was the last time, or by its name, or from now on.
     pub fn entry(
         &mut self,

@@ -32,6 +32,13 @@ impl Known {
         place
     }
 
+    /// Before a sample with so many points; most have the same every time.
+    pub fn make_room(&mut self, points: usize) {
+        let missing = points.saturating_sub(self.all.len());
+        self.all.reserve_exact(missing);
+        self.places.reserve(missing);
+    }
+
     pub fn all(&self) -> &[Last] {
         &self.all
     }

@@ -182,6 +182,7 @@ impl Tracked {
 
     /// Keeps what was read, unless it is of the past; says what is to be done with each point.
     pub fn take_all(&mut self, points: Vec<PointReading>, moment: &Moment) -> Vec<Taken> {
+        self.points.make_room(points.len());
         let mut expected = 0;
         let taken = points.into_iter().map(|PointReading { def, value }| {
             let place = self.points.place(&def, expected);
@@ -379,6 +380,7 @@ impl Tracked {
             if let Some(source) = source {
                 view.source = Some(Arc::clone(source));
             }
+            view.points.make_room(self.points.all().len());
             for place in places {
                 self.points[place].show(&mut view.points);
             }
