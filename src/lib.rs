@@ -18,6 +18,7 @@ pub mod intake;
 pub mod judge;
 pub mod language;
 pub mod looks;
+pub mod pointer;
 pub mod record;
 pub mod reference;
 pub mod scaling;
