@@ -53,6 +53,7 @@ const PURE: &[&str] = &[
     "intake/barcode",
     "intake/decode",
     "intake/gs1",
+    "intake/inspections",
     "intake/station",
     "intake/validate",
     "judge",

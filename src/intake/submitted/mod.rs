@@ -12,24 +12,20 @@ use uuid::Uuid;
 pub(super) use known::Known;
 use paper::Read;
 
+use super::inspections::{UNVERIFIED, examine, too_long, unknown_order};
 use super::validate::{self, Layer};
 use super::{Accepted, Intake, Verdict, to_state};
-use crate::buffer::RECORD_BYTES_MAX;
 use crate::judge::alerts::{AcknowledgeError, Acknowledgement};
-use crate::judge::inspection::{self, OrderFacts};
+use crate::judge::inspection;
 use crate::record::{
-    Answered, CheckResult, Inspection, Kind, Objection, PageScan, Paper, Record, Slip, Submitted, Timestamp, WorkReport,
+    Answered, Circumstances, Inspection, Kind, Objection, PageScan, Paper, Record, Slip, Submitted, Timestamp,
+    WorkReport,
 };
-use crate::reference::OrderStatus;
 
 /// Name of the state that holds the latest inspections.
 pub(super) const INSPECTIONS: &str = "inspections";
 /// Who speaks, in the records of what was handed in.
 const SOURCE: &str = "http";
-/// Beside it a record holds who speaks, numbers, times and flags.
-const PAYLOAD_BYTES_MAX: usize = RECORD_BYTES_MAX - (4 << 10);
-/// Something could not be looked up when it was handed in.
-const UNVERIFIED: &str = "unverified";
 
 impl Intake {
     pub(super) fn submission(&mut self, what: Submitted, slip: &Slip, at: Timestamp) -> Verdict {
@@ -141,9 +137,8 @@ impl Intake {
         if let Some(answer) = self.handed_in.answer(kind, &inspection.check_no, paper) {
             return answer;
         }
-        let order = self.complete_inspection(&mut inspection, at, &mut objections);
-        objections.extend(inspection::check(&inspection, order));
-        objections.extend(too_long(&inspection));
+        self.add_circumstances(&mut inspection.circumstances, at);
+        objections.extend(examine(&mut inspection, &self.desk.reference(), at));
         if !objections.is_empty() {
             return Answered::Refused(told_once(objections));
         }
@@ -158,15 +153,24 @@ impl Intake {
         }))
     }
 
-    /// What the inspector need not know: the product, and under what circumstances the station at the machine works.
-    fn complete_inspection(
-        &self,
-        inspection: &mut Inspection,
+    /// What was inspected at a station has been examined there.
+    pub(super) fn inspection_scanned(
+        &mut self,
+        source: &str,
+        mut inspection: Inspection,
         at: Timestamp,
-        objections: &mut Vec<Objection>,
-    ) -> Option<OrderFacts> {
-        let reference = self.desk.reference();
-        let circumstances = &mut inspection.circumstances;
+        accepted: &mut Accepted,
+    ) {
+        self.add_circumstances(&mut inspection.circumstances, at);
+        inspection.check_no = self.desk.next_number(at, &mut accepted.states);
+        let id = self.message_id(Kind::Inspection, &inspection.check_no);
+        let record = Record::encode(Kind::Inspection, id, at, self.settings.zone, source, &inspection);
+        accepted.records.push(record);
+        self.inspected(&inspection, at, accepted);
+    }
+
+    /// What the inspector need not know: how the machine was, and in which shift.
+    fn add_circumstances(&self, circumstances: &mut Circumstances, at: Timestamp) {
         if let Some(equipment) = circumstances.equipment.as_deref() {
             let state = self.tracker.state(equipment).map(|(state, _)| state.to_owned());
             circumstances.equipment_state = circumstances.equipment_state.take().or(state);
@@ -174,28 +178,6 @@ impl Intake {
         let shift = self.settings.zone.shift_start(at, &self.settings.shift_starts);
         let shift = shift.with_timezone(&self.settings.zone.0).format("%H:%M").to_string();
         circumstances.shift.get_or_insert(shift);
-        let order = reference.order(&inspection.order_no);
-        if let Some(order) = order {
-            inspection.order_no.clone_from(&order.order_no);
-            let known = |text: &String| (!text.is_empty()).then(|| text.clone());
-            inspection.product_code = inspection.product_code.take().or_else(|| known(&order.product_code));
-            inspection.product_name = inspection.product_name.take().or_else(|| known(&order.product_name));
-        } else if reference.is_fresh(at) && !inspection.order_no.is_empty() {
-            objections.push(unknown_order(&inspection.order_no));
-        } else {
-            inspection.flags.push(UNVERIFIED.to_owned());
-        }
-        if !inspection::out_of_specification(inspection, at).is_empty() {
-            inspection.flags.push("out_of_specification".to_owned());
-        }
-        let is_passed = inspection.check_result == CheckResult::Qualified;
-        if is_passed && !inspection.unqualified_quantity.is_zero() {
-            inspection.flags.push("passed_with_defects".to_owned());
-        }
-        order.map(|order| OrderFacts {
-            quantity: order.order_quantity,
-            is_released: order.status >= OrderStatus::Released,
-        })
     }
 
     /// What follows from an inspection that was taken: alerts, and what the latest ones say together.
@@ -218,8 +200,7 @@ impl Intake {
         self.inspections.analyse(inspection)
     }
 
-    /// Encodes what was taken and remembers that it was. The message's id follows from its number, so that the store knows
-    /// it again even when we do not any more.
+    /// Encodes what was taken and remembers that it was.
     fn keep(
         &mut self,
         kind: Kind,
@@ -229,13 +210,7 @@ impl Intake {
         payload: &impl serde::Serialize,
         accepted: &mut Accepted,
     ) -> Uuid {
-        let what = if kind == Kind::Disposition {
-            "disposition"
-        } else {
-            kind.topic()
-        };
-        let cause = format!("{}/{what}/{number}", self.settings.gateway_id);
-        let id = Uuid::new_v5(&Uuid::NAMESPACE_URL, cause.as_bytes());
+        let id = self.message_id(kind, number);
         let record = Record::encode(kind, id, at, self.settings.zone, SOURCE, payload);
         accepted.records.push(record);
         self.handed_in
@@ -243,20 +218,21 @@ impl Intake {
         id
     }
 
+    /// The id of a message follows from its number, so that the store knows it again even when we do not any more.
+    fn message_id(&self, kind: Kind, number: &str) -> Uuid {
+        let what = if kind == Kind::Disposition {
+            "disposition"
+        } else {
+            kind.topic()
+        };
+        let cause = format!("{}/{what}/{number}", self.settings.gateway_id);
+        Uuid::new_v5(&Uuid::NAMESPACE_URL, cause.as_bytes())
+    }
+
     fn production_day(&self, at: Timestamp) -> chrono::NaiveDate {
         let first_shift = self.settings.shift_starts.first().copied().unwrap_or_default();
         self.settings.zone.production_day(at, first_shift)
     }
-}
-
-/// What is longer than a record may be.
-fn too_long(payload: &impl serde::Serialize) -> Option<Objection> {
-    let bytes = to_state(payload).len();
-    (bytes > PAYLOAD_BYTES_MAX).then(|| Objection {
-        field: String::new(),
-        code: "TOO_LONG",
-        message: format!("all of it is {bytes} bytes long; at most {PAYLOAD_BYTES_MAX} fit into one record"),
-    })
 }
 
 /// Stations put some findings into sentences of their own, and are told no more than a name.
@@ -272,14 +248,6 @@ fn objection(finding: validate::Finding) -> Objection {
         field: finding.field.into_owned(),
         code: finding.code,
         message,
-    }
-}
-
-fn unknown_order(order_no: &str) -> Objection {
-    Objection {
-        field: "order_no".to_owned(),
-        code: "UNKNOWN_ORDER",
-        message: format!("there is no order {order_no}; write one that is released"),
     }
 }
 
