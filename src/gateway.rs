@@ -92,12 +92,13 @@ impl Gateway {
         let (reference_tx, reference) = watch::channel(Arc::new(known));
         let stops = Stops::default();
         let control = web::control_token(&plan.data_dir).context("the control token could not be written")?;
-        let (audit_dir, zone) = (plan.data_dir.clone(), plan.web.zone);
-        let (access, tls, audit) = tokio::task::spawn_blocking(move || {
+        let (data_dir, zone) = (plan.data_dir.clone(), plan.web.zone);
+        let (access, tls, audit, subscriptions) = tokio::task::spawn_blocking(move || {
             let tls = plan.web.tls.map(tls::Server::open).transpose()?;
             let access = web::access::Access::new(plan.web.access, control);
-            let audit = Audit::open(&audit_dir, zone).context("the audit log can't be written")?;
-            anyhow::Ok((access, tls.map(Arc::new), audit))
+            let audit = Audit::open(&data_dir, zone).context("the audit log can't be written")?;
+            let subscriptions = mqtt::Subscriptions::open(&data_dir);
+            anyhow::Ok((access, tls.map(Arc::new), audit, subscriptions))
         })
         .await??;
         audit
@@ -110,7 +111,7 @@ impl Gateway {
         let (writes, writable) = Writes::new(plan.modbus.iter().map(|(_, settings)| settings.writable_points()));
         let (looks, to_see) = Looks::new(plan.modbus.iter().map(|(name, _)| name.as_str()));
         let mut sources = start_sources(
-            plan.mqtt,
+            (plan.mqtt, subscriptions),
             plan.modbus,
             scanners,
             writable.into_iter().zip(to_see),
@@ -228,7 +229,7 @@ struct Stops {
 }
 
 fn start_sources(
-    brokers: Vec<(String, mqtt::Settings)>,
+    (brokers, subscriptions): (Vec<(String, mqtt::Settings)>, mqtt::Subscriptions),
     buses: Vec<(String, modbus::Settings)>,
     scanners: Vec<(scanner::Settings, Option<TcpListener>)>,
     wishes: impl Iterator<Item = (mpsc::Receiver<Write>, mpsc::Receiver<Look>)>,
@@ -243,6 +244,7 @@ fn start_sources(
         sources.spawn(mqtt::run(mqtt::Source {
             name: source.into(),
             settings,
+            subscriptions: subscriptions.clone(),
             readings: readings.clone(),
             status,
             stop: stop.clone(),

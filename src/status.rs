@@ -3,6 +3,7 @@
 //! look at is told when it changes (`news`), and given from a number of changes on, so that following it is cheap.
 
 mod bus;
+mod points;
 mod rejected;
 mod shelf;
 mod source;
@@ -14,6 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 pub use bus::{BusView, Unmet};
+pub use points::PointViews;
 pub use rejected::{Rejected, Rejections, Sample};
 use serde::Serialize;
 use serde_json::Value as Json;

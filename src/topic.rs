@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use crate::pointer::Pointer;
+
 /// Where the equipment's name comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EquipmentAt {
     /// Literal text and topic levels (counted from 0) in turn.
     Topic(Vec<Part>),
     /// A place in the JSON.
-    Pointer(String),
+    Pointer(Pointer),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +23,7 @@ impl EquipmentAt {
     /// Reads `"{1}"`, `"cell-{2}"`, `"/machine"` or a plain name.
     pub fn parse(text: &str) -> Result<Self, String> {
         if text.starts_with('/') {
-            return Ok(Self::Pointer(text.to_owned()));
+            return Pointer::try_from(text.to_owned()).map(Self::Pointer);
         }
         let wrong = || {
             format!(
@@ -162,7 +164,8 @@ mod tests {
 
     #[test]
     fn equipment_names_come_from_levels_text_and_pointers() {
-        assert_eq!(EquipmentAt::parse("/m"), Ok(EquipmentAt::Pointer("/m".into())));
+        let pointer = Pointer::try_from("/m".to_owned()).expect("a pointer");
+        assert_eq!(EquipmentAt::parse("/m"), Ok(EquipmentAt::Pointer(pointer)));
         let mixed = EquipmentAt::parse("cell-{2}/{0}").expect("parts");
         let EquipmentAt::Topic(parts) = mixed else {
             panic!("topic parts")

@@ -431,6 +431,52 @@ async fn answers_that_are_not_ours_are_never_values() {
 }
 
 #[tokio::test]
+async fn what_is_always_answered_as_another_spoils_its_own_point_only() {
+    let server = FaultServer::start(|asked| match asked.start {
+        100 => Reaction::WrongTransaction,
+        _ => Reaction::Answer,
+    })
+    .await;
+    let mut line = Line::start(settings(&format!(
+        r#"
+        url = "tcp://127.0.0.1:{}"
+        [device.m]
+        unit = 1
+        equipment = "M"
+        poll = "20ms"
+        [device.m.points]
+        a = {{ at = "holding:0", type = "u16" }}
+        b = {{ at = "holding:100", type = "u16" }}
+        c = {{ at = "holding:200", type = "u16" }}
+        [device.n]
+        unit = 2
+        equipment = "N"
+        poll = "20ms"
+        points.n = {{ at = "holding:0", type = "u16" }}
+        "#,
+        server.port
+    )));
+    let stray = Fault::Silent("an answer with another transaction or unit id");
+    let (mut polls, mut last) = ([0, 0], 0);
+    let started = Instant::now();
+    for _ in 0..40 {
+        let heard = line.next().await;
+        if heard.equipment == "N" {
+            polls[1] += 1;
+            assert!(heard.value("n").is_some(), "{heard:?}");
+            continue;
+        }
+        polls[0] += 1;
+        let numbers = ["a", "c"].map(|point| heard.value(point).expect("its own answer"));
+        assert!(last < numbers[0] && numbers[0] < numbers[1], "{heard:?} after {last}");
+        assert_eq!(heard.fault("b"), Some(&stray));
+        last = numbers[1];
+    }
+    assert!(polls.iter().all(|polls| *polls > 10), "{polls:?}");
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+}
+
+#[tokio::test]
 async fn half_an_answer_is_no_answer() {
     let server = FaultServer::start(|asked| match asked.number {
         3 => Reaction::HalfFrame,

@@ -92,6 +92,52 @@ async fn a_message_beyond_any_size_is_passed_by_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_topic_that_is_taken_out_of_the_configuration_does_not_come_any_more() {
+    for protocol in ["protocol = 4", "protocol = 5"] {
+        let (south, north) = (Mosquitto::start().await, Upstream::start(|_, _| Reaction::Stored).await);
+        let one = broker(south.port, protocol, N) + &upstream(&north.url());
+        let other = format!("[[mqtt.plant.topic]]\nfilter = \"plant/+/spare\"\nequipment = \"{{1}}\"\n{N}\n");
+        let both = one.clone() + &other;
+        let mut sent = 0;
+        let mut hear = async |site: &Site, is_spare_wanted: bool| {
+            site.connected("mqtt/plant").await;
+            // The broker gives them in this order.
+            south.publish("plant/PRESS-7/spare", &numbered(sent + 1..sent + 2));
+            south.publish("plant/PRESS-7/status", &numbered(sent + 2..sent + 3));
+            sent += 2;
+            let is_last = |requests: &[Request]| numbers(requests).last() == Some(&sent);
+            let requests = north.heard("the second", is_last).await;
+            let source = site.get("status").await["sources"]["mqtt/plant"].clone();
+            assert_eq!(
+                source["rejected"], 0,
+                "{protocol}: it came, and nobody wanted it: {source}"
+            );
+            assert_eq!(numbers(&requests).contains(&(sent - 1)), is_spare_wanted, "{protocol}");
+        };
+        let site = Site::new(&both);
+        let gateway = site.start().await;
+        hear(&site, true).await;
+        assert!(gateway.stop().success());
+        for configured in [&one, &both, &one] {
+            site.configure(configured);
+            let gateway = site.start().await;
+            hear(&site, configured == &both).await;
+            if configured == &one {
+                // What is known is not forgotten over a power cut either.
+                gateway.kill();
+            } else {
+                assert!(gateway.stop().success());
+            }
+        }
+        let subscribed = std::fs::read_to_string(site.data().join("mqtt-subscriptions.json")).unwrap();
+        assert!(
+            subscribed.contains("plant/+/status") && !subscribed.contains("spare"),
+            "{subscribed}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_understood_is_shown_with_its_reason() {
     let (south, north) = (Mosquitto::start().await, Upstream::start(|_, _| Reaction::Stored).await);
     let topic = format!("max_payload = \"1 KiB\"\n{N}");

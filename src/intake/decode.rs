@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value as Json;
 use uuid::Uuid;
 
+use crate::pointer::Pointer;
 use crate::record::{Fault, PointDef, PointReading, Sample, Timestamp, Value};
 use crate::topic::{EquipmentAt, equipment_of, is_name};
 
@@ -22,14 +23,14 @@ pub struct TopicRule {
     pub filter: String,
     pub format: Format,
     pub equipment: EquipmentAt,
-    /// JSON pointer to the time of the source.
-    pub time: Option<String>,
-    /// JSON pointer to an id that the sender gives each message: a repeat is recognised by it.
-    pub id: Option<String>,
-    /// JSON pointer to an array of samples; a message that is an array itself needs none.
-    pub samples: Option<String>,
-    /// JSON pointer (for `Format::Value`: unused) and meaning of each point.
-    pub points: Vec<(String, Arc<PointDef>)>,
+    /// The time of the source.
+    pub time: Option<Pointer>,
+    /// An id that the sender gives each message: a repeat is recognised by it.
+    pub id: Option<Pointer>,
+    /// An array of samples; a message that is an array itself needs none.
+    pub samples: Option<Pointer>,
+    /// Place (for `Format::Value`: unused) and meaning of each point.
+    pub points: Vec<(Pointer, Arc<PointDef>)>,
     pub payload_bytes_max: usize,
     pub rate_limit: Option<RateLimit>,
 }
@@ -83,9 +84,7 @@ pub fn message(rule: &TopicRule, topic: &str, body: &[u8]) -> Result<Message, St
 fn json_message(rule: &TopicRule, topic: &str, body: &[u8]) -> Result<Message, String> {
     let whole: Json = serde_json::from_slice(body).map_err(|e| format!("not JSON: {e}"))?;
     let found = match &rule.samples {
-        Some(pointer) => whole
-            .pointer(pointer)
-            .ok_or_else(|| format!("no samples at {pointer}"))?,
+        Some(pointer) => pointer.find(&whole).ok_or_else(|| format!("no samples at {pointer}"))?,
         None => &whole,
     };
     let mut message = Message {
@@ -103,7 +102,7 @@ fn json_message(rule: &TopicRule, topic: &str, body: &[u8]) -> Result<Message, S
         match json_sample(rule, topic, &whole, item) {
             Ok(mut decoded) => {
                 // The id of the whole message names each of its samples by its place.
-                let is_own = rule.id.as_ref().is_some_and(|pointer| item.pointer(pointer).is_some());
+                let is_own = rule.id.as_ref().is_some_and(|pointer| pointer.find(item).is_some());
                 decoded.id = decoded.id.map(|id| if is_own { id } else { format!("{id}/{nth}") });
                 message.samples.push(decoded);
             }
@@ -116,7 +115,7 @@ fn json_message(rule: &TopicRule, topic: &str, body: &[u8]) -> Result<Message, S
 
 /// One sample: equipment, time and id may stand in it or around it.
 fn json_sample(rule: &TopicRule, topic: &str, whole: &Json, item: &Json) -> Result<Decoded, String> {
-    let find = |pointer: &str| item.pointer(pointer).or_else(|| whole.pointer(pointer));
+    let find = |pointer: &Pointer| pointer.find(item).or_else(|| pointer.find(whole));
     let equipment = match &rule.equipment {
         EquipmentAt::Topic(parts) => equipment_of(parts, topic)?,
         EquipmentAt::Pointer(pointer) => match find(pointer) {
@@ -143,7 +142,7 @@ fn json_sample(rule: &TopicRule, topic: &str, whole: &Json, item: &Json) -> Resu
     };
     let mut points = Vec::with_capacity(rule.points.len());
     for (pointer, def) in &rule.points {
-        let Some(found) = item.pointer(pointer) else { continue };
+        let Some(found) = pointer.find(item) else { continue };
         points.push(PointReading {
             def: Arc::clone(def),
             value: value(found),
@@ -250,6 +249,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn at(place: &str) -> Pointer {
+        Pointer::try_from(place.to_owned()).expect("a pointer")
+    }
+
     fn rule(points: &[(&str, &str)]) -> TopicRule {
         let def = |name: &str| {
             Arc::new(PointDef {
@@ -265,9 +268,9 @@ mod tests {
             filter: "factory/+/status".to_owned(),
             format: Format::Json,
             equipment: EquipmentAt::parse("{1}").expect("a level"),
-            time: Some("/ts".to_owned()),
+            time: Some(at("/ts")),
             id: None,
-            points: points.iter().map(|(name, at)| ((*at).to_owned(), def(name))).collect(),
+            points: points.iter().map(|(name, place)| (at(place), def(name))).collect(),
             samples: None,
             payload_bytes_max: 2000,
             rate_limit: None,
@@ -331,8 +334,8 @@ mod tests {
     #[test]
     fn an_array_is_a_sample_each_in_the_order_of_their_times() {
         let rule = TopicRule {
-            id: Some("/id".to_owned()),
-            samples: Some("/values".to_owned()),
+            id: Some(at("/id")),
+            samples: Some(at("/values")),
             ..rule(&[("n", "/n")])
         };
         let body = br#"{"id":"m1","values":[{"ts":1763683202,"n":2},{"ts":1763683201,"n":1},{"ts":1763683203,"n":3,"id":"own"}]}"#;
@@ -348,7 +351,7 @@ mod tests {
     #[test]
     fn a_repeat_says_the_same_on_the_same_topic() {
         let rule = TopicRule {
-            id: Some("/seq".to_owned()),
+            id: Some(at("/seq")),
             time: None,
             ..rule(&[("n", "/n")])
         };
@@ -364,7 +367,7 @@ mod tests {
         assert_ne!(first, id_of(&rule, "factory/P7/other", r#"{"seq":1,"n":5}"#));
         assert_ne!(first, id_of(&rule, "factory/P7/status", r#"{"seq":1,"n":6}"#));
         let timed = TopicRule {
-            time: Some("/ts".to_owned()),
+            time: Some(at("/ts")),
             ..rule
         };
         let first = id_of(&timed, "factory/P7/status", r#"{"seq":1,"n":5,"ts":1763683202}"#);
@@ -386,7 +389,7 @@ mod tests {
     fn a_bare_value_is_what_it_says_or_a_text() {
         let rule = TopicRule {
             format: Format::Value,
-            ..rule(&[("v", "")])
+            ..rule(&[("v", "/unused")])
         };
         let value = |body: &str| samples(&rule, body.as_bytes()).remove(0).sample.points.remove(0).value;
         assert_eq!(value("RUN"), Ok(Value::Text("RUN".to_owned())));

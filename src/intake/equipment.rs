@@ -9,6 +9,7 @@
 //! What a source says of the past is recorded under its own time and changes nothing that is shown. What a broker had
 //! retained is shown as last known and makes no record.
 
+mod known;
 mod point;
 mod tracked;
 
@@ -93,8 +94,7 @@ impl Tracker {
         if is_answer {
             tracked.speaks(now);
         }
-        let taken = points.into_iter().map(|point| tracked.take(point, &moment));
-        let taken: Vec<_> = taken.collect();
+        let taken = tracked.take_all(points, &moment);
         observe(Observed {
             equipment: &equipment,
             tracked,
@@ -103,8 +103,8 @@ impl Tracker {
         });
         let current = taken
             .iter()
-            .filter(|(_, outcome)| !matches!(outcome, Outcome::Past(_)))
-            .map(|(def, _)| def.name.as_str());
+            .filter(|taken| !matches!(taken.outcome, Outcome::Past(_)))
+            .map(|taken| taken.place);
         tracked.show(&status, &equipment, Some(source), current);
         let told = tracked.status_of(&equipment, &taken, zone, moment.at);
         (!told.points.0.is_empty()).then(|| record(&told))
@@ -127,12 +127,11 @@ impl Tracker {
         let Some(tracked) = self.tracked(&equipment) else {
             return;
         };
-        let names: Vec<_> = points.iter().map(|point| Arc::clone(&point.def)).collect();
-        for point in points {
-            tracked.take_last_known(point, time, now);
-        }
-        let names = names.iter().map(|def| def.name.as_str());
-        tracked.show(&status, &equipment, Some(source), names);
+        let places = points
+            .into_iter()
+            .map(|point| tracked.take_last_known(point, time, now));
+        let places: Vec<usize> = places.collect();
+        tracked.show(&status, &equipment, Some(source), places);
     }
 
     /// The counters of an equipment as they are now, if they are not kept as such.

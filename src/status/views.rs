@@ -7,6 +7,7 @@ use chrono::NaiveDate;
 use rust_decimal::Decimal;
 use serde::Serialize;
 
+use super::points::PointViews;
 use crate::record::{Alert, Lane, ProgressUpdated, Quality, Seq, Timestamp, Value};
 
 /// An alert as it stands.
@@ -45,7 +46,8 @@ pub struct EquipmentView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<crate::judge::progress::oee::OeeView>)]
     pub oee: Option<serde_json::Value>,
-    pub points: BTreeMap<String, PointView>,
+    #[schema(value_type = BTreeMap<String, PointView>)]
+    pub points: PointViews,
 }
 
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]

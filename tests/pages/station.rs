@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::chromium::Browser;
+use super::sight::keep;
 use super::{TABLET, open};
 use crate::park::gateway::Site;
 use crate::park::{free_port, until};
@@ -63,6 +64,7 @@ async fn an_inspection_is_led_through_and_shown() {
     })
     .await;
     assert!(noted.contains("20 inspected") && noted.contains("by 李"), "{noted}");
+    keep("/station/ST-01 inspecting", &window).await;
     press("LSN-DONE").await;
     window.until("the end of it", &format!("{INSPECTION} === ''")).await;
     let listed = site.get("inspections").await;

@@ -290,6 +290,14 @@ impl Site {
     }
 }
 
+/// What a process holds of the machine.
+#[derive(Debug)]
+pub struct Held {
+    pub threads: u64,
+    pub files: u64,
+    pub memory_kib: u64,
+}
+
 /// A gateway that runs; killed on drop.
 pub struct Daemon {
     process: Child,
@@ -316,6 +324,23 @@ impl Daemon {
         let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
         let hundredths = |nth: usize| -> u64 { fields[nth].parse().expect("a number") };
         Duration::from_millis(10 * (hundredths(11) + hundredths(12)))
+    }
+
+    /// What it has open, and what it takes.
+    pub fn holds(&self) -> Held {
+        let process = PathBuf::from(format!("/proc/{}", self.process.id()));
+        let status = fs::read_to_string(process.join("status")).expect("it runs");
+        let line = |name: &str| status.lines().find_map(|line| line.strip_prefix(name));
+        let number = |name: &str| {
+            let number = line(name)?.split_whitespace().next()?;
+            number.parse().ok()
+        };
+        let files = fs::read_dir(process.join("fd")).expect("it runs").count();
+        Held {
+            threads: number("Threads:").expect("a number"),
+            files: u64::try_from(files).expect("few"),
+            memory_kib: number("VmRSS:").expect("a number"),
+        }
     }
 
     fn end(&mut self) {

@@ -2,6 +2,7 @@
 
 pub mod certificates;
 pub mod gateway;
+pub mod libmodbus;
 pub mod mariadb;
 pub mod modbus_faults;
 pub mod modbus_rtu;

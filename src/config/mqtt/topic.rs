@@ -9,6 +9,7 @@ use super::Mqtt;
 use crate::buffer;
 use crate::config::plan::Check;
 use crate::intake::decode::{Format, RateLimit, TopicRule};
+use crate::pointer::Pointer;
 use crate::record::{CounterDef, PointDef, Role};
 use crate::source::{mqtt, sparkplug};
 use crate::topic::{self, EquipmentAt, Part};
@@ -134,23 +135,6 @@ impl TryFrom<String> for TopicEquipment {
     }
 }
 
-/// A JSON pointer (RFC 6901).
-#[derive(Debug, Clone, Deserialize)]
-#[serde(try_from = "String")]
-pub struct Pointer(pub String);
-
-impl TryFrom<String> for Pointer {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        if text.starts_with('/') {
-            Ok(Self(text))
-        } else {
-            Err(format!("`{text}` is not a JSON pointer; write one such as \"/ts\""))
-        }
-    }
-}
-
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TopicPoint {
@@ -201,16 +185,17 @@ pub(in crate::config) fn lower_topics(broker: &str, section: &Mqtt, check: &mut 
             TopicFormat::SparkplugB => continue,
         };
         let points = topic.points.iter().map(|(name, point)| {
-            let at = point.at.clone().unwrap_or_default();
-            (at, point_def(name, point))
+            // What has none, or a wrong one, was found by the check.
+            let at = point.at.clone().and_then(|at| Pointer::try_from(at).ok());
+            (at.unwrap_or_default(), point_def(name, point))
         });
         rules.push(TopicRule {
             filter: topic.filter.0.clone(),
             format,
             equipment: topic.equipment.0.clone(),
-            time: topic.time.as_ref().map(|pointer| pointer.0.clone()),
-            id: topic.id.as_ref().map(|pointer| pointer.0.clone()),
-            samples: topic.samples.as_ref().map(|pointer| pointer.0.clone()),
+            time: topic.time.clone(),
+            id: topic.id.clone(),
+            samples: topic.samples.clone(),
             points: points.collect(),
             payload_bytes_max: usize::try_from(topic.max_payload().0).unwrap_or(usize::MAX),
             rate_limit: topic.rate_limit.map(|rate| RateLimit {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::clock::Zone;
 use crate::record::{Fault, PointDef, PointStatus, Quality, Timestamp, Value};
-use crate::status::PointView;
+use crate::status::{PointView, PointViews};
 
 /// What was last known of a point, and what of it was last told.
 #[derive(Debug, Clone)]
@@ -20,6 +20,8 @@ pub struct Last {
     /// What comes with an earlier time is of the past.
     pub newest: Option<Timestamp>,
     pub told: Option<(Option<Value>, Quality)>,
+    /// Where the live view has it.
+    pub shown_at: Option<usize>,
 }
 
 /// What becomes of one point of a sample.
@@ -61,6 +63,7 @@ impl Last {
             read_at: None,
             newest: None,
             told: None,
+            shown_at: None,
         }
     }
 
@@ -76,15 +79,21 @@ impl Last {
         }
     }
 
-    pub fn view(&self) -> PointView {
-        PointView {
-            value: self.value.clone(),
+    /// Brings the live view up to date.
+    pub fn show(&mut self, views: &mut PointViews) {
+        let shown = views.entry(&mut self.shown_at, &self.def, || PointView {
+            value: None,
             quality: self.quality,
             unit: self.def.unit.clone(),
-            reason: self.reason.clone(),
-            raw: self.raw,
-            source_time: self.read_at,
-        }
+            reason: None,
+            raw: None,
+            source_time: None,
+        });
+        shown.value.clone_from(&self.value);
+        shown.quality = self.quality;
+        shown.reason.clone_from(&self.reason);
+        shown.raw = self.raw;
+        shown.source_time = self.read_at;
     }
 
     /// Whether a record has to tell of it: without a deadband always, otherwise when it left it.

@@ -1,10 +1,11 @@
 //! One equipment: its state, and what was last known and last told of each of its points.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::known::Known;
 use super::point::{Last, Outcome, Read, past_status, state_name};
 use crate::clock::Zone;
 use crate::judge::counter::{Counter, Surprise};
@@ -30,7 +31,7 @@ pub struct Tracked {
     /// Since when something is expected of it, though it was never heard.
     awaited_since: Option<Timestamp>,
     last_heard: Option<Timestamp>,
-    points: HashMap<String, Last>,
+    points: Known,
     pub counters: Counters,
     /// Something was counted that is not in the state that was last given out.
     has_counted: bool,
@@ -61,12 +62,21 @@ impl Moment {
     }
 }
 
+/// One point of a sample, and what becomes of it.
+#[derive(Debug)]
+pub struct Taken {
+    def: Arc<PointDef>,
+    /// Among the points of the equipment.
+    pub place: usize,
+    pub outcome: Outcome,
+}
+
 /// A sample as judges see it: after scaling, counting and the check that it is news.
 #[derive(Debug, Clone, Copy)]
 pub struct Observed<'a> {
     pub equipment: &'a Arc<str>,
     pub(super) tracked: &'a Tracked,
-    pub(super) taken: &'a [(Arc<PointDef>, Outcome)],
+    pub(super) taken: &'a [Taken],
     /// By the source's clock where it tells one, but never ahead of ours.
     pub at: Timestamp,
 }
@@ -86,11 +96,11 @@ impl<'a> Observed<'a> {
         let news = self
             .taken
             .iter()
-            .filter(|(_, outcome)| !matches!(outcome, Outcome::Past(_)));
-        news.filter_map(|(def, _)| {
-            let last = tracked.points.get(&def.name)?;
+            .filter(|taken| !matches!(taken.outcome, Outcome::Past(_)));
+        news.map(|taken| {
+            let last = &tracked.points[taken.place];
             let value = last.value.as_ref().filter(|_| last.quality == Quality::Good);
-            Some((&**def, value))
+            (&*taken.def, value)
         })
     }
 }
@@ -105,7 +115,7 @@ impl Tracked {
             is_offline_due: false,
             awaited_since: None,
             last_heard: None,
-            points: HashMap::new(),
+            points: Known::default(),
             counters: Counters::new(),
             has_counted: false,
         }
@@ -148,7 +158,8 @@ impl Tracked {
     /// What was good becomes stale.
     pub fn go_offline(&mut self, reason: &str, now: Timestamp) {
         self.set_state(Some(OFFLINE.to_owned()), now);
-        for last in self.points.values_mut().filter(|last| last.quality == Quality::Good) {
+        let good = |last: &&mut Last| last.quality == Quality::Good;
+        for last in self.points.all_mut().iter_mut().filter(good) {
             last.quality = Quality::Stale;
             last.reason = Some(reason.to_owned());
             last.told = Some((last.value.clone(), Quality::Stale));
@@ -156,7 +167,7 @@ impl Tracked {
     }
 
     pub fn tell_anew(&mut self) {
-        self.points.values_mut().for_each(|last| last.told = None);
+        self.points.all_mut().iter_mut().for_each(|last| last.told = None);
         self.has_counted = !self.counters.is_empty();
         self.is_offline_due = self.is_offline();
     }
@@ -169,32 +180,36 @@ impl Tracked {
         }
     }
 
-    fn last(&mut self, def: &Arc<PointDef>) -> &mut Last {
-        // Looked up first, so that a known point costs no copy of its name.
-        if !self.points.contains_key(&def.name) {
-            self.points.insert(def.name.clone(), Last::unknown(def));
-        }
-        self.points.get_mut(&def.name).expect("it was put there")
+    /// Keeps what was read, unless it is of the past; says what is to be done with each point.
+    pub fn take_all(&mut self, points: Vec<PointReading>, moment: &Moment) -> Vec<Taken> {
+        self.points.make_room(points.len());
+        let mut expected = 0;
+        let taken = points.into_iter().map(|PointReading { def, value }| {
+            let place = self.points.place(&def, expected);
+            expected = place + 1;
+            let outcome = self.take(place, &def, value, moment);
+            Taken { def, place, outcome }
+        });
+        taken.collect()
     }
 
-    /// Keeps what was read, unless it is of the past; says what is to be done with it.
-    pub fn take(&mut self, point: PointReading, moment: &Moment) -> (Arc<PointDef>, Outcome) {
-        let def = point.def;
-        let last = self.last(&def);
-        let is_older = moment.has_own_time && last.newest.is_some_and(|newest| moment.newest < newest);
+    fn take(&mut self, place: usize, def: &Arc<PointDef>, value: Result<Value, Fault>, moment: &Moment) -> Outcome {
+        let newest = self.points[place].newest;
+        let is_older = moment.has_own_time && newest.is_some_and(|newest| moment.newest < newest);
         if moment.is_past || is_older {
-            return (def, Outcome::Past(point.value));
+            return Outcome::Past(value);
         }
-        let read = point.value.and_then(|value| match &def.counter {
+        let read = value.and_then(|value| match &def.counter {
             Some(counter) => self.count(&def.name, counter, &value, moment.at),
             None => Ok(Read::plain(value)),
         });
-        let last = self.last(&def);
+        let last = &mut self.points[place];
         // Without a good value nobody knows what state it is in.
         let (mut state, mut has_news) = (None, false);
+        let is_state = def.role == Some(Role::State);
         match read {
             Ok(Read { value, raw, note }) => {
-                state = Some(state_name(&def, &value));
+                state = is_state.then(|| state_name(def, &value));
                 has_news = note.is_some();
                 (last.value, last.raw, last.quality) = (Some(value), raw, Quality::Good);
                 last.reason = note.map(str::to_owned);
@@ -219,10 +234,10 @@ impl Tracked {
         if is_due && def.deadband.is_some() {
             last.told = Some((last.value.clone(), last.quality));
         }
-        if def.role == Some(Role::State) && !self.is_offline() {
+        if is_state && !self.is_offline() {
             self.set_state(state, moment.newest);
         }
-        (def, if is_due { Outcome::Due } else { Outcome::Quiet })
+        if is_due { Outcome::Due } else { Outcome::Quiet }
     }
 
     /// Takes in what a machine's own counter holds.
@@ -254,18 +269,17 @@ impl Tracked {
         })
     }
 
-    /// Keeps what the broker had kept, where nothing newer is known.
-    pub fn take_last_known(&mut self, point: PointReading, time: Option<Timestamp>, now: Timestamp) {
+    /// Keeps what the broker had kept, where nothing newer is known; gives the point's place.
+    pub fn take_last_known(&mut self, point: PointReading, time: Option<Timestamp>, now: Timestamp) -> usize {
         let def = point.def;
-        if def.counter.is_some() {
-            // It may have begun anew since, so it says nothing of the total.
-            return;
-        }
-        let last = self.last(&def);
+        let place = self.points.place(&def, 0);
+        let last = &mut self.points[place];
         let newest = time.map(|time| time.min(now));
         let is_news = last.value.is_none() || (newest.is_some() && last.newest < newest);
-        let Some(value) = point.value.ok().filter(|_| is_news) else {
-            return;
+        // A counter may have begun anew since, so it says nothing of the total.
+        let is_told = is_news && def.counter.is_none();
+        let Some(value) = point.value.ok().filter(|_| is_told) else {
+            return place;
         };
         let state = (def.role == Some(Role::State)).then(|| state_name(&def, &value));
         (last.value, last.quality) = (Some(value), Quality::Stale);
@@ -275,6 +289,7 @@ impl Tracked {
             self.set_state(state, time.unwrap_or(now));
             self.is_state_retained = true;
         }
+        place
     }
 
     /// Not from what a broker had kept.
@@ -294,27 +309,27 @@ impl Tracked {
     pub fn status_of<'a>(
         &'a self,
         equipment: &'a str,
-        taken: &'a [(Arc<PointDef>, Outcome)],
+        taken: &'a [Taken],
         zone: Zone,
         source_time: Timestamp,
     ) -> EquipmentStatus<'a> {
         let (mut is_past, mut past_state) = (true, None);
         let mut points = Vec::with_capacity(taken.len());
-        for (def, outcome) in taken {
+        for Taken { def, place, outcome } in taken {
             let status = match outcome {
                 Outcome::Quiet => continue,
                 Outcome::Due => {
                     is_past = false;
-                    self.points.get(&def.name).map(|last| last.status(zone))
+                    self.points[*place].status(zone)
                 }
                 Outcome::Past(value) => {
                     if let (Some(Role::State), Ok(value)) = (def.role, value) {
                         past_state = Some(state_name(def, value));
                     }
-                    Some(past_status(def, value))
+                    past_status(def, value)
                 }
             };
-            points.extend(status.map(|status| (def.name.as_str(), status)));
+            points.push((def.name.as_str(), status));
         }
         EquipmentStatus {
             equipment,
@@ -331,17 +346,15 @@ impl Tracked {
 
     /// Brings the whole live view up to date, and tells every point.
     pub fn show_all<'a>(
-        &'a self,
+        &'a mut self,
         status: &Status,
         equipment: &'a Arc<str>,
         zone: Zone,
         now: Timestamp,
     ) -> EquipmentStatus<'a> {
-        self.show(status, equipment, None, self.points.keys().map(String::as_str));
-        let points = self
-            .points
-            .iter()
-            .map(|(name, last)| (name.as_str(), last.status(zone)));
+        self.show(status, equipment, None, 0..self.points.all().len());
+        let all = self.points.all().iter();
+        let points = all.map(|last| (last.def.name.as_str(), last.status(zone)));
         EquipmentStatus {
             equipment,
             state: self.told_state(),
@@ -350,13 +363,13 @@ impl Tracked {
         }
     }
 
-    /// Brings the live view up to date with the named points.
-    pub fn show<'a>(
-        &'a self,
+    /// Brings the live view up to date with the points at these places.
+    pub fn show(
+        &mut self,
         status: &Status,
         equipment: &Arc<str>,
         source: Option<&Arc<str>>,
-        names: impl Iterator<Item = &'a str>,
+        places: impl IntoIterator<Item = usize>,
     ) {
         status.update_equipment(equipment, |view: &mut EquipmentView| {
             if view.state != self.state {
@@ -367,17 +380,9 @@ impl Tracked {
             if let Some(source) = source {
                 view.source = Some(Arc::clone(source));
             }
-            for name in names {
-                let Some(last) = self.points.get(name) else { continue };
-                if let Some(point) = view.points.get_mut(name) {
-                    point.value.clone_from(&last.value);
-                    point.quality = last.quality;
-                    point.reason.clone_from(&last.reason);
-                    point.raw = last.raw;
-                    point.source_time = last.read_at;
-                } else {
-                    view.points.insert(name.to_owned(), last.view());
-                }
+            view.points.make_room(self.points.all().len());
+            for place in places {
+                self.points[place].show(&mut view.points);
             }
         });
     }

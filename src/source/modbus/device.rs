@@ -19,8 +19,8 @@ pub struct Device {
     pub name: String,
     pub unit: u8,
     pub equipment: Arc<str>,
-    /// One request each.
-    pub blocks: Vec<Block>,
+    /// One request each; shared with the poll that is under way.
+    pub blocks: Vec<Arc<Block>>,
     points: Vec<Point>,
     /// Where the points lie.
     spans: Vec<Span>,
@@ -35,8 +35,9 @@ pub struct Device {
 struct Point {
     def: Arc<PointDef>,
     decoder: Decoder,
-    encoder: Encoder,
-    scaled_by: Option<ScaledBy>,
+    /// Most points have neither, and there are thousands of them.
+    encoder: Option<Box<Encoder>>,
+    scaled_by: Option<Box<ScaledBy>>,
 }
 
 /// Another point of the device, and what its value says of this one.
@@ -64,7 +65,7 @@ fn index_of(settings: &DeviceSettings, name: Option<&String>) -> Option<usize> {
 
 /// The requests of one poll, before anything was learnt.
 pub fn requests(settings: &DeviceSettings) -> Vec<Span> {
-    let spans: Vec<Span> = settings.points.values().map(PointSettings::span).collect();
+    let spans: Vec<Span> = settings.points.values().map(|point| point.span()).collect();
     let sequence = index_of(settings, settings.snapshot.as_ref());
     let blocks = framed(sequence, 0..spans.len(), &spans, settings.limits(), |_| true);
     blocks.into_iter().map(|block| block.span).collect()
@@ -102,7 +103,7 @@ impl Device {
             equipment: settings.equipment.as_str().into(),
             blocks: Vec::new(),
             points,
-            spans: settings.points.values().map(PointSettings::span).collect(),
+            spans: settings.points.values().map(|point| point.span()).collect(),
             limits: settings.limits(),
             learnt: Learnt::default(),
             sequence: index_of(settings, settings.snapshot.as_ref()),
@@ -121,9 +122,10 @@ impl Device {
     fn plan(&mut self) {
         let given = (0..self.points.len()).filter(|&point| self.learnt.hole(point).is_none());
         let limits = self.learnt.narrow(self.limits);
-        self.blocks = framed(self.sequence, given, &self.spans, limits, |joined| {
+        let blocks = framed(self.sequence, given, &self.spans, limits, |joined| {
             self.learnt.allows(limits.aligned(joined), &self.spans)
         });
+        self.blocks = blocks.into_iter().map(Arc::new).collect();
     }
 
     /// Plans anew with what was learnt; gives what was not known before.
@@ -172,7 +174,7 @@ impl Device {
     /// How a point is written, and how it is read back.
     pub fn way_in(&self, point: &str) -> Option<(&Encoder, &Decoder)> {
         let point = self.points.iter().find(|of_device| of_device.def.name == point)?;
-        Some((&point.encoder, &point.decoder))
+        Some((point.encoder.as_deref()?, &point.decoder))
     }
 
     /// Whether the heart of the device beats; one that has none is taken to live.
@@ -267,8 +269,8 @@ impl Point {
                 counter: point.counter(),
             }),
             decoder: Decoder::new(point),
-            encoder: Encoder::new(point),
-            scaled_by,
+            encoder: point.is_writable().then(|| Box::new(Encoder::new(point))),
+            scaled_by: scaled_by.map(Box::new),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! again, until what is refused stands alone. Two halves that are given although the whole was not teach a cut or a limit;
 //! a point that is refused alone teaches a hole. All other points have their values in the same poll.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::decode::Answer;
@@ -38,7 +39,7 @@ pub struct Poll {
 
 #[derive(Debug)]
 struct Part {
-    block: Block,
+    block: Arc<Block>,
     /// The split that it is one half of.
     half_of: Option<usize>,
 }
@@ -76,7 +77,7 @@ pub struct Outcome {
 
 impl Poll {
     pub fn new(device: &Device) -> Self {
-        let parts = device.blocks.iter().rev().cloned();
+        let parts = device.blocks.iter().rev().map(Arc::clone);
         Self {
             todo: parts.map(|block| Part { block, half_of: None }).collect(),
             values: vec![None; device.point_count()],
@@ -93,7 +94,7 @@ impl Poll {
 
     /// What to ask for next; nothing when the poll is through.
     pub fn request(&self) -> Option<&Block> {
-        self.todo.last().map(|part| &part.block)
+        self.todo.last().map(|part| &*part.block)
     }
 
     /// Takes in what the last request brought.
@@ -172,8 +173,10 @@ impl Poll {
             lesson,
             halves_given: 0,
         });
-        self.todo.push(Part { block: high, half_of });
-        self.todo.push(Part { block: low, half_of });
+        for half in [high, low] {
+            let block = Arc::new(half);
+            self.todo.push(Part { block, half_of });
+        }
     }
 
     fn give_up(&mut self, block: &Block, why: Exception) {

@@ -77,22 +77,19 @@ pub enum Next {
 
 /// Of those that are due, the one whose next beat comes first has the bus: short polls pass long ones, and yet whoever
 /// waits for long has the earliest deadline in the end. Silent devices are not tried before `attempts_from`.
-pub fn next(turns: impl Iterator<Item = Turn>, now: Instant, attempts_from: Instant) -> Option<Next> {
-    let turns: Vec<(Instant, Instant, usize)> = turns
-        .enumerate()
-        .map(|(index, turn)| {
-            let due = if turn.is_attempt {
-                turn.due.max(attempts_from)
-            } else {
-                turn.due
-            };
-            (due, turn.deadline, index)
-        })
-        .collect();
-    let waiting = turns.iter().filter(|(due, ..)| *due <= now);
-    match waiting.min_by_key(|(due, deadline, _)| (*deadline, *due)) {
-        Some(&(.., index)) => Some(Next::Ask(index)),
-        None => turns.iter().map(|(due, ..)| *due).min().map(Next::At),
+pub fn next(turns: impl Iterator<Item = Turn> + Clone, now: Instant, attempts_from: Instant) -> Option<Next> {
+    let due = |turn: &Turn| {
+        if turn.is_attempt {
+            turn.due.max(attempts_from)
+        } else {
+            turn.due
+        }
+    };
+    let by_deadline = |turn: &Turn| (turn.deadline, due(turn));
+    let waiting = turns.clone().enumerate().filter(|(_, turn)| due(turn) <= now);
+    match waiting.min_by_key(|(_, turn)| by_deadline(turn)) {
+        Some((index, _)) => Some(Next::Ask(index)),
+        None => turns.map(|turn| due(&turn)).min().map(Next::At),
     }
 }
 

@@ -13,6 +13,7 @@ use crate::source::sparkplug::Publication;
 /// Requests of ours that have an answer; there is never more than one of each under way that we would wait for.
 const SUBSCRIBE_ID: u16 = 1;
 const PUBLISH_ID: u16 = 2;
+const UNSUBSCRIBE_ID: u16 = 3;
 const SMALL_BYTES_MAX: usize = 16 << 10;
 
 #[derive(Debug)]
@@ -21,6 +22,10 @@ pub enum Heard {
     /// The broker has granted every filter, in their order: messages flow.
     Subscribed {
         granted: Vec<Qos>,
+    },
+    /// Whether the broker has let go all that was named.
+    Unsubscribed {
+        is_done: bool,
     },
     Message {
         topic: Bytes,
@@ -135,6 +140,29 @@ pub fn subscribe(settings: &Settings, out: &mut BytesMut) -> Result<(), String> 
     Ok(())
 }
 
+pub fn unsubscribe(protocol: Protocol, filters: &[String], out: &mut BytesMut) -> Result<(), String> {
+    let written = match protocol {
+        Protocol::V311 => {
+            let packet = v4::Unsubscribe {
+                pkid: UNSUBSCRIBE_ID,
+                topics: filters.to_vec(),
+            };
+            let packet = v4::Packet::Unsubscribe(packet);
+            packet.write(out, usize::MAX).map_err(|e| e.to_string())
+        }
+        Protocol::V5 => {
+            let packet = v5::Unsubscribe {
+                pkid: UNSUBSCRIBE_ID,
+                filters: filters.to_vec(),
+                properties: None,
+            };
+            let packet = v5::Packet::Unsubscribe(packet);
+            packet.write(out, None).map_err(|e| e.to_string())
+        }
+    };
+    written.map(drop)
+}
+
 pub fn publish(protocol: Protocol, publication: &Publication, out: &mut BytesMut) -> Result<(), String> {
     let Publication { topic, body, is_kept } = publication;
     let written = match protocol {
@@ -219,6 +247,8 @@ fn heard_v311(packet: v4::Packet) -> Result<Heard, String> {
             v4::SubscribeReasonCode::Success(_) => Some(Qos::AtLeastOnce),
             v4::SubscribeReasonCode::Failure => None,
         }))?,
+        // This protocol knows no refusal.
+        v4::Packet::UnsubAck(_) => Heard::Unsubscribed { is_done: true },
         v4::Packet::PingResp => Heard::Pong,
         _ => Heard::Other,
     })
@@ -239,6 +269,12 @@ fn heard_v5(packet: v5::Packet) -> Result<Heard, String> {
             v5::SubscribeReasonCode::Success(_) => Some(Qos::AtLeastOnce),
             _ => None,
         }))?,
+        v5::Packet::UnsubAck(answer) => Heard::Unsubscribed {
+            is_done: answer.reasons.iter().all(|reason| {
+                use v5::UnsubAckReason::{NoSubscriptionExisted, Success};
+                matches!(reason, Success | NoSubscriptionExisted)
+            }),
+        },
         v5::Packet::Disconnect(told) => {
             return Err(format!("the broker closed the connection: {:?}", told.reason_code));
         }
@@ -316,6 +352,23 @@ mod tests {
         }
         let mut refused = BytesMut::from(&[0x90, 4, 0, 1, 1, 0x80][..]);
         assert!(next(Protocol::V311, &mut refused).is_err());
+    }
+
+    #[test]
+    fn what_was_never_subscribed_is_let_go_like_what_was() {
+        let mut v311 = BytesMut::from(&[0xB0, 2, 0, 3][..]);
+        let mut v5 = BytesMut::from(&[0xB0, 5, 0, 3, 0, 0, 0x11][..]);
+        let mut refused = BytesMut::from(&[0xB0, 5, 0, 3, 0, 0, 0x87][..]);
+        for (protocol, bytes, expected) in [
+            (Protocol::V311, &mut v311, true),
+            (Protocol::V5, &mut v5, true),
+            (Protocol::V5, &mut refused, false),
+        ] {
+            let Ok(Some(Heard::Unsubscribed { is_done })) = next(protocol, bytes) else {
+                panic!("an answer to UNSUBSCRIBE");
+            };
+            assert_eq!(is_done, expected);
+        }
     }
 
     #[test]

@@ -1,13 +1,14 @@
 //! The MQTT source: one task per broker. PUBACK only after the flush.
 //!
-//! The session lives at the broker, and nothing of ours outlives a connection (`session`): what was not acknowledged
-//! comes again. When the disk refuses, the connection is dropped so that the broker repeats later. Queues are bounded: a
+//! The session lives at the broker, and nothing of ours outlives a connection (`session`) but the names of what is
+//! subscribed (`subscriptions`): what was not acknowledged comes again. When the disk refuses, the connection is dropped so that the broker repeats later. Queues are bounded: a
 //! slow disk slows the reading, and so the broker.
 
 mod codec;
 mod inbox;
 mod link;
 mod session;
+mod subscriptions;
 mod window;
 
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use crate::secret::Secret;
 use crate::status::SourceStatus;
 use codec::{Heard, Stay};
 use link::Link;
+pub use subscriptions::Subscriptions;
 
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
@@ -90,6 +92,7 @@ pub enum Qos {
 pub struct Source {
     pub name: Arc<str>,
     pub settings: Settings,
+    pub subscriptions: Subscriptions,
     pub readings: mpsc::Sender<Reading>,
     pub status: Arc<SourceStatus>,
     pub stop: CancellationToken,
@@ -129,7 +132,7 @@ pub async fn try_connect(settings: &Settings) -> Result<(), String> {
         client_id: format!("{}-check", settings.client_id),
         ..settings.clone()
     };
-    let mut link = Link::connect(&settings, None, Stay::Passing).await?;
+    let mut link = Link::connect(&settings, &[], None, Stay::Passing).await?;
     let mut heard = Vec::new();
     loop {
         let answer = tokio::time::timeout(CONNECT_WITHIN, link.hear(&mut heard)).await;

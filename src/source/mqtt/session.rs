@@ -45,6 +45,8 @@ struct Session<'s> {
     host: Option<&'s mut Host>,
     from_nodes: sparkplug::Heard,
     link: Link,
+    /// What the broker was asked to let go, and has not yet.
+    unwanted: Vec<String>,
     window: Window,
     waiting: Arc<dyn Waiting>,
     acks: mpsc::UnboundedReceiver<Due>,
@@ -55,9 +57,10 @@ struct Session<'s> {
 /// Holds one connection; the error is why it ended. `Ok` when we were to stop, or nobody takes readings any more.
 pub async fn hold(source: &Source, mut host: Option<&mut Host>) -> Result<(), String> {
     let will = host.as_mut().and_then(|host| host.connecting(chrono::Utc::now()));
+    let unwanted = source.subscriptions.note(&source.settings).await;
     let link = tokio::select! {
         () = source.stop.cancelled() => return Ok(()),
-        link = Link::connect(&source.settings, will.as_ref(), Stay::Lasting) => link?,
+        link = Link::connect(&source.settings, &unwanted, will.as_ref(), Stay::Lasting) => link?,
     };
     // Told once for each reading, and intake and buffer hold a bounded number of those.
     let (due, acks) = mpsc::unbounded_channel();
@@ -66,6 +69,7 @@ pub async fn hold(source: &Source, mut host: Option<&mut Host>) -> Result<(), St
         host,
         from_nodes: sparkplug::Heard::default(),
         link,
+        unwanted,
         window: Window::default(),
         waiting: Arc::new(Acks { due }),
         acks,
@@ -188,6 +192,18 @@ impl Session<'_> {
                     host.connected(Instant::now().into_std(), &mut self.from_nodes);
                     return self.pass_on(at).await;
                 }
+            }
+            Heard::Unsubscribed { is_done: true } => {
+                let unwanted = std::mem::take(&mut self.unwanted);
+                tracing::info!(source = &*self.source.name, ?unwanted, "unsubscribed");
+                let source = self.source;
+                source.subscriptions.strike(&source.settings, &unwanted).await;
+            }
+            Heard::Unsubscribed { is_done: false } => {
+                let unwanted = self.unwanted.join("`, `");
+                let what = format!("the broker goes on sending `{unwanted}`, which is not configured any more");
+                tracing::warn!(source = &*self.source.name, "{what}");
+                self.source.status.complain(what);
             }
             Heard::Connected | Heard::Pong | Heard::Other => {}
         }

@@ -246,6 +246,9 @@ pub fn families(status: &Status) -> Vec<Family> {
         });
         all.push(family(name, kind, help, values.collect()));
     }
+    let tasks = tokio::runtime::Handle::try_current().map_or(0, |runtime| runtime.metrics().num_alive_tasks());
+    let help = "Tasks that run within the gateway: some for each connection, and no more after it has ended.";
+    all.push(family("tasks", Kind::Gauge, help, one(count(tasks as u64))));
     all
 }
 

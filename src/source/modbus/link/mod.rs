@@ -62,7 +62,7 @@ pub struct Link {
     connect_delay: Duration,
     open: Option<Open>,
     debts: Debts,
-    /// Requests in a row that nobody answered.
+    /// Requests in a row that nobody answered, or somebody answered as another.
     silences: u32,
     backoff: Backoff,
     /// When the next attempt to connect may be made, and why the last failed.
@@ -85,6 +85,8 @@ enum Trouble {
     Silent(&'static str),
     /// It cannot, for the answer may still come.
     Owing(&'static str),
+    /// It cannot: what came answers something else.
+    Stray(&'static str),
     Lost(String),
 }
 
@@ -154,6 +156,19 @@ impl Link {
                     status.down(Utc::now(), format!("unit {unit} did not answer for {block} in time"));
                     return Err(ReadError::DeviceSilent(cause));
                 }
+                Err(Trouble::Stray(cause)) => {
+                    status.down(Utc::now(), format!("unit {unit}, {block}: {cause}"));
+                    // On a new connection nothing else was asked, so it is the device that answers so, and the others
+                    // on this connection are not to wait for it.
+                    if !open.has_answered {
+                        self.silences += 1;
+                        if self.silences < SILENCES_MAX {
+                            return Err(ReadError::DeviceSilent(cause));
+                        }
+                        self.silences = 0;
+                        return Err(self.bar(cause));
+                    }
+                }
                 Err(Trouble::Lost(cause)) => {
                     status.down(Utc::now(), format!("unit {unit}, {block}: {cause}"));
                     // Devices close connections that were idle for long. One that has answered before gets one more
@@ -190,6 +205,10 @@ impl Link {
             }
             Err(Trouble::Owing(cause)) => {
                 status.down(Utc::now(), format!("unit {unit} did not answer to a write in time"));
+                Err(ReadError::DeviceSilent(cause))
+            }
+            Err(Trouble::Stray(cause)) => {
+                status.down(Utc::now(), format!("unit {unit}, a write: {cause}"));
                 Err(ReadError::DeviceSilent(cause))
             }
             Err(Trouble::Lost(cause)) => {

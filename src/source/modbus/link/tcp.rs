@@ -72,7 +72,8 @@ impl Tcp {
                 self.quiet_until = Instant::now() + self.gap;
                 Ok(outcome.map_err(|exception| ReadError::Exception(Exception(exception.into()))))
             }
-            Ok(Err(error)) => Err(Trouble::Lost(describe(&error))),
+            Ok(Err(tokio_modbus::Error::Protocol(error))) => Err(Trouble::Stray(stray(&error))),
+            Ok(Err(tokio_modbus::Error::Transport(error))) => Err(Trouble::Lost(loss(&error))),
             Err(_) => Err(Trouble::Owing("timeout")),
         }
     }
@@ -109,19 +110,19 @@ fn answer(response: Response, block: Span) -> Result<Answer, ReadError> {
     }
 }
 
-fn describe(error: &tokio_modbus::Error) -> String {
+fn stray(error: &ProtocolError) -> &'static str {
     match error {
-        tokio_modbus::Error::Protocol(ProtocolError::HeaderMismatch { .. }) => {
-            "an answer with another transaction or unit id".to_owned()
-        }
-        tokio_modbus::Error::Protocol(ProtocolError::FunctionCodeMismatch { .. }) => {
-            "an answer to another function".to_owned()
-        }
-        // At the end of the stream the library gives whatever the last system call left behind, even "Success".
-        tokio_modbus::Error::Transport(error) if error.raw_os_error().is_some() && !is_loss(error.kind()) => {
-            "closed by the device".to_owned()
-        }
-        tokio_modbus::Error::Transport(error) => error.to_string(),
+        ProtocolError::HeaderMismatch { .. } => "an answer with another transaction or unit id",
+        ProtocolError::FunctionCodeMismatch { .. } => "an answer to another function",
+    }
+}
+
+fn loss(error: &io::Error) -> String {
+    // At the end of the stream the library gives whatever the last system call left behind, even "Success".
+    if error.raw_os_error().is_some() && !is_loss(error.kind()) {
+        "closed by the device".to_owned()
+    } else {
+        error.to_string()
     }
 }
 

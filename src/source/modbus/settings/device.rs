@@ -29,7 +29,8 @@ pub struct DeviceSettings {
     /// after them.
     pub snapshot: Option<String>,
     #[serde(default)]
-    pub points: BTreeMap<String, PointSettings>,
+    /// Boxed, for the map has room for twice as many.
+    pub points: BTreeMap<String, Box<PointSettings>>,
 }
 
 #[derive(Debug, Clone, Deserialize)]

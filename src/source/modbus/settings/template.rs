@@ -18,7 +18,7 @@ pub struct Template {
     pub align: Option<Within<1, 2>>,
     pub heartbeat: Option<Heartbeat>,
     pub snapshot: Option<String>,
-    pub points: BTreeMap<String, PointSettings>,
+    pub points: BTreeMap<String, Box<PointSettings>>,
 }
 
 impl DeviceSettings {

@@ -50,7 +50,7 @@ impl Settings {
                 found.push((place.clone(), what));
             }
             for (_, device, point) in meant {
-                if let Some(why) = device.points.get(point).and_then(PointSettings::why_not_writable) {
+                if let Some(why) = device.points.get(point).and_then(|point| point.why_not_writable()) {
                     found.push((place.clone(), format!("`{point}` cannot be written: {why}")));
                 }
             }
@@ -60,6 +60,11 @@ impl Settings {
 }
 
 impl PointSettings {
+    /// Whether it could be listed as such.
+    pub fn is_writable(&self) -> bool {
+        self.why_not_writable().is_none()
+    }
+
     fn why_not_writable(&self) -> Option<&'static str> {
         if !matches!(self.at.area, Area::Coil | Area::Holding) {
             return Some("inputs are only read");

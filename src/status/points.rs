@@ -1,0 +1,46 @@
+//! What is shown of the points of one equipment. Thousands change in a second, so whoever tells of one notes where it is
+//! shown, and finds it there the next time.
+
+use std::sync::Arc;
+
+use serde::{Serialize, Serializer};
+
+use super::views::PointView;
+use crate::record::PointDef;
+
+#[derive(Debug, Clone, Default)]
+pub struct PointViews(Vec<(Arc<PointDef>, PointView)>);
+
+impl PointViews {
+    pub fn make_room(&mut self, points: usize) {
+        self.0.reserve_exact(points.saturating_sub(self.0.len()));
+    }
+
+    /// What is shown of a point: where it was the last time, or by its name, or from now on.
+    pub fn entry(
+        &mut self,
+        noted: &mut Option<usize>,
+        def: &Arc<PointDef>,
+        first: impl FnOnce() -> PointView,
+    ) -> &mut PointView {
+        let is_it = |shown: &(Arc<PointDef>, PointView)| shown.0.name == def.name;
+        let place = noted
+            .filter(|place| self.0.get(*place).is_some_and(is_it))
+            .or_else(|| self.0.iter().position(is_it))
+            .unwrap_or_else(|| {
+                self.0.push((Arc::clone(def), first()));
+                self.0.len() - 1
+            });
+        *noted = Some(place);
+        &mut self.0[place].1
+    }
+}
+
+/// By name, in the order of the names.
+impl Serialize for PointViews {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut all: Vec<_> = self.0.iter().map(|(def, view)| (&def.name, view)).collect();
+        all.sort_unstable_by_key(|(name, _)| *name);
+        serializer.collect_map(all)
+    }
+}
