@@ -1,7 +1,7 @@
 //! What there is to see: every page on every screen, in both looks and languages, without anything cut off, any error, or
 //! anything that some can not see (WCAG 2.1 AA, by axe).
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
@@ -123,7 +123,7 @@ pub async fn keep(name: &str, window: &Window) {
         .collect();
     std::fs::write(
         folder.join(format!("{}.png", name.trim_start_matches('-'))),
-        decoded(picture),
+        decoded(&picture),
     )
     .expect("a picture");
 }
