@@ -39,7 +39,7 @@ async fn a_plant_loses_nothing_and_goes_on_where_it_was() {
     until_reported(&plant, 70).await;
     // The gateway's session is resumed; machines connect anew.
     plant.broker().cut_connections();
-    until_reported(&plant, 100).await;
+    until_reported(&plant, 130).await;
     let first = plant.finish().await.expect("the plant ends");
     assert!(first.is_exact(), "{first:?}");
     assert!(first.reports.answered >= 40, "{first:?}");

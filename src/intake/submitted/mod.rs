@@ -17,6 +17,7 @@ use super::{Accepted, Intake, Verdict, to_state};
 use crate::buffer::RECORD_BYTES_MAX;
 use crate::judge::alerts::{AcknowledgeError, Acknowledgement};
 use crate::judge::inspection::{self, OrderFacts};
+use crate::language::Words;
 use crate::record::{
     Answered, CheckResult, Inspection, Kind, Objection, PageScan, Paper, Record, Slip, Submitted, Timestamp, WorkReport,
 };
@@ -46,7 +47,10 @@ impl Intake {
                 match self.alerts.acknowledge(alert_id, acknowledgement, &mut accepted) {
                     Ok(()) => Answered::Taken(json!({"acknowledged": alert_id})),
                     Err(AcknowledgeError::Already) => Answered::Known(json!({"acknowledged": alert_id})),
-                    Err(AcknowledgeError::Unknown) => Answered::NotThere(format!("there is no alert {alert_id}")),
+                    Err(AcknowledgeError::Unknown) => Answered::NotThere(Words::new(
+                        format!("there is no alert {alert_id}"),
+                        format!("没有报警 {alert_id}"),
+                    )),
                 }
             }
             Submitted::Disposition { check_no, paper, by } => {
@@ -73,7 +77,11 @@ impl Intake {
             return waits();
         }
         let Some((outcome, answer)) = self.desk.scan_of_page(scan, at) else {
-            slip.write(Answered::NotThere(format!("there is no station {}", scan.station)));
+            let station = &scan.station;
+            slip.write(Answered::NotThere(Words::new(
+                format!("there is no station {station}"),
+                format!("没有工位 {station}"),
+            )));
             return waits();
         };
         slip.write(Answered::Taken(json!(answer)));
@@ -252,35 +260,43 @@ impl Intake {
 /// What is longer than a record may be.
 fn too_long(payload: &impl serde::Serialize) -> Option<Objection> {
     let bytes = to_state(payload).len();
-    (bytes > PAYLOAD_BYTES_MAX).then(|| Objection {
-        field: String::new(),
-        code: "TOO_LONG",
-        message: format!("all of it is {bytes} bytes long; at most {PAYLOAD_BYTES_MAX} fit into one record"),
+    (bytes > PAYLOAD_BYTES_MAX).then(|| {
+        let words = Words::new(
+            format!("all of it is {bytes} bytes long; at most {PAYLOAD_BYTES_MAX} fit into one record"),
+            format!("全部内容共 {bytes} 字节，一条记录最多 {PAYLOAD_BYTES_MAX} 字节"),
+        );
+        Objection::new("", "TOO_LONG", words)
     })
 }
 
 /// Stations put some findings into sentences of their own, and are told no more than a name.
 fn objection(finding: validate::Finding) -> Objection {
-    let named = finding.message;
-    let message = match (finding.layer, finding.code) {
-        (Layer::State, "ORDER_CLOSED") => format!("{named} takes no reports; write an order that is released"),
-        (Layer::State, "UNKNOWN_BADGE") => format!("no worker {named} is active; write the number of one who is"),
-        (Layer::State, "REASON_UNKNOWN") => format!("{named} is no reason for such a defect; write the code of one"),
+    let named = finding.words;
+    let name = &named.en;
+    let words = match (finding.layer, finding.code) {
+        (Layer::State, "ORDER_CLOSED") => Words::new(
+            format!("{name} takes no reports; write an order that is released"),
+            format!("工单 {name} 不能报工；请填已下达的工单"),
+        ),
+        (Layer::State, "UNKNOWN_BADGE") => Words::new(
+            format!("no worker {name} is active; write the number of one who is"),
+            format!("没有在岗员工 {name}；请填在岗员工的工号"),
+        ),
+        (Layer::State, "REASON_UNKNOWN") => Words::new(
+            format!("{name} is no reason for such a defect; write the code of one"),
+            format!("{name} 不是此类不良的原因；请填原因代码"),
+        ),
         _ => named,
     };
-    Objection {
-        field: finding.field.into_owned(),
-        code: finding.code,
-        message,
-    }
+    Objection::new(finding.field, finding.code, words)
 }
 
 fn unknown_order(order_no: &str) -> Objection {
-    Objection {
-        field: "order_no".to_owned(),
-        code: "UNKNOWN_ORDER",
-        message: format!("there is no order {order_no}; write one that is released"),
-    }
+    let words = Words::new(
+        format!("there is no order {order_no}; write one that is released"),
+        format!("没有工单 {order_no}；请填已下达的工单"),
+    );
+    Objection::new("order_no", "UNKNOWN_ORDER", words)
 }
 
 /// What could not be read was put to nothing, and nothing is not to be objected to again.

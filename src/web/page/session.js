@@ -1,9 +1,8 @@
 // Who is signed in: shown in the head of every page, with the way out. Where nothing may be read without signing in, whoever
 // has not is sent to the sign-in page.
 
+import { LOST } from "./live.js";
 import { button, call, element, say } from "./shell.js";
-
-const LOOK_EVERY_MS = 5000;
 
 const WORDS = {
   en: { operator: "operator", quality: "quality", supervisor: "supervisor", admin: "admin", station: "station" },
@@ -21,19 +20,24 @@ export async function whoami() {
 export const roleName = (role) => WORDS[document.documentElement.lang]?.[role] ?? role;
 
 // The way to the sign-in page, and back to here.
-export const signInAt = () => `/sign-in?next=${encodeURIComponent(location.pathname + location.search + location.hash)}`;
+export function signInAt() {
+  const back = encodeURIComponent(location.pathname + location.search + location.hash);
+  // Whoever was signed in is told that this has ended.
+  return `/sign-in?${who?.name ? "ended&" : ""}next=${back}`;
+}
 
 // Asks who one is, and shows it.
 export async function showWho() {
   // A device that brings its token in the address signs in first.
   if (location.hash.startsWith("#token=")) return;
+  const way = signInAt();
   try {
     await whoami();
   } catch {
     return;
   }
   if (!who.name && who.reads === "signed-in" && location.pathname !== "/sign-in") {
-    location.replace(signInAt());
+    location.replace(way);
     return;
   }
   drawWho();
@@ -75,6 +79,4 @@ async function signOut() {
 }
 
 // Live values stop when a session ends, and the browser does not tell why.
-setInterval(() => {
-  if (document.body.classList.contains("is-stale") && !document.hidden) showWho();
-}, LOOK_EVERY_MS);
+addEventListener(LOST, showWho);

@@ -63,8 +63,7 @@ function openAlert(need) {
   const comment = element("textarea");
   comment.maxLength = COMMENT_CHARS_MAX;
   const told = element("div");
-  const done = button(say("acknowledge"), null, "submit");
-  done.className = "primary";
+  const done = button(say("acknowledge"), null, "primary");
   const form = element("form", "", field(say("comment"), comment), told, element("p", "actions", closing(), done));
   const dialog = ask(need.text, form);
   form.addEventListener("submit", async (event) => {

@@ -76,7 +76,7 @@ function openLetter(letter, changed) {
   const told = element("div");
   const reason = element("input");
   reason.maxLength = 500;
-  const send = button(say("resubmit"), () => act("resubmit", differs() ? JSON.parse(text.value) : undefined));
+  const send = button(say("resubmit"), () => act("resubmit", differs() ? JSON.parse(text.value) : undefined), "primary");
   const discard = button(say("discard"), () => {
     if (!reason.value.trim()) {
       told.replaceChildren(warning(say("reasonNeeded")));
@@ -85,7 +85,6 @@ function openLetter(letter, changed) {
     }
     act("discard", { reason: reason.value.trim() });
   });
-  send.className = "primary";
   const dialog = ask(`${letter.message_type} · ${letter.upstream}`,
     warning(`${letter.code}: ${letter.detail}`),
     element("p", "quiet code", Object.entries(about).map(([key, value]) => `${key} ${value}`).join(" · ")),
