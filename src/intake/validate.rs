@@ -256,7 +256,7 @@ fn state(report: &WorkReport, reference: &Reference, now: Timestamp, findings: &
                 add("REASON_UNKNOWN", of_defect(nth, "reason"), Words::same(&defect.reason));
             }
             None if reference.is_fresh(now) => {
-                add("REASON_UNKNOWN", of_defect(nth, "reason"), Words::same(&defect.reason))
+                add("REASON_UNKNOWN", of_defect(nth, "reason"), Words::same(&defect.reason));
             }
             _ => {}
         }

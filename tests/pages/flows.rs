@@ -9,12 +9,20 @@ use super::{DESK, open};
 use crate::modbus::Foreign;
 use crate::openapi::sections;
 use crate::park::gateway::{Daemon, Site};
-use crate::park::until;
 use crate::park::upstream::{Reaction, Upstream};
+use crate::park::{free_port, until};
 
 const PERSON: &str = "王工";
 const PASSWORD: &str = "canary-password-一二三";
 const BURR: &str = "[spc.burr]\nfrom = \"inspection:d\"\nchart = \"i-mr\"\nlimits = { estimate = 10 }\n";
+
+/// A broker that nobody has started: an alert that lasts.
+fn away(port: u16) -> String {
+    format!(
+        "[mqtt.away]\nurl = \"mqtt://127.0.0.1:{port}\"\n[[mqtt.away.topic]]\nfilter = \"a\"\nequipment = \"A\"\n\
+         points.x = {{ at = \"/x\" }}\n[alerts]\nsource_lost_after = \"1s\"\n"
+    )
+}
 
 /// A gateway with accounts, and one window in which an administrator has signed in.
 struct Shop {
@@ -38,7 +46,7 @@ impl Shop {
         .await;
         let mut site = Site::new("");
         site.set_window("accounts_file = \"accounts.toml\"\nreads = \"signed-in\"");
-        site.configure(&format!("{}{BURR}", sections(&device, &north)));
+        site.configure(&format!("{}{BURR}{}", sections(&device, &north), away(free_port())));
         site.know_an_order();
         site.write("password", PASSWORD);
         let add = "account add 王工 --role admin --password-file password --config lineside.toml";
@@ -125,7 +133,7 @@ async fn an_alert_is_acknowledged_and_others_see_by_whom() {
     shop.is_sound("the board").await;
     // Its label names the alert as well; on the screen stands the word.
     let label = "document.querySelector('.need button')?.getAttribute('aria-label') ?? ''";
-    window.until("an alert", &format!("{label} !== ''")).await;
+    window.until("an alert", &format!("({label}) !== ''")).await;
     let label = window.look(label).await;
     window.click(label.as_str().expect("a label")).await;
     window.fill("textarea", "已派人检查").await;
@@ -232,6 +240,11 @@ async fn dead_letters_are_corrected_sent_again_and_given_up() {
             .await;
         window.click(id).await;
     };
+    let is_gone = async |id: &str| {
+        shop.is_done().await;
+        let is_so = format!("!document.querySelector('main').innerText.includes({id:?})");
+        window.until("the letter to be gone", &is_so).await;
+    };
     open_letter(&letters[0]).await;
     window.fill("textarea", "{\"number\": 42").await;
     shop.shows("This is not JSON").await;
@@ -239,11 +252,11 @@ async fn dead_letters_are_corrected_sent_again_and_given_up() {
     shop.shows("0 → 42").await;
     shop.is_sound("the dialog of a letter").await;
     window.click("Send again, corrected").await;
-    shop.is_done().await;
+    is_gone(&letters[0]).await;
 
     open_letter(&letters[1]).await;
     window.click("Send again as it is").await;
-    shop.is_done().await;
+    is_gone(&letters[1]).await;
 
     open_letter(&letters[2]).await;
     window.click("Give up").await;

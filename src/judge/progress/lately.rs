@@ -8,7 +8,7 @@ use crate::record::Timestamp;
 
 const SLOT_S: i64 = 5;
 /// Five minutes.
-const SLOTS_MAX: usize = 60;
+const SLOTS_MAX: u16 = 60;
 
 #[derive(Debug, Default)]
 pub struct Lately {
@@ -31,8 +31,8 @@ impl Lately {
     pub fn look(&mut self, now: Timestamp, total: Option<f64>) {
         let slot = now.timestamp().div_euclid(SLOT_S);
         let passed = self.slot.replace(slot).map_or(0, |before| slot - before);
-        for _ in 0..passed.clamp(0, SLOTS_MAX as i64 + 1) {
-            if self.pieces.len() == SLOTS_MAX {
+        for _ in 0..passed.clamp(0, i64::from(SLOTS_MAX) + 1) {
+            if self.pieces.len() == usize::from(SLOTS_MAX) {
                 self.pieces.pop_front();
             }
             self.pieces.push_back(std::mem::take(&mut self.filling));
@@ -81,10 +81,14 @@ mod tests {
         for (second, total) in [(1_000_000_000, 0.0), (1_000_000_001, 7.0), (2_000_000_000, 8.0)] {
             lately.look(at(second), Some(total));
         }
-        assert_eq!(pieces(&lately), [0.0; SLOTS_MAX], "what was before is long over");
+        assert_eq!(
+            pieces(&lately),
+            [0.0; SLOTS_MAX as usize],
+            "what was before is long over"
+        );
         lately.look(at(5), Some(9.0));
         lately.look(at(10), Some(9.0));
-        assert_eq!(pieces(&lately)[SLOTS_MAX - 1], 2.0);
-        assert_eq!(pieces(&lately).len(), SLOTS_MAX);
+        let pieces = pieces(&lately);
+        assert_eq!((pieces.last(), pieces.len()), (Some(&2.0), SLOTS_MAX.into()));
     }
 }
