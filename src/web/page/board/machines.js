@@ -18,7 +18,7 @@ export const kindOf = (state) => STATES[state] ?? { mark: "·", level: "" };
 export const isRunning = (machine) => kindOf(machine.state) === RUNNING;
 
 // As many slots as five minutes have.
-const SLOTS = 60;
+const SLOTS = 30;
 
 export function machineTiles(now, machines) {
   return machines.map(([code, machine]) => {

@@ -31,6 +31,7 @@ function make() {
   async function load() {
     try {
       all = (await call("GET", "buffer/dead-letters")).dead_letters;
+      filter.node.hidden = all.length === 0;
       told.replaceChildren();
       show();
     } catch (problem) {
