@@ -69,7 +69,14 @@ mod tests {
         let mut lately = Lately::default();
         lately.look(at(0), None);
         assert_eq!(lately.view(), None, "nothing was counted yet");
-        for (second, total) in [(1, 100.0), (2, 103.0), (11, 104.0), (12, 106.0), (41, 107.0), (50, 107.0)] {
+        for (second, total) in [
+            (1, 100.0),
+            (2, 103.0),
+            (11, 104.0),
+            (12, 106.0),
+            (41, 107.0),
+            (50, 107.0),
+        ] {
             lately.look(at(second), Some(total));
         }
         assert_eq!(pieces(&lately), [3.0, 3.0, 0.0, 0.0, 1.0]);

@@ -10,10 +10,13 @@ const WORDS = {
 };
 
 let who = null;
+// Whoever was signed in, and did not sign out, is told that this has ended.
+let wasIn = false;
 
 // {name, role, station, reads, how_to_begin}; no name: nobody has signed in.
 export async function whoami() {
   who = await call("GET", "session");
+  wasIn ||= Boolean(who.name);
   return who;
 }
 
@@ -22,22 +25,20 @@ export const roleName = (role) => WORDS[document.documentElement.lang]?.[role] ?
 // The way to the sign-in page, and back to here.
 export function signInAt() {
   const back = encodeURIComponent(location.pathname + location.search + location.hash);
-  // Whoever was signed in is told that this has ended.
-  return `/sign-in?${who?.name ? "ended&" : ""}next=${back}`;
+  return `/sign-in?${wasIn ? "ended&" : ""}next=${back}`;
 }
 
 // Asks who one is, and shows it.
 export async function showWho() {
   // A device that brings its token in the address signs in first.
   if (location.hash.startsWith("#token=")) return;
-  const way = signInAt();
   try {
     await whoami();
   } catch {
     return;
   }
   if (!who.name && who.reads === "signed-in" && location.pathname !== "/sign-in") {
-    location.replace(way);
+    location.replace(signInAt());
     return;
   }
   drawWho();
@@ -70,6 +71,7 @@ function link() {
 }
 
 async function signOut() {
+  wasIn = false;
   try {
     await call("DELETE", "session");
   } finally {
