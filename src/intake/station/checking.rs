@@ -356,7 +356,10 @@ impl Dialogue {
                 context,
             );
         }
-        let all: Vec<_> = objections.iter().map(|objection| objection.message.as_str()).collect();
+        let all: Vec<_> = objections
+            .iter()
+            .map(|objection| objection.words.in_language(context.bench.language))
+            .collect();
         Step::err("INVALID_INSPECTION", &[&all.join("; ")], context)
     }
 }

@@ -355,7 +355,7 @@ pub fn submit(
         .flat_map(|report| validate::work_report(report, context.reference, context.now));
     let findings: Vec<_> = findings.collect();
     if let Some(first) = findings.first() {
-        let all: Vec<_> = findings.iter().map(|f| f.message.as_str()).collect();
+        let all: Vec<_> = findings.iter().map(|f| f.words.en.as_str()).collect();
         return Step::err(first.code, &[&all.join("; ")], context);
     }
     let mut others = Vec::new();
