@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 const RANKS: &[(&str, u8)] = &[
     ("backoff", 0),
     ("clock", 0),
-    ("fields", 0),
     ("files", 0),
     ("language", 0),
     ("pointer", 0),
@@ -17,6 +16,7 @@ const RANKS: &[(&str, u8)] = &[
     ("tls", 0),
     ("topic", 1),
     ("units", 0),
+    ("fields", 1),
     ("http", 1),
     ("record", 1),
     ("wire", 2),

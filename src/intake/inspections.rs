@@ -4,6 +4,7 @@
 use super::to_state;
 use crate::buffer::RECORD_BYTES_MAX;
 use crate::judge::inspection::{self, OrderFacts};
+use crate::language::Words;
 use crate::record::{CheckResult, Inspection, Objection, Timestamp};
 use crate::reference::{OrderStatus, Reference};
 
@@ -51,17 +52,19 @@ fn flag(inspection: &mut Inspection, flag: &str) {
 /// What is longer than a record may be.
 pub fn too_long(payload: &impl serde::Serialize) -> Option<Objection> {
     let bytes = to_state(payload).len();
-    (bytes > PAYLOAD_BYTES_MAX).then(|| Objection {
-        field: String::new(),
-        code: "TOO_LONG",
-        message: format!("all of it is {bytes} bytes long; at most {PAYLOAD_BYTES_MAX} fit into one record"),
+    (bytes > PAYLOAD_BYTES_MAX).then(|| {
+        let words = Words::new(
+            format!("all of it is {bytes} bytes long; at most {PAYLOAD_BYTES_MAX} fit into one record"),
+            format!("全部内容共 {bytes} 字节，一条记录最多 {PAYLOAD_BYTES_MAX} 字节"),
+        );
+        Objection::new("", "TOO_LONG", words)
     })
 }
 
 pub fn unknown_order(order_no: &str) -> Objection {
-    Objection {
-        field: "order_no".to_owned(),
-        code: "UNKNOWN_ORDER",
-        message: format!("there is no order {order_no}; write one that is released"),
-    }
+    let words = Words::new(
+        format!("there is no order {order_no}; write one that is released"),
+        format!("没有工单 {order_no}；请填已下达的工单"),
+    );
+    Objection::new("order_no", "UNKNOWN_ORDER", words)
 }

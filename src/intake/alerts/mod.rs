@@ -175,16 +175,28 @@ impl Alerts {
         }
         let (change, words) = if is_failed {
             let detail = detail.filter(|detail| !detail.is_empty());
-            let detail = detail.map(|detail| format!(" ({detail})")).unwrap_or_default();
+            // A state that says no more than that is not named beside it.
+            let more = Some(state).filter(|state| !matches!(*state, "fault" | "down"));
+            let told = |before: &str, text: Option<&str>, behind: &str| {
+                text.map(|text| format!("{before}{text}{behind}")).unwrap_or_default()
+            };
             let words = Words::new(
-                format!("{equipment} has failed: state {state}{detail}."),
-                format!("{equipment} 发生故障：状态 {}{detail}。", in_chinese(state)),
+                format!(
+                    "{equipment} has failed{}{}.",
+                    told(": ", more, ""),
+                    told(" (", detail, ")")
+                ),
+                format!(
+                    "{equipment} 发生故障{}{}。",
+                    told("：", more.map(in_chinese), ""),
+                    told("（", detail, "）")
+                ),
             );
             (Change::Begins, words)
         } else {
             let words = Words::new(
-                format!("{equipment} is back: state {state}."),
-                format!("{equipment} 已恢复：状态 {}。", in_chinese(state)),
+                format!("{equipment} is back: {state}."),
+                format!("{equipment} 已恢复：{}。", in_chinese(state)),
             );
             (Change::Ends, words)
         };

@@ -17,6 +17,7 @@ use super::validate::{self, Layer};
 use super::{Accepted, Intake, Verdict, to_state};
 use crate::judge::alerts::{AcknowledgeError, Acknowledgement};
 use crate::judge::inspection;
+use crate::language::Words;
 use crate::record::{
     Answered, Circumstances, Inspection, Kind, Objection, PageScan, Paper, Record, Slip, Submitted, Timestamp,
     WorkReport,
@@ -42,7 +43,10 @@ impl Intake {
                 match self.alerts.acknowledge(alert_id, acknowledgement, &mut accepted) {
                     Ok(()) => Answered::Taken(json!({"acknowledged": alert_id})),
                     Err(AcknowledgeError::Already) => Answered::Known(json!({"acknowledged": alert_id})),
-                    Err(AcknowledgeError::Unknown) => Answered::NotThere(format!("there is no alert {alert_id}")),
+                    Err(AcknowledgeError::Unknown) => Answered::NotThere(Words::new(
+                        format!("there is no alert {alert_id}"),
+                        format!("没有报警 {alert_id}"),
+                    )),
                 }
             }
             Submitted::Disposition { check_no, paper, by } => {
@@ -69,7 +73,11 @@ impl Intake {
             return waits();
         }
         let Some((outcome, answer)) = self.desk.scan_of_page(scan, at) else {
-            slip.write(Answered::NotThere(format!("there is no station {}", scan.station)));
+            let station = &scan.station;
+            slip.write(Answered::NotThere(Words::new(
+                format!("there is no station {station}"),
+                format!("没有工位 {station}"),
+            )));
             return waits();
         };
         slip.write(Answered::Taken(json!(answer)));
@@ -237,18 +245,24 @@ impl Intake {
 
 /// Stations put some findings into sentences of their own, and are told no more than a name.
 fn objection(finding: validate::Finding) -> Objection {
-    let named = finding.message;
-    let message = match (finding.layer, finding.code) {
-        (Layer::State, "ORDER_CLOSED") => format!("{named} takes no reports; write an order that is released"),
-        (Layer::State, "UNKNOWN_BADGE") => format!("no worker {named} is active; write the number of one who is"),
-        (Layer::State, "REASON_UNKNOWN") => format!("{named} is no reason for such a defect; write the code of one"),
+    let named = finding.words;
+    let name = &named.en;
+    let words = match (finding.layer, finding.code) {
+        (Layer::State, "ORDER_CLOSED") => Words::new(
+            format!("{name} takes no reports; write an order that is released"),
+            format!("工单 {name} 不能报工；请填已下达的工单"),
+        ),
+        (Layer::State, "UNKNOWN_BADGE") => Words::new(
+            format!("no worker {name} is active; write the number of one who is"),
+            format!("没有在岗员工 {name}；请填在岗员工的工号"),
+        ),
+        (Layer::State, "REASON_UNKNOWN") => Words::new(
+            format!("{name} is no reason for such a defect; write the code of one"),
+            format!("{name} 不是此类不良的原因；请填原因代码"),
+        ),
         _ => named,
     };
-    Objection {
-        field: finding.field.into_owned(),
-        code: finding.code,
-        message,
-    }
+    Objection::new(finding.field, finding.code, words)
 }
 
 /// What could not be read was put to nothing, and nothing is not to be objected to again.

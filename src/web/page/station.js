@@ -339,7 +339,7 @@ const waiting = startWaiting(station, headers, {
     announce(feedback.kind, () => worded(feedback), feedback.at);
     draw();
   },
-  refused: (entry, problem) => announce("err", () => `${entry.code}: ${say("notTaken", problem.detail)}`),
+  refused: (entry, problem) => announce("err", () => `${entry.code}: ${say("notTaken", worded(problem))}`),
   away(problem) {
     trouble = problem?.status ? problem : null;
     showTrouble();
