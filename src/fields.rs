@@ -6,11 +6,17 @@ use rust_decimal::Decimal;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::language::Words;
+
 /// One thing that is wrong, and where.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
     pub field: String,
+    /// As `words` have it in English.
     pub message: String,
+    pub words: Words,
+    #[serde(skip)]
+    pub is_missing: bool,
 }
 
 /// More than a year on one piece is a mistake.
@@ -39,14 +45,19 @@ impl Fields {
         };
         match value {
             Value::Object(members) => fields.members = members,
-            _ => fields.find("", "must be an object"),
+            _ => fields.find("", "must be an object", "应为对象"),
         }
         fields
     }
 
-    pub fn find(&mut self, field: &str, message: impl Into<String>) {
-        let (field, message) = (self.place(field), message.into());
-        self.findings.push(Finding { field, message });
+    pub fn find(&mut self, field: &str, en: impl Into<String>, zh: impl Into<String>) {
+        let words = Words::new(en, zh);
+        self.findings.push(Finding {
+            field: self.place(field),
+            message: words.en.clone(),
+            words,
+            is_missing: false,
+        });
     }
 
     fn place(&self, field: &str) -> String {
@@ -80,7 +91,8 @@ impl Fields {
         let findings = self.findings.len();
         let value = read(self, field);
         if value.is_none() && self.findings.len() == findings {
-            self.find(field, "is required");
+            self.find(field, "is required", "必填");
+            self.findings.last_mut().expect("was found just now").is_missing = true;
         }
         value
     }
@@ -88,13 +100,17 @@ impl Fields {
     pub fn text(&mut self, field: &str, chars_max: usize) -> Option<String> {
         match self.take(field)? {
             Value::String(text) if text.chars().count() > chars_max => {
-                self.find(field, format!("is longer than {chars_max} characters"));
+                self.find(
+                    field,
+                    format!("is longer than {chars_max} characters"),
+                    format!("不得超过 {chars_max} 个字符"),
+                );
                 None
             }
             Value::String(text) if text.trim().is_empty() => None,
             Value::String(text) => Some(text),
             _ => {
-                self.find(field, "must be text");
+                self.find(field, "must be text", "应为文本");
                 None
             }
         }
@@ -107,14 +123,15 @@ impl Fields {
             .or_else(|| value.as_str()?.parse().ok())
             .filter(|n| (min..=max).contains(n));
         if number.is_none() {
-            self.find(
-                field,
-                if max == i64::MAX {
-                    "must be a whole number".to_owned()
-                } else {
-                    format!("must be a whole number from {min} to {max}")
-                },
-            );
+            let (en, zh) = if max == i64::MAX {
+                ("must be a whole number".to_owned(), "应为整数".to_owned())
+            } else {
+                (
+                    format!("must be a whole number from {min} to {max}"),
+                    format!("应为 {min} 到 {max} 的整数"),
+                )
+            };
+            self.find(field, en, zh);
         }
         number
     }
@@ -123,7 +140,7 @@ impl Fields {
         let value = self.take(field)?;
         let flag = value.as_bool();
         if flag.is_none() {
-            self.find(field, "must be true or false");
+            self.find(field, "must be true or false", "应为 true 或 false");
         }
         flag
     }
@@ -135,7 +152,11 @@ impl Fields {
             .ok()
             .filter(|q| *q > Decimal::ZERO && fits_quantity(*q));
         if quantity.is_none() {
-            self.find(field, "must be a quantity above 0 with up to 14 digits and 4 decimals");
+            self.find(
+                field,
+                "must be a quantity above 0 with up to 14 digits and 4 decimals",
+                "应为大于 0 的数量，整数最多 14 位，小数最多 4 位",
+            );
         }
         quantity
     }
@@ -150,6 +171,7 @@ impl Fields {
             self.find(
                 field,
                 "must be a number with up to 14 digits and 4 decimals, such as \"12.5\"",
+                "应为数字，整数最多 14 位，小数最多 4 位，例如 12.5",
             );
         }
         amount
@@ -162,7 +184,11 @@ impl Fields {
             .ok()
             .filter(|h| *h > Decimal::ZERO && *h < PIECE_HOURS_BELOW && h.normalize().scale() <= 8);
         if hours.is_none() {
-            self.find(field, "must be hours above 0 with up to 8 decimals, such as \"0.025\"");
+            self.find(
+                field,
+                "must be hours above 0 with up to 8 decimals, such as \"0.025\"",
+                "应为大于 0 的工时，小数最多 8 位，例如 0.025",
+            );
         }
         hours
     }
@@ -171,7 +197,7 @@ impl Fields {
         let value = self.take(field)?;
         let date = value.as_str().and_then(|text| text.parse().ok());
         if date.is_none() {
-            self.find(field, "must be a date such as 2026-11-21");
+            self.find(field, "must be a date such as 2026-11-21", "应为日期，例如 2026-11-21");
         }
         date
     }
@@ -180,7 +206,7 @@ impl Fields {
         if let Value::Array(list) = self.take(field)? {
             return Some(list);
         }
-        self.find(field, "must be a list");
+        self.find(field, "must be a list", "应为列表");
         None
     }
 }

@@ -24,6 +24,7 @@ use axum::{Json, Router};
 use hyper::body::{Frame, SizeHint};
 use serde_json::{Map, Value, json};
 
+use crate::language::Words;
 pub use serve::serve;
 
 /// What one listener allows.
@@ -207,6 +208,11 @@ impl Problem {
         }
     }
 
+    /// Said to people too, in every language: `words`, beside the English `detail`.
+    pub fn worded(status: StatusCode, words: &Words) -> Self {
+        Self::new(status, words.en.as_str()).with("words", json!(words))
+    }
+
     #[must_use]
     /// An extension member beside the standard ones.
     pub fn with(mut self, member: &str, value: impl Into<Value>) -> Self {
@@ -235,7 +241,8 @@ impl utoipa::PartialSchema for Problem {
         let finding = ObjectBuilder::new()
             .property("field", text())
             .property("code", text())
-            .property("message", text());
+            .property("message", text())
+            .property("words", Words::schema());
         let findings = ArrayBuilder::new()
             .items(finding)
             .description(Some("of what is handed in: everything that is wrong with it"));
@@ -247,6 +254,7 @@ impl utoipa::PartialSchema for Problem {
                 "detail",
                 text().description(Some("what is wrong, and what would be right")),
             )
+            .property("words", Words::schema())
             .property("findings", findings);
         let problem = ["type", "title", "status", "detail"]
             .into_iter()

@@ -13,7 +13,6 @@ pub mod fields;
 pub mod files;
 pub mod forward;
 pub mod gateway;
-pub mod heap;
 pub mod http;
 pub mod intake;
 pub mod judge;

@@ -10,6 +10,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 use utoipa::ToSchema;
 
+use crate::language::Words;
+
 /// Looks that may wait for one connection: people look one at a time.
 const WAITING_MAX: usize = 4;
 /// Polls go ahead of looks; on a bus that is full, one may have to give up.
@@ -71,6 +73,19 @@ pub enum NotSeen {
     /// The device refused it, or was not reached.
     #[error("{0}")]
     Failed(String),
+}
+
+impl NotSeen {
+    /// What the device said stays as it is.
+    pub fn words(&self) -> Words {
+        let zh = match self {
+            Self::Unknown(what) => format!("没有该连接或从站：{what}"),
+            Self::WrongRange(what) => format!("读取范围无效：{what}"),
+            Self::Busy => "等待读取该连接的操作过多，请稍候再试".to_owned(),
+            Self::Failed(what) => format!("读取失败：{what}"),
+        };
+        Words::new(self.to_string(), zh)
+    }
 }
 
 /// Whom to ask for a look, by connection.

@@ -21,7 +21,9 @@ use serde::Serialize;
 use serde_json::Value as Json;
 use shelf::{Changes, Shelf};
 pub use source::{DeviceView, Reach, SourceStatus, SourceView};
-pub use station::{Accepts, AskedView, ReasonView, ScanView, StampedFeedback, StationView, TodayView};
+pub use station::{
+    Accepts, AskedView, InspectionView, NotedFault, ReasonView, ScanView, StampedFeedback, StationView, TodayView,
+};
 pub use views::{
     AlertState, AlertView, Between, BufferView, CapacityView, EquipmentView, LaneView, OrderView, PointView,
     UpstreamView, Wip,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
+use crate::language::Words;
 use crate::record::{Answered, Feedback, Receipt, Slip, Submitted, Waiting};
 
 /// Submissions that may wait for the intake; the next is told to come again.
@@ -34,6 +35,18 @@ pub enum NotTaken {
     /// It may have been taken: the same again under the same number or key is recognised.
     #[error("the disk has not confirmed it in time; hand it in again under the same number or Idempotency-Key")]
     Unconfirmed,
+}
+
+impl NotTaken {
+    pub fn words(self) -> Words {
+        let zh = match self {
+            Self::Busy => "同时提交过多，未接收",
+            Self::DiskRefused => "磁盘暂时无法写入，未接收",
+            Self::Ending => "网关正在停止，未接收",
+            Self::Unconfirmed => "磁盘未及时确认；请以同一编号再次提交，不会重复",
+        };
+        Words::new(self.to_string(), zh)
+    }
 }
 
 /// The way in, cheap to clone.

@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 use utoipa::ToSchema;
 
+use crate::language::Words;
 use crate::record::Value;
 
 /// Writes that may wait for one connection: people and programs write seldom, and no write should be carried out late.
@@ -41,6 +42,19 @@ pub enum NotWritten {
     /// The machine refused it, or was not reached, or holds something else now.
     #[error("{0}")]
     Failed(String),
+}
+
+impl NotWritten {
+    /// What the machine said stays as it is.
+    pub fn words(&self) -> Words {
+        let zh = match self {
+            Self::NotAllowed(what) => format!("配置不允许写入：{what}"),
+            Self::WrongValue(what) => format!("该值无效，未发送：{what}"),
+            Self::Busy => "等待写入该设备的操作过多，未发送".to_owned(),
+            Self::Failed(what) => format!("设备未按要求执行：{what}"),
+        };
+        Words::new(self.to_string(), zh)
+    }
 }
 
 /// A point that may be written, and the range that it may be written in; a switch has none.

@@ -7,13 +7,20 @@ use std::net::TcpStream;
 use std::process::Command;
 use std::time::Duration;
 
-use reqwest::header::{COOKIE, HOST, HeaderValue, LOCATION, ORIGIN, SET_COOKIE, STRICT_TRANSPORT_SECURITY};
+use async_tungstenite::WebSocketStream;
+use async_tungstenite::tokio::{ConnectStream, connect_async};
+use async_tungstenite::tungstenite::client::IntoClientRequest;
+use async_tungstenite::tungstenite::{Error, Message};
+use futures_util::StreamExt;
+use reqwest::header::{
+    AUTHORIZATION, COOKIE, HOST, HeaderValue, LOCATION, ORIGIN, SET_COOKIE, STRICT_TRANSPORT_SECURITY,
+};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 
 use crate::park::certificates::Authority;
 use crate::park::gateway::{Daemon, Site};
-use crate::park::until;
+use crate::park::{PATIENCE, until};
 
 /// Every call and who may make it: `?` nobody in particular, `o`perator, `q`uality, `s`upervisor, `a`dmin, station's
 /// `d`evice. Written by hand: who changes a right changes it here as well.
@@ -65,6 +72,8 @@ const TABLE: &[(&str, &str, &str)] = &[
 
 const PASSWORD: &str = "canary-password-一二三";
 const PERSON: &str = "王工";
+
+type View = WebSocketStream<ConnectStream>;
 
 /// A gateway with accounts.
 struct Shop {
@@ -143,6 +152,19 @@ impl Shop {
         let answer = self.sign_in(PERSON, PASSWORD).await;
         assert_eq!(answer.status(), StatusCode::OK);
         cookie(&answer)
+    }
+
+    /// Live values, as a page opens them.
+    async fn live_view(&self, header: reqwest::header::HeaderName, shown: &str) -> Result<View, Error> {
+        let mut request = self.site.live_url().into_client_request().unwrap();
+        request.headers_mut().insert(header, shown.parse().unwrap());
+        request.headers_mut().insert(ORIGIN, self.origin().parse().unwrap());
+        connect_async(request).await.map(|(view, _)| view)
+    }
+
+    fn account(&self, change: &str, name: &str) {
+        self.site
+            .prints(&["account", change, name, "--config", "lineside.toml"]);
     }
 
     async fn status_with(&self, cookie: &str) -> StatusCode {
@@ -785,4 +807,66 @@ fn passwords_are_long_enough_and_never_arguments() {
     assert!(why.contains("stands in the file already"), "{why}");
     let (_, why) = told(&["remove", "b"]);
     assert!(why.contains("nobody is called b"), "{why}");
+}
+
+/// Waits until the gateway has taken leave.
+async fn ends(mut view: View) {
+    let told = async { while let Some(Ok(Message::Text(_) | Message::Ping(_))) = view.next().await {} };
+    tokio::time::timeout(PATIENCE, told).await.expect("the view ends");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_open_view_ends_when_who_looks_may_not_any_more() {
+    let shop = Shop::open("reads = \"signed-in\"").await;
+    let program = format!("Bearer {}", shop.tokens[&'o']);
+    let mut other = shop.live_view(AUTHORIZATION, &program).await.unwrap();
+    let refused = async |shown: &str| {
+        let view = shop.live_view(COOKIE, shown).await;
+        assert!(
+            matches!(&view, Err(Error::Http(answer)) if answer.status() == StatusCode::UNAUTHORIZED),
+            "{view:?}"
+        );
+    };
+
+    let session = shop.session().await;
+    let view = shop.live_view(COOKIE, &session).await.unwrap();
+    shop.account("disable", PERSON);
+    ends(view).await;
+    refused(&session).await;
+
+    shop.account("enable", PERSON);
+    until("the person to be let in again", async || {
+        (shop.sign_in(PERSON, PASSWORD).await.status() == StatusCode::OK).then_some(())
+    })
+    .await;
+    let session = shop.session().await;
+    let view = shop.live_view(COOKIE, &session).await.unwrap();
+    shop.ask(Method::DELETE, "/api/v1/session")
+        .header(COOKIE, &session)
+        .header(ORIGIN, shop.origin())
+        .send()
+        .await
+        .unwrap();
+    ends(view).await;
+
+    let session = shop.session().await;
+    let view = shop.live_view(COOKIE, &session).await.unwrap();
+    shop.account("remove", PERSON);
+    ends(view).await;
+
+    let screen = format!("Bearer {}", shop.tokens[&'d']);
+    let view = shop.live_view(AUTHORIZATION, &screen).await.unwrap();
+    shop.account("remove", "tablet");
+    ends(view).await;
+
+    // Frames come at least every two seconds, also to who stays: more than were on their way.
+    for _ in 0..10 {
+        let frame = tokio::time::timeout(PATIENCE, other.next())
+            .await
+            .expect("a sign of life");
+        assert!(
+            matches!(frame, Some(Ok(Message::Text(_) | Message::Ping(_)))),
+            "{frame:?}"
+        );
+    }
 }

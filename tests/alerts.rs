@@ -56,7 +56,7 @@ async fn a_failure_is_one_alert_over_kills_from_its_begin_to_its_end() {
         (&alert["equipment"], &alert["rule"]),
         (&json!("PRESS-7"), &json!("fault"))
     );
-    assert_eq!(alert["words"]["zh"], "PRESS-7 发生故障：状态 故障。");
+    assert_eq!(alert["words"]["zh"], "PRESS-7 发生故障。");
     gateway.kill();
 
     let gateway = site.start().await;

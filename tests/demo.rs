@@ -36,10 +36,10 @@ async fn a_plant_loses_nothing_and_goes_on_where_it_was() {
     rustls::crypto::ring::default_provider().install_default().ok();
     let dir = tempfile::tempdir().expect("a folder");
     let plant = Plant::start(&settings(&dir, 1)).await.expect("the plant starts");
-    until_reported(&plant, 70).await;
+    until_reported(&plant, 100).await;
     // The gateway's session is resumed; machines connect anew.
     plant.broker().cut_connections();
-    until_reported(&plant, 100).await;
+    until_reported(&plant, 180).await;
     let first = plant.finish().await.expect("the plant ends");
     assert!(first.is_exact(), "{first:?}");
     assert!(first.reports.answered >= 40, "{first:?}");

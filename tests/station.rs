@@ -39,7 +39,7 @@ impl Shop {
         shop
     }
 
-    /// With three orders, three workers and a supervisor in the store.
+    /// With three orders, three workers, a supervisor and an inspector in the store.
     pub async fn closed(mode: &str, more: &str) -> Self {
         let store = Bench::sqlite().await.with_order().await;
         for order_no in ["WO-2", "WO-3"] {
@@ -47,7 +47,7 @@ impl Shop {
             let order = json!({"order_quantity": "60", "status": 2, "product_code": "P-9", "processes": processes});
             store.put(&format!("/api/v1/orders/{order_no}"), order).await;
         }
-        for (worker_no, skill) in [("W2", "press"), ("W3", "press"), ("B1", "班组长")] {
+        for (worker_no, skill) in [("W2", "press"), ("W3", "press"), ("B1", "班组长"), ("Q1", "质检")] {
             let worker = json!({"name": worker_no, "skills": [skill]});
             store.put(&format!("/api/v1/workers/{worker_no}"), worker).await;
         }
@@ -361,6 +361,66 @@ async fn one_run_of_several_travelers_is_divided_over_their_orders() {
     }
     assert_eq!(shop.sum("unqualified_quantity", "order_no = 'WO-2'").await, 400);
     assert_eq!(shop.sum("unqualified_quantity", "order_no = 'WO-3'").await, 0);
+}
+
+/// Over the scanner's socket, with a kill in the middle of it and another right behind the green light.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_inspection_by_scans_outlives_kill_9_and_is_one_row_of_the_store() {
+    let mut shop = Shop::open("start_stop", "").await;
+    let script = [
+        ("EMP-W1", "SIGNED_ON"),
+        ("TRV-WO-1.2", "JOB_LOADED"),
+        ("LSN-START", "STARTED"),
+        ("QTY-30", "REPORTED"),
+        ("LSN-CHECK", "WHO_INSPECTS"),
+        ("EMP-W2", "NOT_INSPECTOR"),
+        ("EMP-Q1", "HOW_MANY_INSPECTED"),
+        ("QTY-500", "TOO_MANY_INSPECTED"),
+        ("QTY-20", "INSPECTED"),
+        ("LSN-SCRAP", "HOW_MANY"),
+        ("QTY-2", "WHICH_REASON"),
+        ("RSN-D1", "FAULT_NOTED"),
+        ("QTY-1", "WHICH_REASON"),
+    ];
+    shop.scan(&script).await;
+    shop.kill();
+    shop.start().await;
+    let view = shop.view().await;
+    assert_eq!(
+        (&view["state"], &view["worker_no"]),
+        (&json!("inspecting"), &json!("W1"))
+    );
+    let noted = json!({
+        "checker_no": "Q1", "checker_name": "Q1", "check_quantity": "20", "unqualified_quantity": "2",
+        "faults": [{"reason": "D1", "quantity": "2", "kind": "scrap"}]
+    });
+    assert_eq!(view["inspection"], noted, "the one without a reason was not noted yet");
+    shop.scan(&[
+        ("QTY-1", "WHICH_REASON"),
+        ("RSN-D1", "FAULT_NOTED"),
+        ("LSN-DONE", "INSPECTION_RECORDED"),
+    ])
+    .await;
+    shop.kill();
+    shop.start().await;
+    let view = shop.view().await;
+    assert_eq!((&view["state"], &view["inspection"]), (&json!("running"), &Value::Null));
+    shop.scan(&[("QTY-5", "REPORTED")]).await;
+    shop.delivered().await;
+    let row = "SELECT CONCAT_WS('|', order_no, product_code, check_quantity, qualified_quantity, unqualified_quantity, \
+               check_result, checker_name) FROM production_quality";
+    assert_eq!(shop.store.scalar(row).await, "WO-1|P-9|20.0000|17.0000|3.0000|2|Q1");
+    assert_eq!(shop.store.scalar("SELECT COUNT(*) FROM production_quality").await, "1");
+    let decided = "SELECT GROUP_CONCAT(d) FROM (SELECT CONCAT_WS('|', reason, quantity, COALESCE(disposition, 'open')) AS d \
+                   FROM quality_dispositions ORDER BY quantity)";
+    assert_eq!(shop.store.scalar(decided).await, "D1|1.0000|open,D1|2.0000|scrap");
+    assert_eq!(
+        shop.sum("output_quantity", "worker_name = '王师傅'").await,
+        3500,
+        "reports tell what is made, not inspections"
+    );
+    let listed = shop.site.get("inspections").await;
+    assert_eq!(listed["inspections"][0]["order_no"], "WO-1", "{listed}");
 }
 
 /// A gateway that has never reached the store knows nobody and no order; the store does.

@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::{Buffer, Commit, DeadLetter};
 use crate::clock::Zone;
+use crate::language::Words;
 use crate::record::{Feedback, Kind, Lane, Receipt, Record, Waiting};
 
 /// Telemetry may have to wait for room on the disk for hours; the person who resubmits it does not.
@@ -31,6 +32,19 @@ pub enum ResubmitError {
     Unconfirmed,
     #[error(transparent)]
     Disk(#[from] super::SegmentError),
+}
+
+impl ResubmitError {
+    pub fn words(&self) -> Words {
+        let zh = match self {
+            Self::Unknown(id) => format!("没有编号为 {id} 的拒收数据"),
+            Self::Unreadable(why) => format!("内容无法读取：{why}"),
+            Self::Refused => "磁盘未写入；拒收数据保留".to_owned(),
+            Self::Unconfirmed => "磁盘未及时确认；拒收数据保留，可再次上传或放弃".to_owned(),
+            Self::Disk(error) => format!("磁盘错误：{error}"),
+        };
+        Words::new(self.to_string(), zh)
+    }
 }
 
 #[derive(Deserialize)]

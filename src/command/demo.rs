@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::Context;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
-use crate::demo::plant::{config_file, database_file};
+use crate::demo::plant::{PACE, config_file, database_file};
 use crate::demo::{Outcome, Plant, Pulse, Settings};
 use crate::units::Period;
 
@@ -18,8 +18,6 @@ pub const CLEAR_LINE: &str = "\r\x1b[K";
 const LINE_EVERY: Duration = Duration::from_secs(1);
 /// Where nobody can rewrite a line, it is written this often.
 const PLAIN_LINE_EVERY: Duration = Duration::from_secs(5);
-/// Between two scans of an operator, on average.
-const PACE: Duration = Duration::from_millis(800);
 
 #[derive(Debug, clap::Args)]
 pub struct Args {

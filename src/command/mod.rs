@@ -70,11 +70,6 @@ impl Cli {
         }
     }
 
-    /// Whether it runs for months rather than for a moment.
-    pub fn runs_long(&self) -> bool {
-        matches!(self.command, Command::Run(_) | Command::Store(_) | Command::Demo(_))
-    }
-
     /// Whether a line on the terminal is rewritten, which the log has to clear before it writes.
     pub fn has_live_line(&self) -> bool {
         matches!(self.command, Command::Demo(_)) && std::io::stdout().is_terminal()

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use super::office::{WORKSHOP_ID, WORKSHOP_NAME};
 
@@ -13,12 +14,12 @@ pub const TIME_ZONE: &str = "Asia/Shanghai";
 const JUDGEMENT: &str = r#"
 # ── What is judged on the spot ───────────────────────────────────────────────────────────────────────────────
 
-[spc.bend-1-force]               # a control chart: averages of five strokes, limits learnt from the first 50
+[spc.bend-1-force]               # a control chart: averages of five strokes, limits learnt from the first 40
 from = "BEND-1.force"
 chart = "xbar-r"
 subgroup = 5
 sample = "part"                  # one value for each part that is counted
-limits = { estimate = 50 }       # 25 are the least; from more, false alarms are as rare as they should be
+limits = { estimate = 40 }       # 25 are the least; from more, false alarms are as rare as they should be
 rules = ["N1", "N2"]             # a false alarm in 217 points
 spec = { lower = 11.4, upper = 12.6, target = 12.0 }
 
@@ -66,6 +67,8 @@ pub struct Peers<'a> {
     pub store: SocketAddr,
     /// Equipment code and name.
     pub equipment: &'a [(&'a str, &'a str)],
+    /// Of every machine, for one piece.
+    pub ideal_cycle: Duration,
 }
 
 pub fn text(peers: &Peers) -> String {
@@ -145,13 +148,14 @@ duplicate_window = "800ms"       # the same code again within this time is the s
         );
     }
     text.push_str("\n# ── What machines are called ──────────────────────────────────────────────────────────────────────────────────\n");
+    let cycle_ms = peers.ideal_cycle.as_millis();
     for (code, name) in peers.equipment {
         let _ = write!(
             text,
             r#"
 [equipment.{code}]
 name = "{name}"
-ideal_cycle = "110ms"            # for one piece, at best: the demo's machines are quick
+ideal_cycle = "{cycle_ms}ms"            # for one piece, at best
 offline_after = "10s"            # silent for longer, it is shown as offline and its values as stale
 "#
         );
@@ -165,6 +169,7 @@ offline_after = "10s"            # silent for longer, it is shown as offline and
 [upstream.central]
 url = "http://{store}/api/v1/batches"
 token_file = "store.token"       # secrets stand in files of their own
+send = ["work_report", "inspection", "progress", "alert", "equipment", "audit"]   # audit: who changed what on this gateway
 compress = "zstd"
 
 [reference]                      # orders, workers, reasons: pulled from there, kept on disk, used when it is away

@@ -1,4 +1,5 @@
 //! The life of a machine of the demo: it runs, stops and fails, makes pieces, grows warm. The same seed lives the same life.
+//! People and machines keep the same pace, so a plant in a hurry is the same plant.
 
 use std::f64::consts::TAU;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,6 +13,10 @@ use super::faults::{Fault, Faults};
 pub const STEP: Duration = Duration::from_millis(200);
 pub const ROOM_CELSIUS: f64 = 24.0;
 pub const WORKING_CELSIUS: f64 = 58.0;
+/// At best, in parts of the pace of the people around it.
+pub const CYCLE_OF_PACE: f64 = 0.3;
+/// How much longer it takes at most.
+const CYCLE_LONGER: f64 = 0.5;
 /// What its sensor adds.
 const CELSIUS_SD: f64 = 0.12;
 /// On a piece at the moment the tool meets it, and how it varies.
@@ -50,13 +55,13 @@ pub struct Life {
 }
 
 impl Life {
-    pub fn new(seed: u64, faults: Faults) -> Self {
+    pub fn new(seed: u64, pace: Duration, faults: Faults) -> Self {
         let mut rng = Rng::with_seed(seed);
         let celsius = ROOM_CELSIUS + 10.0 * rng.f64();
         Self {
             state: State::Running,
             left: Duration::from_secs(rng.u64(4..20)),
-            cycle: Duration::from_millis(rng.u64(110..190)),
+            cycle: pace.mul_f64(CYCLE_OF_PACE * (1.0 + CYCLE_LONGER * rng.f64())),
             worked: Duration::ZERO,
             slowness: 1.0,
             good: 0,
@@ -121,17 +126,17 @@ impl Life {
 
     fn change(&mut self) {
         let seconds = match self.state {
-            State::Running if self.rng.f64() < 0.3 => {
+            State::Running if self.rng.f64() < 0.2 => {
                 self.state = State::Fault;
-                4..10
+                8..25
             }
             State::Running => {
                 self.state = State::Stopped;
-                3..8
+                4..15
             }
             State::Stopped | State::Fault => {
                 self.state = State::Running;
-                15..60
+                30..120
             }
         };
         self.left = Duration::from_secs(self.rng.u64(seconds));
@@ -155,10 +160,11 @@ impl Machine {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::demo::plant::PACE;
 
     #[test]
     fn the_same_seed_lives_the_same_life_with_all_that_happens_to_machines() {
-        let life = || Life::new(7, Faults::default());
+        let life = || Life::new(7, PACE, Faults::default());
         let (mut one, mut other) = (life(), life());
         let mut seen = Vec::new();
         for _ in 0..10_000 {
@@ -176,14 +182,14 @@ mod tests {
 
     #[test]
     fn the_force_varies_as_it_says_and_shifts_when_it_should() {
-        let mut life = Life::new(3, Faults::of("BEND-1"));
+        let mut life = Life::new(3, PACE / 10, Faults::of("BEND-1"));
         let (mut calm, mut shifted) = (Vec::new(), Vec::new());
         let mut before = 0;
-        for nth in 0..240 * 5 {
+        for nth in 0..420 * 5 {
             life.step(STEP);
             if life.good > before {
                 before = life.good;
-                let of = if nth < 180 * 5 { &mut calm } else { &mut shifted };
+                let of = if nth < 360 * 5 { &mut calm } else { &mut shifted };
                 of.push((life.force_kn - FORCE_KN) / FORCE_KN_SD);
             }
         }

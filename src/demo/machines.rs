@@ -213,7 +213,7 @@ mod tests {
 
     #[test]
     fn registers_lie_where_the_configuration_reads_them() {
-        let mut life = Life::new(1, Faults::default());
+        let mut life = Life::new(1, crate::demo::plant::PACE, Faults::default());
         life.good = 0x0001_0002;
         assert_eq!(slice(&holding(&life), 0, 2, 2), Ok(vec![2, 1]));
         assert_eq!(slice(&holding(&life), 0, 5, 2), Err(ExceptionCode::IllegalDataAddress));

@@ -33,7 +33,7 @@ const PRODUCTS: [Product; 3] = [
     (
         "EC-4410",
         "电机端盖 End cover",
-        120,
+        40,
         &[
             (10, "0010", "下料 Blanking"),
             (20, "0020", "冲压 Pressing"),
@@ -43,13 +43,13 @@ const PRODUCTS: [Product; 3] = [
     (
         "BR-2072",
         "安装支架 Bracket",
-        90,
+        30,
         &[(10, "0010", "下料 Blanking"), (20, "0040", "折弯 Bending")],
     ),
     (
         "SH-0815",
         "屏蔽罩 Shield",
-        150,
+        50,
         &[
             (10, "0020", "冲压 Pressing"),
             (20, "0050", "清洗 Washing"),

@@ -69,7 +69,10 @@ pub enum Verb {
     Scrap,
     Rework,
     Concession,
+    /// Reports pieces that wait for an inspection.
     Inspect,
+    /// Inspects here and now.
+    Check,
     Undo,
     Cancel,
     Ok,
@@ -79,7 +82,7 @@ pub enum Verb {
     Up,
 }
 
-pub const VERBS: [(&str, Verb); 17] = [
+pub const VERBS: [(&str, Verb); 18] = [
     ("START", Verb::Start),
     ("PAUSE", Verb::Pause),
     ("RESUME", Verb::Resume),
@@ -89,6 +92,7 @@ pub const VERBS: [(&str, Verb); 17] = [
     ("REWORK", Verb::Rework),
     ("CONCESSION", Verb::Concession),
     ("INSPECT", Verb::Inspect),
+    ("CHECK", Verb::Check),
     ("UNDO", Verb::Undo),
     ("CANCEL", Verb::Cancel),
     ("OK", Verb::Ok),

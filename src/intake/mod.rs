@@ -12,7 +12,9 @@ mod desk;
 pub mod equipment;
 pub mod floor;
 pub mod gs1;
+mod inspections;
 pub mod judgement;
+mod passing;
 pub mod repeats;
 pub mod station;
 mod submitted;
@@ -22,10 +24,10 @@ pub mod validate;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use chrono::NaiveTime;
+use chrono::{NaiveTime, TimeDelta};
 use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
 
@@ -43,6 +45,7 @@ use decode::TopicRule;
 use desk::{Desk, Outcome};
 use equipment::{EquipmentSettings, Tracker};
 use judgement::Judgement;
+use passing::Passing;
 use repeats::Repeats;
 use station::{Bench, MachineWord, Signal};
 use telemetry::Routes;
@@ -248,6 +251,7 @@ impl Intake {
         match signal {
             Some(Signal::Call(finding)) => self.alerts.take([finding], at, &mut accepted),
             Some(Signal::Machine(word)) => self.machine_word(source, word, at, &mut accepted),
+            Some(Signal::Inspection(inspection)) => self.inspection_scanned(source, *inspection, at, &mut accepted),
             None => {}
         }
         self.tell_found(at, &mut accepted);
@@ -323,6 +327,13 @@ impl Intake {
         self.place(accepted, urgent, patient);
     }
 
+    /// The clock was set: whoever waits for something goes on waiting for as long as before.
+    fn clock_was_set(&mut self, by: TimeDelta, now: Timestamp) {
+        tracing::warn!(seconds = by.as_seconds_f64(), "the clock was set");
+        self.alerts.clock_was_set(by);
+        self.judgement.clock_was_set(by, now);
+    }
+
     /// What lasts is not news, and yet it must not look as if nobody spoke of it any more.
     fn hear_what_lasts(&mut self, now: Timestamp, accepted: &mut Accepted) {
         let lasting = self.judgement.open_keys().chain(self.desk.floor.open_keys()).collect();
@@ -338,6 +349,7 @@ impl Intake {
         if self.looks_for_repeats() {
             self.repeats = Repeats::load(&buffer).await;
         }
+        let mut passing = Passing::default();
         let mut waiting = Vec::with_capacity(READINGS_PER_COMMIT_MAX);
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -369,14 +381,19 @@ impl Intake {
                 is_patient: true,
                 ..Commit::default()
             };
+            // Before anything is judged by it.
+            let now = chrono::Utc::now();
+            if let Some(by) = passing.look(Instant::now(), now) {
+                self.clock_was_set(by, now);
+            }
             if is_tick {
-                self.tick(chrono::Utc::now(), &mut urgent, &mut patient);
+                self.tick(now, &mut urgent, &mut patient);
             }
             for reading in waiting.drain(..) {
                 let (verdict, receipt) = self.judge(reading);
                 self.sort(verdict, receipt, &mut urgent, &mut patient);
             }
-            self.judgement.commit(&mut patient, chrono::Utc::now());
+            self.judgement.commit(&mut patient, now);
             if !urgent.is_empty() {
                 buffer.submit(urgent).await?;
             }

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use chrono::Duration;
 use rust_decimal::Decimal;
 
+use crate::language::Words;
 use crate::record::{DefectKind, Timestamp, WorkReport};
 use crate::reference::{OrderStatus, Reference};
 
@@ -35,7 +36,7 @@ pub struct Finding {
     pub code: &'static str,
     /// With its place: `defects[1].reason`.
     pub field: Cow<'static, str>,
-    pub message: String,
+    pub words: Words,
 }
 
 /// All that is wrong with a report, the outermost layer first; nothing when it may be accepted. Where the reference data is
@@ -49,12 +50,12 @@ pub fn work_report(report: &WorkReport, reference: &Reference, now: Timestamp) -
 }
 
 fn format(report: &WorkReport, findings: &mut Vec<Finding>) {
-    let mut add = |code, field: Cow<'static, str>, message| {
+    let mut add = |code, field: Cow<'static, str>, words| {
         findings.push(Finding {
             layer: Layer::Format,
             code,
             field,
-            message,
+            words,
         });
     };
     let texts = [
@@ -65,13 +66,20 @@ fn format(report: &WorkReport, findings: &mut Vec<Finding>) {
     ];
     for (field, text, is_required) in texts {
         if is_required && text.trim().is_empty() {
-            add("INVALID_REPORT", field.into(), format!("{field} is missing"));
+            add(
+                "INVALID_REPORT",
+                field.into(),
+                Words::new(format!("{field} is missing"), format!("缺少 {field}")),
+            );
         }
         if text.chars().count() > CODE_CHARS_MAX {
             add(
                 "INVALID_REPORT",
                 field.into(),
-                format!("{field} is longer than {CODE_CHARS_MAX} characters"),
+                Words::new(
+                    format!("{field} is longer than {CODE_CHARS_MAX} characters"),
+                    format!("{field} 不得超过 {CODE_CHARS_MAX} 个字符"),
+                ),
             );
         }
     }
@@ -87,7 +95,10 @@ fn format(report: &WorkReport, findings: &mut Vec<Finding>) {
             add(
                 "QTY_INVALID",
                 field.into(),
-                format!("{field} {quantity} does not fit 14 digits and 4 decimals"),
+                Words::new(
+                    format!("{field} {quantity} does not fit 14 digits and 4 decimals"),
+                    format!("{field} {quantity} 超出 14 位整数、4 位小数"),
+                ),
             );
         }
     }
@@ -96,14 +107,17 @@ fn format(report: &WorkReport, findings: &mut Vec<Finding>) {
         ("crew", report.crew.len(), CREW_MAX),
     ] {
         if length > length_max {
-            let message = format!("{field} has more than {length_max} entries");
-            add("INVALID_REPORT", field.into(), message);
+            let words = Words::new(
+                format!("{field} has more than {length_max} entries"),
+                format!("{field} 不得超过 {length_max} 项"),
+            );
+            add("INVALID_REPORT", field.into(), words);
         }
     }
     for (nth, defect) in report.defects.iter().enumerate() {
         if defect.reason.trim().is_empty() {
-            let message = "a defect has no reason".to_owned();
-            add("REASON_UNKNOWN", of_defect(nth, "reason"), message);
+            let words = Words::new("a defect has no reason", "不良未填原因");
+            add("REASON_UNKNOWN", of_defect(nth, "reason"), words);
         }
         // What takes a report back has its quantities the other way round.
         let counted = if report.voids.is_some() {
@@ -112,14 +126,20 @@ fn format(report: &WorkReport, findings: &mut Vec<Finding>) {
             defect.quantity
         };
         if counted <= Decimal::ZERO {
-            let message = format!("a defect of {} pieces is none", defect.quantity);
-            add("QTY_INVALID", of_defect(nth, "quantity"), message);
+            let words = Words::new(
+                format!("a defect of {} pieces is none", defect.quantity),
+                format!("不良数量 {} 无效", defect.quantity),
+            );
+            add("QTY_INVALID", of_defect(nth, "quantity"), words);
         }
     }
     for (nth, member) in report.crew.iter().enumerate() {
         if member.worker_no.chars().count() > CODE_CHARS_MAX {
-            let message = format!("a worker_no is longer than {CODE_CHARS_MAX} characters");
-            add("INVALID_REPORT", format!("crew[{nth}].worker_no").into(), message);
+            let words = Words::new(
+                format!("a worker_no is longer than {CODE_CHARS_MAX} characters"),
+                format!("工号不得超过 {CODE_CHARS_MAX} 个字符"),
+            );
+            add("INVALID_REPORT", format!("crew[{nth}].worker_no").into(), words);
         }
     }
 }
@@ -129,12 +149,12 @@ fn of_defect(nth: usize, member: &str) -> Cow<'static, str> {
 }
 
 fn business(report: &WorkReport, now: Timestamp, findings: &mut Vec<Finding>) {
-    let mut add = |code, field: &'static str, message| {
+    let mut add = |code, field: &'static str, words| {
         findings.push(Finding {
             layer: Layer::Business,
             code,
             field: field.into(),
-            message,
+            words,
         });
     };
     let is_void = report.voids.is_some();
@@ -142,14 +162,14 @@ fn business(report: &WorkReport, now: Timestamp, findings: &mut Vec<Finding>) {
         add(
             "QTY_INVALID",
             "output_quantity",
-            "output is not qualified plus unqualified".to_owned(),
+            Words::new("output is not qualified plus unqualified", "产出数不等于合格加不合格"),
         );
     }
     if report.unqualified_quantity != report.defects.iter().map(|d| d.quantity).sum() {
         add(
             "QTY_INVALID",
             "unqualified_quantity",
-            "unqualified is not the sum of the defects".to_owned(),
+            Words::new("unqualified is not the sum of the defects", "不合格数不等于各不良之和"),
         );
     }
     let has_negative = [
@@ -164,7 +184,10 @@ fn business(report: &WorkReport, now: Timestamp, findings: &mut Vec<Finding>) {
         add(
             "QTY_INVALID",
             "output_quantity",
-            "only a report that takes another back has negative quantities".to_owned(),
+            Words::new(
+                "only a report that takes another back has negative quantities",
+                "只有撤销报工才有负数量",
+            ),
         );
     }
     let is_negative = report.work_hours.is_sign_negative() && !report.work_hours.is_zero();
@@ -172,25 +195,31 @@ fn business(report: &WorkReport, now: Timestamp, findings: &mut Vec<Finding>) {
         add(
             "INVALID_REPORT",
             "work_hours",
-            format!("{} hours since the last report are not plausible", report.work_hours),
+            Words::new(
+                format!("{} hours since the last report are not plausible", report.work_hours),
+                format!("距上次报工 {} 小时不合理", report.work_hours),
+            ),
         );
     }
     if report.work_date > (now + Duration::days(2)).date_naive() {
         add(
             "INVALID_REPORT",
             "work_date",
-            format!("{} lies in the future", report.work_date),
+            Words::new(
+                format!("{} lies in the future", report.work_date),
+                format!("{} 在未来", report.work_date),
+            ),
         );
     }
 }
 
 fn state(report: &WorkReport, reference: &Reference, now: Timestamp, findings: &mut Vec<Finding>) {
-    let mut add = |code, field: Cow<'static, str>, message| {
+    let mut add = |code, field: Cow<'static, str>, words| {
         findings.push(Finding {
             layer: Layer::State,
             code,
             field,
-            message,
+            words,
         });
     };
     if let Some(order) = reference.order(&report.order_no) {
@@ -198,32 +227,37 @@ fn state(report: &WorkReport, reference: &Reference, now: Timestamp, findings: &
         let has_pieces = !report.output_quantity.is_zero() || !report.to_inspect.is_zero();
         let is_open = order.status.is_reportable() || (order.status == OrderStatus::Finished && !has_pieces);
         if !is_open && report.voids.is_none() {
-            add("ORDER_CLOSED", "order_no".into(), order.order_no.clone());
+            add("ORDER_CLOSED", "order_no".into(), Words::same(&order.order_no));
         }
         let has_routing = !order.processes.is_empty();
         if has_routing && !order.processes.iter().any(|p| p.process_code == report.process_code) {
             add(
                 "WRONG_OPERATION",
                 "process_code".into(),
-                format!("{} is not an operation of {}", report.process_code, order.order_no),
+                Words::new(
+                    format!("{} is not an operation of {}", report.process_code, order.order_no),
+                    format!("{} 不是工单 {} 的工序", report.process_code, order.order_no),
+                ),
             );
         }
     }
     // A badge that was believed once is believed on: the pieces are there, and the report says that it is unverified.
     let is_unverified = report.flags.iter().any(|flag| flag == "unverified");
     match reference.worker(&report.worker_no) {
-        Some(worker) if !worker.active => add("UNKNOWN_BADGE", "worker_no".into(), report.worker_no.clone()),
+        Some(worker) if !worker.active => add("UNKNOWN_BADGE", "worker_no".into(), Words::same(&report.worker_no)),
         None if reference.is_fresh(now) && !is_unverified => {
-            add("UNKNOWN_BADGE", "worker_no".into(), report.worker_no.clone());
+            add("UNKNOWN_BADGE", "worker_no".into(), Words::same(&report.worker_no));
         }
         _ => {}
     }
     for (nth, defect) in report.defects.iter().enumerate() {
         match reference.reason(&defect.reason) {
             Some(reason) if !reason_fits(&reason.kind, defect.kind) => {
-                add("REASON_UNKNOWN", of_defect(nth, "reason"), defect.reason.clone());
+                add("REASON_UNKNOWN", of_defect(nth, "reason"), Words::same(&defect.reason));
             }
-            None if reference.is_fresh(now) => add("REASON_UNKNOWN", of_defect(nth, "reason"), defect.reason.clone()),
+            None if reference.is_fresh(now) => {
+                add("REASON_UNKNOWN", of_defect(nth, "reason"), Words::same(&defect.reason));
+            }
             _ => {}
         }
     }

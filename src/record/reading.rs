@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{PointReading, Receipt, Timestamp};
+use crate::language::Words;
 
 /// A machine or a person spoke.
 #[derive(Debug)]
@@ -136,7 +137,7 @@ pub enum Answered {
     /// All that is wrong with it.
     Refused(Vec<Objection>),
     /// What it speaks of is not there.
-    NotThere(String),
+    NotThere(Words),
 }
 
 /// Where the answer to a submission is written. It holds only once the receipt is kept.
@@ -159,7 +160,20 @@ impl Slip {
 pub struct Objection {
     pub field: String,
     pub code: &'static str,
+    /// As `words` have it in English.
     pub message: String,
+    pub words: Words,
+}
+
+impl Objection {
+    pub fn new(field: impl Into<String>, code: &'static str, words: Words) -> Self {
+        Self {
+            field: field.into(),
+            code,
+            message: words.en.clone(),
+            words,
+        }
+    }
 }
 
 /// Points of one equipment at one moment.

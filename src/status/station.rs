@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::language::Language;
-use crate::record::{Feedback, FeedbackKind};
+use crate::record::{DefectKind, Feedback, FeedbackKind};
 
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct StationView {
@@ -34,6 +34,8 @@ pub struct StationView {
     pub last_feedback: Option<StampedFeedback>,
     /// What the dialogue expects next, as a sentence.
     pub expects: String,
+    /// The inspection that goes on at the job at hand.
+    pub inspection: Option<InspectionView>,
     /// What was begun and waits for its other half.
     pub asked: Option<AskedView>,
     /// The scans that would not be refused now.
@@ -52,6 +54,26 @@ pub struct StampedFeedback {
     #[serde(flatten)]
     pub feedback: Feedback,
     pub at: String,
+}
+
+/// What was noted so far of the pieces that are being inspected.
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+pub struct InspectionView {
+    /// Absent while an inspector's badge is waited for.
+    pub checker_no: Option<String>,
+    pub checker_name: Option<String>,
+    /// Absent while the number of inspected pieces is waited for.
+    pub check_quantity: Option<Decimal>,
+    pub unqualified_quantity: Decimal,
+    pub faults: Vec<NotedFault>,
+}
+
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+pub struct NotedFault {
+    pub reason: String,
+    pub quantity: Decimal,
+    /// What is done with the pieces; absent while that is not decided.
+    pub kind: Option<DefectKind>,
 }
 
 /// What one worker has reported on this production day.
@@ -89,7 +111,7 @@ pub struct Accepts {
 pub struct AskedView {
     /// `quantity`, `reason`, `confirm` or `operation`.
     pub what: &'static str,
-    /// What the question is about: `good`, `scrap` and other kinds; `stop`; `switch`, `over`, `short`, `undo`.
+    /// What the question is about: `good`, `scrap` and other kinds; `inspected`, `faulty`; `stop`; `switch`, `over`, `short`, `undo`.
     pub about: Option<&'static str>,
     /// What was keyed in so far, or what a reason is asked for.
     pub quantity: Option<Decimal>,

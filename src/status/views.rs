@@ -46,6 +46,10 @@ pub struct EquipmentView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<crate::judge::progress::oee::OeeView>)]
     pub oee: Option<serde_json::Value>,
+    /// Its pieces slot by slot, as `judge::progress::lately` gives them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<crate::judge::progress::lately::LatelyView>)]
+    pub lately: Option<serde_json::Value>,
     #[schema(value_type = BTreeMap<String, PointView>)]
     pub points: PointViews,
 }

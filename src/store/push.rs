@@ -58,10 +58,14 @@ const ATTEMPTS: u32 = 5;
 fn keyed(body: Value, member: &str, key: &str, chars_max: usize) -> Fields {
     let mut fields = Fields::new(body, "");
     if key.trim().is_empty() || key.chars().count() > chars_max {
-        fields.find(member, format!("must have 1 to {chars_max} characters"));
+        fields.find(
+            member,
+            format!("must have 1 to {chars_max} characters"),
+            format!("应为 1 到 {chars_max} 个字符"),
+        );
     }
     if fields.take(member).is_some_and(|value| value.as_str() != Some(key)) {
-        fields.find(member, "differs from the address");
+        fields.find(member, "differs from the address", "与地址中的不同");
     }
     fields
 }
@@ -124,7 +128,7 @@ impl Push {
                 let active = fields.bool("active").unwrap_or(true);
                 let skills = fields.list("skills").unwrap_or_default();
                 if !skills.iter().all(Value::is_string) {
-                    fields.find("skills", "must be a list of texts");
+                    fields.find("skills", "must be a list of texts", "应为文本列表");
                 }
                 (
                     Record::Worker {

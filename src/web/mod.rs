@@ -97,6 +97,8 @@ pub async fn serve(
     let rights = Rights::new(&document, &access.settings().how_to_begin);
     let trail = Trail::new(window.audit.clone(), &document, LIMITS.body_bytes_max);
     let text = document.to_json().expect("the document is JSON");
+    // What is read of it is kept above; the document itself would lie in memory for as long as the gateway runs.
+    drop(document);
     let live = live::Hub::new(window.clone(), stop.clone());
     let router = calls
         .route_layer(middleware::from_fn_with_state(trail, trail::record))

@@ -170,8 +170,17 @@ impl Window {
         seen["result"]["value"].take()
     }
 
+    /// Also while one page gives way to another.
     pub async fn until(&self, what: &str, expression: &str) {
-        until(what, async || (self.look(expression).await == true).then_some(())).await;
+        let wanted = json!({"expression": expression, "awaitPromise": true, "returnByValue": true});
+        let is_so = async || {
+            let answer = self
+                .wire
+                .ask(Some(&self.session), "Runtime.evaluate", wanted.clone())
+                .await;
+            (answer["result"]["result"]["value"] == true).then_some(())
+        };
+        until(what, is_so).await;
     }
 
     pub async fn press(&self, key: &str) {
@@ -189,6 +198,40 @@ impl Window {
             }
             self.call("Input.dispatchKeyEvent", pressed).await;
         }
+    }
+
+    /// Clicks what has these words or this label, as a finger does: it has to be there, enabled, and not covered. While a
+    /// dialog is open, in there.
+    pub async fn click(&self, words: &str) {
+        let find = format!(
+            r#"(() => {{
+                const place = document.querySelector("dialog[open]") ?? document;
+                const found = [...place.querySelectorAll("button, a, summary")].find((e) =>
+                    e.checkVisibility() && !e.disabled && [e.textContent.trim(), e.getAttribute("aria-label")].includes({words:?}));
+                if (!found) return null;
+                found.scrollIntoView({{ block: "center" }});
+                const {{ x, y, width, height }} = found.getBoundingClientRect();
+                const at = [x + width / 2, y + height / 2];
+                return found.contains(document.elementFromPoint(...at)) ? at : null;
+            }})()"#
+        );
+        let what = format!("{words} to be clicked");
+        let place = async || serde_json::from_value::<(f64, f64)>(self.look(&find).await).ok();
+        let (x, y) = until(&what, place).await;
+        for event in ["mouseMoved", "mousePressed", "mouseReleased"] {
+            let pointed = json!({"type": event, "x": x, "y": y, "button": "left", "clickCount": 1});
+            self.call("Input.dispatchMouseEvent", pointed).await;
+        }
+    }
+
+    /// Types over what a control holds; while a dialog is open, of one in there.
+    pub async fn fill(&self, control: &str, text: &str) {
+        let focus = format!(
+            "(() => {{ const e = (document.querySelector('dialog[open]') ?? document).querySelector({control:?}); \
+             e?.focus(); e?.select(); return !!e && e === document.activeElement; }})()"
+        );
+        self.until(&format!("{control} to be filled"), &focus).await;
+        self.call("Input.insertText", json!({"text": text})).await;
     }
 
     /// A PNG, in base64.
@@ -231,6 +274,13 @@ impl Wire {
     }
 
     async fn call(&self, session: Option<&str>, method: &str, parameters: Value) -> Value {
+        let mut answer = self.ask(session, method, parameters).await;
+        assert!(answer["error"].is_null(), "{method}: {}", answer["error"]);
+        answer["result"].take()
+    }
+
+    /// The answer with what it says of errors.
+    async fn ask(&self, session: Option<&str>, method: &str, parameters: Value) -> Value {
         let id = self.last.fetch_add(1, Ordering::Relaxed);
         let mut call = json!({"id": id, "method": method, "params": parameters});
         if let Some(session) = session {
@@ -239,11 +289,9 @@ impl Wire {
         let (answer, answered) = oneshot::channel();
         self.say.send((id, call.to_string(), answer)).expect("chromium lives");
         let answer = timeout(PATIENCE, answered).await;
-        let mut answer = answer
+        answer
             .unwrap_or_else(|_| panic!("no answer to {method}"))
-            .expect("chromium lives");
-        assert!(answer["error"].is_null(), "{method}: {}", answer["error"]);
-        answer["result"].take()
+            .expect("chromium lives")
     }
 }
 
@@ -290,7 +338,7 @@ fn trouble(event: &Value) -> Option<String> {
             // Who is not signed in is refused what only others may see; the browser notes that whatever the page makes of it.
             let is_refusal = entry["text"]
                 .as_str()
-                .is_some_and(|text| text.contains("status of 401"));
+                .is_some_and(|text| text.contains("status of 401") || text.contains("HTTP Authentication failed"));
             let is_bad = !is_refusal && matches!(entry["level"].as_str(), Some("error" | "warning"));
             is_bad.then(|| format!("{}: {} {}", entry["source"], entry["text"], entry["url"]))
         }

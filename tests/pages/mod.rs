@@ -3,6 +3,7 @@
 //! `LINESIDE_SCREENSHOTS=DIR` leaves a picture of each page in each language, look and size there.
 
 mod chromium;
+mod flows;
 mod keys;
 mod sight;
 mod time;

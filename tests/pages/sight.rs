@@ -89,7 +89,7 @@ async fn misfits(window: &Window, screen: Screen, page: &str) -> Vec<String> {
 }
 
 /// The script of axe, from the Python package that carries it.
-fn axe() -> Option<String> {
+pub fn axe() -> Option<String> {
     let find = "import importlib.util as i; print(i.find_spec('axe_playwright_python').submodule_search_locations[0])";
     let told = Command::new("python3").args(["-c", find]).output().ok();
     let folder = told
@@ -102,7 +102,7 @@ fn axe() -> Option<String> {
     Some(format!("{script};0"))
 }
 
-async fn barriers(window: &Window) -> Vec<String> {
+pub async fn barriers(window: &Window) -> Vec<String> {
     let look = r#"axe.run(document, {
         runOnly: { type: "tag", values: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"] },
         resultTypes: ["violations"], preload: false,

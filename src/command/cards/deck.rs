@@ -45,7 +45,7 @@ impl Card {
 }
 
 /// Commands with their words. START-SETUP is another name of SETUP and needs no card of its own.
-const COMMANDS: [(&str, &str, &str); 18] = [
+const COMMANDS: [(&str, &str, &str); 19] = [
     ("START", "开工", "Start"),
     ("PAUSE", "暂停", "Pause"),
     ("RESUME", "继续", "Resume"),
@@ -55,6 +55,7 @@ const COMMANDS: [(&str, &str, &str); 18] = [
     ("REWORK", "返修", "Rework"),
     ("CONCESSION", "让步接收", "Concession"),
     ("INSPECT", "待检", "To inspect"),
+    ("CHECK", "检验", "Inspection"),
     ("UNDO", "撤销", "Undo"),
     ("CANCEL", "取消", "Cancel"),
     ("OK", "确认", "OK"),

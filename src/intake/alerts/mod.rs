@@ -27,9 +27,7 @@ const SOURCE: &str = "alerts";
 /// Name of the troubles that machines themselves tell.
 const FAILURE: &str = "failure/";
 /// Names of the troubles that last for as long as a judge says so.
-const JUDGED: [&str; 2] = ["spc/", "watch/"];
-/// When more time has passed between two ticks, or less than none, the clock was set.
-const TICKS_APART_MAX: TimeDelta = TimeDelta::minutes(1);
+const JUDGED: [&str; 3] = ["spc/", "watch/", "defect_rate/"];
 const EQUIPMENT_FAILURE: &str = "EQUIPMENT_FAILURE";
 const SOURCE_LOST: &str = "SOURCE_LOST";
 
@@ -66,8 +64,6 @@ pub struct Alerts {
     book: Book,
     /// Since when connections and devices have been away.
     away: HashMap<String, Timestamp>,
-    /// When time was let pass last.
-    ticked_at: Option<Timestamp>,
 }
 
 impl Alerts {
@@ -78,7 +74,6 @@ impl Alerts {
             zone,
             status,
             away: HashMap::new(),
-            ticked_at: None,
         }
     }
 
@@ -128,20 +123,18 @@ impl Alerts {
 
     /// Lets time pass: reminders, ends, connections that stay away.
     pub fn tick(&mut self, now: Timestamp, accepted: &mut Accepted) {
-        let passed = self
-            .ticked_at
-            .replace(now)
-            .map_or(TimeDelta::zero(), |before| now - before);
-        if !(TimeDelta::zero()..=TICKS_APART_MAX).contains(&passed) {
-            self.book.clock_was_set(passed);
-            self.away.values_mut().for_each(|since| *since += passed);
-        }
         let mut news = News::default();
         for finding in self.lost_sources(now) {
             self.book.take(finding, now, &mut news);
         }
         self.book.tick(now, &mut news);
         self.put(news, now, accepted);
+    }
+
+    /// The clock was set: as much time has passed as before.
+    pub fn clock_was_set(&mut self, by: TimeDelta) {
+        self.book.clock_was_set(by);
+        self.away.values_mut().for_each(|since| *since += by);
     }
 
     /// A person has taken notice. Who answers a call ends it.
@@ -182,16 +175,28 @@ impl Alerts {
         }
         let (change, words) = if is_failed {
             let detail = detail.filter(|detail| !detail.is_empty());
-            let detail = detail.map(|detail| format!(" ({detail})")).unwrap_or_default();
+            // A state that says no more than that is not named beside it.
+            let more = Some(state).filter(|state| !matches!(*state, "fault" | "down"));
+            let told = |before: &str, text: Option<&str>, behind: &str| {
+                text.map(|text| format!("{before}{text}{behind}")).unwrap_or_default()
+            };
             let words = Words::new(
-                format!("{equipment} has failed: state {state}{detail}."),
-                format!("{equipment} 发生故障：状态 {}{detail}。", in_chinese(state)),
+                format!(
+                    "{equipment} has failed{}{}.",
+                    told(": ", more, ""),
+                    told(" (", detail, ")")
+                ),
+                format!(
+                    "{equipment} 发生故障{}{}。",
+                    told("：", more.map(in_chinese), ""),
+                    told("（", detail, "）")
+                ),
             );
             (Change::Begins, words)
         } else {
             let words = Words::new(
-                format!("{equipment} is back: state {state}."),
-                format!("{equipment} 已恢复：状态 {}。", in_chinese(state)),
+                format!("{equipment} is back: {state}."),
+                format!("{equipment} 已恢复：{}。", in_chinese(state)),
             );
             (Change::Ends, words)
         };

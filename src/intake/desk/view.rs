@@ -1,8 +1,9 @@
 //! What a station's screen shows, put together from its dialogue, the reference data and what was heard lately.
 
 use super::{Desk, Place};
-use crate::record::{Feedback, Timestamp};
-use crate::status::{StampedFeedback, StationView};
+use crate::intake::station::Sheet;
+use crate::record::{Feedback, FoundDefect, Timestamp};
+use crate::status::{InspectionView, NotedFault, StampedFeedback, StationView};
 
 impl Desk {
     /// Nothing when there is no such station. Without an answer of now the last one stays.
@@ -46,6 +47,7 @@ impl Desk {
             unqualified_quantity: job.map(|j| j.unqualified).unwrap_or_default(),
             last_feedback,
             expects: dialogue.expects(bench),
+            inspection: dialogue.sheet().map(inspection),
             asked: dialogue.asked(&context),
             reasons: if takes_reason {
                 dialogue.reasons(&context)
@@ -57,5 +59,21 @@ impl Desk {
             language: bench.language,
             unverified: job.is_some_and(|j| j.unverified) || crew.iter().any(|o| o.unverified),
         })
+    }
+}
+
+fn inspection(sheet: &Sheet) -> InspectionView {
+    let checker = sheet.checker.as_ref();
+    let fault = |fault: &FoundDefect| NotedFault {
+        reason: fault.reason.clone(),
+        quantity: fault.quantity,
+        kind: fault.kind,
+    };
+    InspectionView {
+        checker_no: checker.map(|checker| checker.worker_no.clone()),
+        checker_name: checker.and_then(|checker| checker.name.clone()),
+        check_quantity: sheet.quantity,
+        unqualified_quantity: sheet.faulty(),
+        faults: sheet.faults.iter().map(fault).collect(),
     }
 }

@@ -15,6 +15,7 @@ use crate::buffer::States;
 use crate::intake::equipment::{EquipmentSettings, Observed, Tracker};
 use crate::judge::progress::calendar::Calendar;
 use crate::judge::progress::gap::Count;
+use crate::judge::progress::lately::Lately;
 use crate::judge::progress::oee::{Doing, Oee};
 use crate::record::{Role, Timestamp, Value, WorkReport};
 use crate::status::{CapacityView, Status};
@@ -39,6 +40,7 @@ struct Machine {
     good: Option<f64>,
     scrap: Option<f64>,
     counted_at: Option<Timestamp>,
+    lately: Lately,
     /// Something happened that is not kept.
     has_news: bool,
     kept_at: Option<Timestamp>,
@@ -104,7 +106,7 @@ impl Machines {
     pub fn count(&self, equipment: &str) -> Option<Count> {
         let machine = self.known.get(equipment)?;
         Some(Count {
-            total: machine.good? + machine.scrap.unwrap_or_default(),
+            total: machine.made()?,
             read_at: machine.counted_at?,
         })
     }
@@ -136,12 +138,15 @@ impl Machines {
         }
     }
 
-    fn show(&self, now: Timestamp) {
-        for (code, machine) in &self.known {
+    fn show(&mut self, now: Timestamp) {
+        for (code, machine) in &mut self.known {
             let cycle_s = self.ideal_cycle_s.get(&**code).copied().flatten();
             let view = machine.oee.view(now, cycle_s, &self.calendar);
-            self.status
-                .update_equipment(code, |shown| shown.oee = Some(json!(view)));
+            machine.lately.look(now, machine.made());
+            self.status.update_equipment(code, |shown| {
+                shown.oee = Some(json!(view));
+                shown.lately = machine.lately.view().map(|view| json!(view));
+            });
         }
         self.status.set_capacity(self.capacity(now));
     }
@@ -170,6 +175,10 @@ impl Machines {
 }
 
 impl Machine {
+    fn made(&self) -> Option<f64> {
+        Some(self.good? + self.scrap.unwrap_or_default())
+    }
+
     fn enters(&mut self, at: Timestamp, state: Option<&str>, calendar: &Calendar) {
         let doing = Doing::of(state);
         if self.doing != Some(doing) {

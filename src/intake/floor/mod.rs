@@ -199,9 +199,13 @@ impl Floor {
         self.orders.tick(reference, now, accepted);
     }
 
-    /// Keys of the alerts that go on, of those that are judged without a report.
+    /// Keys of the alerts that go on however long nothing is reported.
     pub fn open_keys(&self) -> impl Iterator<Item = String> {
-        self.orders.open_keys().chain(self.charts.open_keys())
+        let rates = self.defects.iter().filter_map(|(name, rate)| {
+            let (order_no, process_code) = name.split_once(PARTS)?;
+            rate.open_key(order_no, process_code)
+        });
+        self.orders.open_keys().chain(self.charts.open_keys()).chain(rates)
     }
 
     /// Lets the time of machines pass.
@@ -212,14 +216,17 @@ impl Floor {
     /// The centre has spoken: orders have new figures, or are closed and no longer judged.
     pub fn learn(&mut self, reference: &Reference, now: Timestamp, accepted: &mut Accepted) {
         self.orders.learn(reference, now, accepted);
-        let is_closed = |name: &str| {
-            let order_no = name.split(PARTS).next().unwrap_or(name);
+        let is_closed = |order_no: &str| {
             let order = reference.order(order_no);
             order.map_or(reference.is_fresh(now), |order| order.status == OrderStatus::Closed)
         };
-        self.defects.retain(|name, _| {
-            let is_closed = is_closed(name);
+        let settings = &self.settings.defect_rate;
+        self.defects.retain(|name, rate| {
+            let (order_no, process_code) = name.split_once(PARTS).unwrap_or((name, ""));
+            let is_closed = is_closed(order_no);
             if is_closed {
+                let ended = rate.close(order_no, process_code, now, settings);
+                accepted.findings.extend(ended);
                 accepted.states.insert(format!("{DEFECTS}{name}"), Bytes::new());
             }
             !is_closed

@@ -228,6 +228,32 @@ fn a_burst_of_defects_is_found_and_a_clean_order_is_not() {
 }
 
 #[test]
+fn a_bad_rate_lasts_however_long_nobody_reports_until_its_order_is_closed() {
+    let mut shop = Shop::new();
+    shop.report("0020", (100, 25), 0);
+    let mut months_later = Accepted::default();
+    shop.floor.tick(&shop.reference, at(5_000_000), &mut months_later);
+    let is_held = |shop: &Shop| shop.floor.open_keys().any(|key| key == "defect_rate/WO-1/0020");
+    assert!(is_held(&shop));
+    shop.restart();
+    assert!(is_held(&shop));
+    let told = shop.learn(reference(100, 5), 5_000_001);
+    let [ended] = told.findings.as_slice() else {
+        panic!("{:?}", told.findings)
+    };
+    assert_eq!(
+        (ended.change, ended.key.as_str()),
+        (Change::Ends, "defect_rate/WO-1/0020")
+    );
+    assert!(
+        ended.words.en.contains("the order is closed; the defect rate was 20%"),
+        "{}",
+        ended.words.en
+    );
+    assert!(!is_held(&shop));
+}
+
+#[test]
 fn a_closed_order_leaves_nothing_behind() {
     let mut shop = Shop::new();
     shop.report("0020", (10, 0), 0);

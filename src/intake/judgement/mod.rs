@@ -7,13 +7,15 @@ mod seat;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 
+use chrono::TimeDelta;
+
 use super::equipment::Observed;
 use crate::buffer::{Commit, States};
 use crate::judge::spc::monitor::PhaseError;
 use crate::judge::{Change, Finding};
 use crate::record::{ChartChange, Role, Timestamp, Value};
 use crate::status::Status;
-use journal::{Journal, Observation, Seen, What};
+use journal::{Ear, Journal, Observation, Seen, What};
 pub use seat::Judge;
 use seat::Seat;
 
@@ -41,7 +43,7 @@ pub struct Judgement {
 /// Who listens to one machine.
 #[derive(Debug, Default)]
 struct Listeners {
-    ears: Vec<Ear>,
+    points: Vec<Point>,
     /// What it makes, where that is known.
     product: Option<String>,
     /// What its counter of good parts held last, and how often it has gone on since the start.
@@ -49,11 +51,11 @@ struct Listeners {
     parts: u64,
 }
 
+/// Who listens to one of its points.
 #[derive(Debug)]
-struct Ear {
-    point: String,
-    judge: String,
-    channel: u8,
+struct Point {
+    name: String,
+    ears: Vec<Ear>,
     is_of_products: bool,
     parts_heard: u64,
 }
@@ -65,14 +67,12 @@ impl Judgement {
         for judge in settings.judges {
             let name = judge.name();
             for (channel, (equipment, point)) in (0..).zip(judge.listens_to()) {
-                let ear = Ear {
-                    point,
+                let point = listeners.entry(equipment).or_default().point(point);
+                point.is_of_products |= judge.is_of_products();
+                point.ears.push(Ear {
                     judge: name.clone(),
                     channel,
-                    is_of_products: judge.is_of_products(),
-                    parts_heard: 0,
-                };
-                listeners.entry(equipment).or_default().ears.push(ear);
+                });
             }
             seats.insert(name, Seat::new(judge));
         }
@@ -98,11 +98,14 @@ impl Judgement {
             }
         }
         let mut begun = BTreeMap::new();
-        for (name, observation) in kept.told.iter().filter(|(name, _)| !anew.contains(name)) {
-            for finding in self
-                .seats
-                .get_mut(name)
-                .map(|seat| seat.tell(observation))
+        let told = kept
+            .told
+            .iter()
+            .flat_map(|(ears, observation)| ears.iter().map(move |ear| (ear, observation)));
+        for (ear, observation) in told.filter(|(ear, _)| !anew.contains(&ear.judge)) {
+            let seat = self.seats.get_mut(&ear.judge);
+            for finding in seat
+                .map(|seat| seat.tell(observation, ear.channel))
                 .into_iter()
                 .flatten()
             {
@@ -135,27 +138,29 @@ impl Judgement {
         let product = &listeners.product;
         let is_running = observed.state().map(|state| state == RUNNING);
         for (def, value) in observed.points() {
-            for ear in listeners.ears.iter_mut().filter(|ear| ear.point == def.name) {
-                // A text is no figure, and no missing one either.
-                let figure = value.map(Value::as_f64);
-                if figure == Some(None) {
-                    continue;
-                }
-                let is_part = std::mem::replace(&mut ear.parts_heard, listeners.parts) != listeners.parts;
-                let seen = Seen {
-                    value: figure.flatten(),
-                    channel: ear.channel,
-                    is_running,
-                    is_part,
-                    part: product.clone().filter(|_| ear.is_of_products),
-                    program: None,
-                };
-                let observation = Observation::new(observed.at, now, What::Value(seen));
+            let Some(point) = listeners.points.iter_mut().find(|point| point.name == def.name) else {
+                continue;
+            };
+            // A text is no figure, and no missing one either.
+            let figure = value.map(Value::as_f64);
+            if figure == Some(None) {
+                continue;
+            }
+            let is_part = std::mem::replace(&mut point.parts_heard, listeners.parts) != listeners.parts;
+            let seen = Seen {
+                value: figure.flatten(),
+                is_running,
+                is_part,
+                part: product.clone().filter(|_| point.is_of_products),
+                program: None,
+            };
+            let observation = Observation::new(observed.at, now, What::Value(seen));
+            for ear in &point.ears {
                 if let Some(seat) = self.seats.get_mut(&ear.judge) {
-                    found.extend(seat.tell(&observation));
-                    self.journal.note(&ear.judge, &observation);
+                    found.extend(seat.tell(&observation, ear.channel));
                 }
             }
+            self.journal.note(&point.ears, &observation);
         }
         found
     }
@@ -174,7 +179,7 @@ impl Judgement {
         let observation = Observation::new(now, now, What::Changed { change, by });
         let changed = seat.change(&observation);
         if changed.is_ok() {
-            self.journal.note(&name, &observation);
+            self.journal.note(&[Ear::only(&name)], &observation);
         }
         self.show(now);
         Some(changed)
@@ -197,12 +202,27 @@ impl Judgement {
             let ticked = seat.tick(observation.at());
             // Any other tick leaves nothing behind that the next one would not.
             if ticked.has_turned {
-                self.journal.note(name, &observation);
+                self.journal.note(&[Ear::only(name)], &observation);
             }
             found.extend(ticked.found);
         }
         self.show(now);
         found
+    }
+
+    /// The wall clock was set by so much, and no other time has passed.
+    pub fn clock_was_set(&mut self, by: TimeDelta, now: Timestamp) {
+        let by_ms = by.num_milliseconds();
+        let observation = Observation::new(now, now, What::ClockSet { by_ms });
+        let mut ears = Vec::new();
+        for (name, seat) in &mut self.seats {
+            if seat.clock_was_set(TimeDelta::milliseconds(by_ms)) {
+                ears.push(Ear::only(name));
+            }
+        }
+        if !ears.is_empty() {
+            self.journal.note(&ears, &observation);
+        }
     }
 
     /// Brings the views of what has changed up to date.
@@ -237,6 +257,20 @@ impl Judgement {
 }
 
 impl Listeners {
+    fn point(&mut self, name: String) -> &mut Point {
+        let known = self.points.iter().position(|point| point.name == name);
+        let at = known.unwrap_or_else(|| {
+            self.points.push(Point {
+                name,
+                ears: Vec::new(),
+                is_of_products: false,
+                parts_heard: 0,
+            });
+            self.points.len() - 1
+        });
+        &mut self.points[at]
+    }
+
     fn count_parts(&mut self, observed: &Observed) {
         let good = observed.points().find(|(def, _)| def.role == Some(Role::GoodCount));
         let Some(good) = good.and_then(|(_, value)| value?.as_f64()) else {

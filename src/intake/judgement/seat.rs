@@ -155,7 +155,16 @@ impl Seat {
         ticked
     }
 
-    pub fn tell(&mut self, observation: &Observation) -> Vec<Finding> {
+    /// The gateway's clock was set. Whether that matters to it.
+    pub fn clock_was_set(&mut self, by: TimeDelta) -> bool {
+        match &mut self.mind {
+            Mind::Watch(_, watch) => watch.clock_was_set(by),
+            Mind::Chart(..) | Mind::Together(..) => false,
+        }
+    }
+
+    /// Tells it of what it hears on this channel.
+    pub fn tell(&mut self, observation: &Observation, channel: u8) -> Vec<Finding> {
         let at = observation.at();
         match (&mut self.mind, &observation.what) {
             (Mind::Chart(settings, monitor), What::Value(seen)) => {
@@ -164,7 +173,8 @@ impl Seat {
                     return Vec::new();
                 }
                 self.has_news = true;
-                let value = match (seen.value, seen.part.as_deref()) {
+                let product = seen.part.as_deref().filter(|_| settings.design.chart.is_short_run());
+                let value = match (seen.value, product) {
                     (None, _) => monitor::Observation::Bad,
                     (Some(value), Some(product)) => monitor::Observation::Of { product, value },
                     (Some(value), None) => monitor::Observation::Value(value),
@@ -177,7 +187,7 @@ impl Seat {
             }
             (Mind::Together(settings, together), What::Value(seen)) => {
                 self.has_news = true;
-                together.take(settings, at, seen.channel.into(), seen.value)
+                together.take(settings, at, channel.into(), seen.value)
             }
             (_, What::Changed { .. }) => self.change(observation).unwrap_or_default(),
             (Mind::Watch(settings, watch), What::Value(seen)) => {
@@ -191,6 +201,10 @@ impl Seat {
                 watch.take(settings, at, seen.value, &context)
             }
             (_, What::Tick) => self.tick(at).found,
+            (_, What::ClockSet { by_ms }) => {
+                self.clock_was_set(TimeDelta::milliseconds(*by_ms));
+                Vec::new()
+            }
         }
     }
 

@@ -196,6 +196,45 @@ fn a_value_far_out_is_found_by_the_chart_and_by_the_watch() {
 }
 
 #[test]
+fn what_several_judges_hear_is_noted_once() {
+    let mut bench = Bench::new();
+    bench.hear(0.25);
+    let kept = Journal::new(bench.dir.path().join("none")).restore(&bench.disk);
+    let told: Vec<Vec<&str>> = kept
+        .told
+        .iter()
+        .map(|(ears, _)| ears.iter().map(|ear| ear.judge.as_str()).collect())
+        .collect();
+    assert_eq!(told, [["spc/force", "watch/heat"]]);
+}
+
+#[test]
+fn a_clock_that_is_set_is_no_silence_also_when_it_is_told_again() {
+    let heartbeat = |dir: &TempDir| Settings {
+        judges: vec![watch(How::Heartbeat(heartbeat::Settings::DEFAULT), None)],
+        file: dir.path().join("judgement.state"),
+    };
+    for is_killed in [false, true] {
+        let mut bench = Bench::new();
+        bench.restart(heartbeat(&bench.dir), |_| true);
+        for _ in 0..10 {
+            bench.hear(0.0);
+        }
+        bench.seconds += 7200;
+        bench.judgement.clock_was_set(TimeDelta::hours(2), bench.now());
+        bench.commit();
+        if is_killed {
+            bench.restart(heartbeat(&bench.dir), |_| true);
+        }
+        for _ in 0..8 {
+            assert_eq!(bench.wait(), [], "every second, three times that, and 5 s");
+        }
+        let begun: Vec<Change> = (0..2).flat_map(|_| bench.wait()).map(|found| found.change).collect();
+        assert_eq!(begun, [Change::Begins], "silent it is all the same");
+    }
+}
+
+#[test]
 fn a_delay_that_ran_out_by_time_alone_is_neither_lost_nor_found_twice() {
     let every_second = heartbeat::Settings {
         every_s: Some(1.0),

@@ -5,6 +5,7 @@
 
 use rust_decimal::Decimal;
 
+use super::checking::{Sheet, fault_reason};
 use super::counting::defect_reason;
 use super::job::stop_reason;
 use super::{
@@ -56,7 +57,8 @@ impl Dialogue {
 
     /// Badges, orders and operations: which of them are right, their labels alone know.
     fn by_name_alone(&self, context: &Context) -> impl Iterator<Item = Accepts> {
-        let is_asked = self.asked.is_some();
+        let is_asked = self.asked.is_some() || self.sheet.is_some();
+        let waits_for_inspector = matches!(self.sheet, Some(Sheet { checker: None, .. }));
         let is_signed_on = !self.crew.is_empty();
         let waits_for_operation = matches!(self.held, Some((Held::Order(_), _)));
         let is_running = self.job.as_ref().is_some_and(|job| job.state() == State::Running);
@@ -70,7 +72,7 @@ impl Dialogue {
                 "badge",
                 "EMP-",
                 FeedbackKind::Ok,
-                !is_asked || self.awaits_approval(context),
+                !is_asked || waits_for_inspector || self.awaits_approval(context),
             ),
             ("order", "WO-", order, !is_asked && is_signed_on),
             ("operation", "OP-", FeedbackKind::Ok, !is_asked && waits_for_operation),
@@ -117,6 +119,9 @@ impl Dialogue {
             Pending::Reason(Unexplained::Defect { kind, quantity, .. }) => {
                 ("reason", kind_name(QuantityKind::Defect(*kind)), Some(*quantity), None)
             }
+            Pending::Reason(Unexplained::Fault { kind, quantity }) => {
+                ("reason", kind_name(QuantityKind::Fault(*kind)), Some(*quantity), None)
+            }
             Pending::Reason(Unexplained::Stop(_)) => ("reason", "stop", None, None),
             Pending::Confirm(Question::Switch(job)) => ("confirm", "switch", None, Some(job.order_no.clone())),
             Pending::Confirm(Question::SwitchOrder(order_no)) => ("confirm", "switch", None, Some(order_no.clone())),
@@ -156,6 +161,9 @@ impl Dialogue {
             Some(Pending::Reason(Unexplained::Defect { kind, .. })) => {
                 defect_reason(&reason.code, *kind, context).is_ok()
             }
+            Some(Pending::Reason(Unexplained::Fault { kind, .. })) => {
+                fault_reason(&reason.code, *kind, context).is_ok()
+            }
             Some(Pending::Reason(Unexplained::Stop(_))) | None => stop_reason(&reason.code, context).is_ok(),
             Some(_) => false,
         }
@@ -181,8 +189,12 @@ fn kind_name(kind: QuantityKind) -> &'static str {
     match kind {
         QuantityKind::Good => "good",
         QuantityKind::ToInspect => "to_inspect",
-        QuantityKind::Defect(DefectKind::Scrap) => "scrap",
-        QuantityKind::Defect(DefectKind::Rework) => "rework",
-        QuantityKind::Defect(DefectKind::Concession) => "concession",
+        QuantityKind::Inspected => "inspected",
+        QuantityKind::Fault(None) => "faulty",
+        QuantityKind::Defect(DefectKind::Scrap) | QuantityKind::Fault(Some(DefectKind::Scrap)) => "scrap",
+        QuantityKind::Defect(DefectKind::Rework) | QuantityKind::Fault(Some(DefectKind::Rework)) => "rework",
+        QuantityKind::Defect(DefectKind::Concession) | QuantityKind::Fault(Some(DefectKind::Concession)) => {
+            "concession"
+        }
     }
 }

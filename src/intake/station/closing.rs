@@ -116,6 +116,11 @@ impl Dialogue {
         reports
     }
 
+    /// How long ago the last scan was.
+    pub(super) fn silent_for(&self, context: &Context) -> Option<std::time::Duration> {
+        Some((context.now - self.last_activity?).to_std().unwrap_or_default())
+    }
+
     /// Who has gone without signing off is signed off.
     pub(super) fn end_session(&mut self, context: &Context) -> Option<Step> {
         let limit = match self.state() {
@@ -123,8 +128,7 @@ impl Dialogue {
             State::Running => context.bench.running_timeout?,
             _ => context.bench.idle_timeout,
         };
-        let silent_for = (context.now - self.last_activity?).to_std().unwrap_or_default();
-        if silent_for < limit {
+        if self.silent_for(context)? < limit {
             return None;
         }
         let reports = self.sign_off(context, &["session_timeout", "needs_review"]);

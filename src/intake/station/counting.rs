@@ -5,7 +5,8 @@ use rust_decimal::Decimal;
 use super::job::{Phase, stop_reason};
 use super::plan::{done_and_plan, excess, is_aimed, is_same_item};
 use super::{
-    Approval, Context, Dialogue, Mode, Pending, QuantityKind, Question, Step, Unexplained, WhilePaused, share, words,
+    Approval, Context, Dialogue, Mode, Pending, QuantityKind, Question, Step, Unexplained, WhilePaused, checking,
+    share, words,
 };
 use crate::intake::barcode::{Meaning, Verb};
 use crate::intake::validate;
@@ -22,7 +23,7 @@ pub fn kind_of(verb: Verb) -> Option<QuantityKind> {
     })
 }
 
-fn kind_of_scan(meaning: &Meaning) -> Option<QuantityKind> {
+pub fn kind_of_scan(meaning: &Meaning) -> Option<QuantityKind> {
     match meaning {
         Meaning::Command(verb) => kind_of(*verb),
         _ => None,
@@ -157,6 +158,9 @@ fn enter(dialogue: &mut Dialogue, Good { quantity, serial }: Good, context: &Con
                 context,
             )
         }
+        // An inspection counts pieces and does not name them.
+        QuantityKind::Inspected | QuantityKind::Fault(_) if serial.is_some() => Step::err("NOT_NOW", &[], context),
+        kind @ (QuantityKind::Inspected | QuantityKind::Fault(_)) => checking::note(dialogue, kind, quantity, context),
         QuantityKind::Defect(kind) => {
             let asked = dialogue.asked.as_mut().expect("it was looked at just now");
             asked.since = context.now;
@@ -195,6 +199,9 @@ pub fn pending_reason(dialogue: &mut Dialogue, meaning: &Meaning, context: &Cont
             });
             submit(dialogue, report, "REPORTED_DEFECT", &[&quantity.to_string()], context)
         }
+        Pending::Reason(Unexplained::Fault { kind, quantity }) => {
+            checking::explain(dialogue, code, (kind, quantity), context)
+        }
         Pending::Reason(Unexplained::Stop(since)) => {
             let reason = match stop_reason(code, context) {
                 Ok(reason) => reason,
@@ -222,8 +229,14 @@ pub fn defect_reason(code: &str, kind: DefectKind, context: &Context) -> Result<
 
 pub fn kind_while_pending(dialogue: &mut Dialogue, meaning: &Meaning, context: &Context) -> Step {
     let pending = match dialogue.asked.as_ref().map(|asked| &asked.what) {
+        Some(
+            Pending::Quantity {
+                kind: QuantityKind::Fault(Some(kind)),
+                ..
+            }
+            | Pending::Reason(Unexplained::Defect { kind, .. } | Unexplained::Fault { kind: Some(kind), .. }),
+        ) => Some(QuantityKind::Defect(*kind)),
         Some(Pending::Quantity { kind, .. }) => Some(*kind),
-        Some(Pending::Reason(Unexplained::Defect { kind, .. })) => Some(QuantityKind::Defect(*kind)),
         _ => None,
     };
     match pending {
@@ -342,7 +355,7 @@ pub fn submit(
         .flat_map(|report| validate::work_report(report, context.reference, context.now));
     let findings: Vec<_> = findings.collect();
     if let Some(first) = findings.first() {
-        let all: Vec<_> = findings.iter().map(|f| f.message.as_str()).collect();
+        let all: Vec<_> = findings.iter().map(|f| f.words.en.as_str()).collect();
         return Step::err(first.code, &[&all.join("; ")], context);
     }
     let mut others = Vec::new();

@@ -155,6 +155,7 @@ impl Dialogue {
         let reports = self.leave_jobs(context, flags);
         self.asked = None;
         self.held = None;
+        self.sheet = None;
         self.crew.clear();
         self.trace.clear();
         reports

@@ -4,11 +4,12 @@
 //! tallies, and keeps what comes out (reports, alerts and the new state) in one commit before the operator is answered.
 //! The rules stand in [`table`], one row each. What the rows do stands in a room per concern: [`crew`] signs people on
 //! and off, [`load`] finds and loads jobs, [`job`] starts and stops them, [`counting`] takes quantities and serials, [`closing`] ends jobs, shifts and
-//! sessions, [`questions`] are answered, [`undo`] takes back, [`supervisor`] approves, [`signals`] calls people and tells of machines. How time becomes
+//! sessions, [`checking`] inspects on the spot, [`questions`] are answered, [`undo`] takes back, [`supervisor`] approves, [`signals`] calls people and tells of machines. How time becomes
 //! hours stands in [`labor`], how all of it becomes reports in [`report`].
 
 mod accepts;
 mod bench;
+mod checking;
 mod closing;
 mod counting;
 mod crew;
@@ -20,6 +21,7 @@ mod questions;
 mod report;
 mod share;
 mod signals;
+mod step;
 mod supervisor;
 mod table;
 #[cfg(test)]
@@ -36,15 +38,15 @@ use serde::{Deserialize, Serialize};
 use super::barcode::{Meaning, Scanned};
 use super::tallies::Tallies;
 use crate::clock::Zone;
-use crate::judge::Finding;
-use crate::language::{Language, Words};
 use crate::record::{DefectKind, Feedback, FeedbackKind, ScanTrace, Timestamp, WorkReport};
 use crate::reference::Reference;
 
 pub use bench::{Approval, Bench, Mode, ShiftEnd, UnknownOrder, WhilePaused};
+pub use checking::Sheet;
 pub use job::Job;
 pub use report::ReportNumbers;
 pub use signals::CALL;
+pub use step::{MachineWord, Signal, Step, feedback, printable};
 
 /// An order waits this long for its operation, a pending input for its completion.
 const PENDING_FOR: chrono::Duration = chrono::Duration::seconds(20);
@@ -63,7 +65,8 @@ pub struct Context<'a> {
     pub tallies: &'a Tallies,
 }
 
-/// The states of the table, S0 to S7. The last three lie on top of a base state and hold until they are answered.
+/// The states of the table, S0 to S7, and S8 of inspections. From S5 on they lie on top of a base state, and S5 and S6 on top of
+/// S8 too, and hold until they are answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum State {
     Idle,
@@ -74,6 +77,7 @@ pub enum State {
     QuantityPending,
     ReasonPending,
     ConfirmPending,
+    Inspecting,
 }
 
 impl State {
@@ -87,6 +91,7 @@ impl State {
             Self::QuantityPending => "quantity_pending",
             Self::ReasonPending => "reason_pending",
             Self::ConfirmPending => "confirm_pending",
+            Self::Inspecting => "inspecting",
         }
     }
 }
@@ -128,6 +133,11 @@ enum Unexplained {
         quantity: Decimal,
         serial: Option<String>,
     },
+    /// Found at an inspection; what is done with them may be left open.
+    Fault {
+        kind: Option<DefectKind>,
+        quantity: Decimal,
+    },
     /// A pause that began at this moment.
     Stop(Timestamp),
 }
@@ -137,6 +147,10 @@ enum QuantityKind {
     Good,
     ToInspect,
     Defect(DefectKind),
+    /// At an inspection: all that were looked at.
+    Inspected,
+    /// Of these the faulty ones, with what is done with them.
+    Fault(Option<DefectKind>),
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -183,6 +197,8 @@ pub struct Dialogue {
     is_aimed: bool,
     /// Jobs left for others, the latest last.
     left: Vec<Job>,
+    /// The inspection that goes on at the job at hand.
+    sheet: Option<Sheet>,
     undoable: VecDeque<Undoable>,
     last_scan: Option<(String, Timestamp)>,
     last_activity: Option<Timestamp>,
@@ -196,86 +212,6 @@ pub struct Dialogue {
     held: Option<(Held, Timestamp)>,
 }
 
-/// What a person says of a machine.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MachineWord {
-    pub equipment: String,
-    pub is_down: bool,
-    pub reason: Option<String>,
-    pub detail: String,
-}
-
-/// What a station tells of besides work.
-#[derive(Debug)]
-pub enum Signal {
-    /// Lasts until somebody answers it.
-    Call(Finding),
-    Machine(MachineWord),
-}
-
-/// What one scan or one passing of time led to.
-#[derive(Debug)]
-pub struct Step {
-    pub feedback: Box<Feedback>,
-    /// Drafts without number; numbered when they are accepted.
-    pub reports: Vec<WorkReport>,
-    pub signal: Option<Box<Signal>>,
-    /// Whether the state must be on disk before the answer.
-    pub is_change: bool,
-}
-
-impl Step {
-    fn new(kind: FeedbackKind, code: &str, words: &[&str], context: &Context) -> Self {
-        let words: Vec<Words> = words.iter().map(|word| Words::same(word)).collect();
-        Self {
-            feedback: Box::new(feedback(kind, code, &words, context.bench.language)),
-            reports: Vec::new(),
-            signal: None,
-            is_change: false,
-        }
-    }
-
-    /// With words that are others in each language.
-    fn worded(mut self, words: &[Words], context: &Context) -> Self {
-        let Feedback { kind, code, .. } = &*self.feedback;
-        *self.feedback = feedback(*kind, code, words, context.bench.language);
-        self
-    }
-
-    /// For a change that has to be on disk before the answer.
-    fn ok(code: &str, words: &[&str], context: &Context) -> Self {
-        Self {
-            is_change: true,
-            ..Self::new(FeedbackKind::Ok, code, words, context)
-        }
-    }
-
-    fn ask(code: &str, words: &[&str], context: &Context) -> Self {
-        Self {
-            is_change: true,
-            ..Self::new(FeedbackKind::Ask, code, words, context)
-        }
-    }
-
-    fn err(code: &str, words: &[&str], context: &Context) -> Self {
-        Self::new(FeedbackKind::Err, code, words, context)
-    }
-
-    fn dup(code: &str, words: &[&str], context: &Context) -> Self {
-        Self::new(FeedbackKind::Dup, code, words, context)
-    }
-
-    /// An answer to a question that changes nothing.
-    fn told(code: &str, words: &[&str], context: &Context) -> Self {
-        Self::new(FeedbackKind::Ok, code, words, context)
-    }
-
-    fn with(mut self, reports: impl IntoIterator<Item = WorkReport>) -> Self {
-        self.reports.extend(reports);
-        self
-    }
-}
-
 impl Dialogue {
     pub fn state(&self) -> State {
         match (&self.asked, self.crew.is_empty(), &self.job) {
@@ -284,6 +220,7 @@ impl Dialogue {
                 Pending::Reason(_) => State::ReasonPending,
                 Pending::Confirm(_) => State::ConfirmPending,
             },
+            (None, ..) if self.sheet.is_some() => State::Inspecting,
             (None, true, _) => State::Idle,
             (None, false, None) => State::SignedOn,
             (None, false, Some(job)) => job.state(),
@@ -297,6 +234,10 @@ impl Dialogue {
     /// The job at hand.
     pub fn job(&self) -> Option<&Job> {
         self.job.as_ref()
+    }
+
+    pub fn sheet(&self) -> Option<&Sheet> {
+        self.sheet.as_ref()
     }
 
     /// All jobs of the run, the one at hand first.
@@ -315,9 +256,11 @@ impl Dialogue {
 
     /// What is expected next, as a sentence for the screen.
     pub fn expects(&self, bench: &Bench) -> String {
-        words::expects(self.state(), bench)
-            .in_language(bench.language)
-            .to_owned()
+        let expected = match (self.state(), &self.sheet) {
+            (State::Inspecting, Some(sheet)) => sheet.expects(),
+            (state, _) => words::expects(state, bench),
+        };
+        expected.in_language(bench.language).to_owned()
     }
 
     /// Takes one scan. What was read earlier than it came, for it had to wait, is no repeat of what came just before it.
@@ -340,8 +283,10 @@ impl Dialogue {
             raw: scanned.text.clone(),
             at: context.zone.rfc3339(context.now),
         });
+        let was_inspecting = self.sheet.is_some();
         let mut step = table::act(self, meaning, context);
-        if matches!(step.feedback.kind, FeedbackKind::Err | FeedbackKind::Dup) {
+        let is_of_inspection = was_inspecting || self.sheet.is_some();
+        if is_of_inspection || matches!(step.feedback.kind, FeedbackKind::Err | FeedbackKind::Dup) {
             self.trace.pop();
         }
         if self.trace.len() > TRACE_MAX {
@@ -365,10 +310,11 @@ impl Dialogue {
         if let Some((held, _)) = self.held.take_if(|(_, since)| is_over(*since)) {
             return matches!(held, Held::Order(_)).then(|| Step::err("INPUT_TIMED_OUT", &[], context));
         }
-        self.end_shift(context).or_else(|| self.end_session(context))
+        let step = self.end_shift(context).or_else(|| self.end_inspection(context));
+        step.or_else(|| self.end_session(context))
     }
 
-    /// After a restart: what was pending is gone. Gives what the operator is to be told.
+    /// After a restart: what was pending is gone; an inspection goes on. Gives what the operator is to be told.
     pub fn restored(mut self, context: &Context) -> (Self, Option<Feedback>) {
         self.asked = None;
         self.held = None;
@@ -396,24 +342,5 @@ impl Dialogue {
             since: context.now,
             approved_by: None,
         });
-    }
-}
-
-/// Scans are shown to people: control characters are not.
-pub fn printable(text: &str) -> String {
-    text.chars()
-        .take(40)
-        .map(|c| if c.is_control() { '?' } else { c })
-        .collect()
-}
-
-/// An answer; outside of the dialogue such as to half a read.
-pub fn feedback(kind: FeedbackKind, code: &str, words: &[Words], language: Language) -> Feedback {
-    let words = words::in_every_language(code, words);
-    Feedback {
-        kind,
-        code: code.to_owned(),
-        message: words.in_language(language).to_owned(),
-        words,
     }
 }

@@ -9,10 +9,15 @@ const SKILLS: [&str; 2] = ["supervisor", "班组长"];
 
 impl Context<'_> {
     pub(super) fn is_supervisor(&self, worker_no: &str) -> bool {
+        self.has_skill(worker_no, &SKILLS)
+    }
+
+    /// Whether it is known of a worker that they can do one of these.
+    pub(super) fn has_skill(&self, worker_no: &str, wanted: &[&str]) -> bool {
         let worker = self.reference.worker(worker_no).filter(|worker| worker.active);
         worker.is_some_and(|worker| {
             let mut skills = worker.skills.iter();
-            skills.any(|skill| SKILLS.iter().any(|known| skill.eq_ignore_ascii_case(known)))
+            skills.any(|skill| wanted.iter().any(|known| skill.eq_ignore_ascii_case(known)))
         })
     }
 }

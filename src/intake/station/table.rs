@@ -1,10 +1,10 @@
 //! The rules of the dialogue. The first row whose state and scan fit decides; numbers are those of the station table that
-//! operators' training follows. What no scan of its own triggers stands in [`ELSEWHERE`].
+//! operators' training follows; [`checking`] goes on with its own. What no scan of its own triggers stands in [`ELSEWHERE`].
 
 use super::{Context, Dialogue, State, Step};
-use super::{closing, counting, crew, job, load, questions, signals, supervisor, undo};
+use super::{checking, closing, counting, crew, job, load, questions, signals, supervisor, undo};
 use crate::intake::barcode::{Meaning, Verb};
-use State::{ConfirmPending, Idle, JobLoaded, Paused, QuantityPending, ReasonPending, Running, SignedOn};
+use State::{ConfirmPending, Idle, Inspecting, JobLoaded, Paused, QuantityPending, ReasonPending, Running, SignedOn};
 
 /// What kind of scan a row is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,6 +79,7 @@ const ALL: &[State] = &[
     QuantityPending,
     ReasonPending,
     ConfirmPending,
+    Inspecting,
 ];
 
 #[rustfmt::skip]
@@ -90,18 +91,27 @@ const TABLE: &[Row] = &[
     row(&[4], &[Idle], On::Anything, crew::not_signed_on),
     // Innermost first: what was begun is finished or cancelled before anything else.
     row(&[30, 52, 53], PENDING, On::Badge, supervisor::approve),
-    row(&[24, 25], &[QuantityPending], On::Quantity, counting::pending_quantity),
-    row(&[24, 25], &[QuantityPending], On::Keyed, counting::key),
-    row(&[24, 25], &[QuantityPending], On::Command(Verb::Ok), counting::enter_keyed),
+    row(&[24, 25, 58, 59, 60], &[QuantityPending], On::Quantity, counting::pending_quantity),
+    row(&[24, 25, 58, 59, 60], &[QuantityPending], On::Keyed, counting::key),
+    row(&[24, 25, 58, 59, 60], &[QuantityPending], On::Command(Verb::Ok), counting::enter_keyed),
     row(&[34], &[QuantityPending], On::Piece, counting::pending_serial),
-    row(&[19, 26, 27], &[ReasonPending], On::Reason, counting::pending_reason),
-    row(&[29], INPUT, On::Command(Verb::Cancel), questions::cancel),
+    row(&[19, 26, 27, 59, 60], &[ReasonPending], On::Reason, counting::pending_reason),
+    row(&[29, 62], INPUT, On::Command(Verb::Cancel), questions::cancel),
     row(&[28, 30], INPUT, On::KindCommand, counting::kind_while_pending),
     row(&[30], INPUT, On::Anything, job::finish_input_first),
     row(&[40], &[ConfirmPending], On::Command(Verb::Ok), questions::confirm),
     row(&[40], &[ConfirmPending], On::Command(Verb::Cancel), questions::cancel),
     row(&[37], &[ConfirmPending], On::Command(Verb::Pause), closing::pause_instead),
     row(&[52], &[ConfirmPending], On::Anything, job::finish_input_first),
+    row(&[57], &[Inspecting], On::Badge, checking::sign),
+    row(&[58, 59], &[Inspecting], On::Quantity, checking::quantity),
+    row(&[58, 59], &[Inspecting], On::Keyed, checking::quantity),
+    row(&[60], &[Inspecting], On::KindCommand, checking::decide),
+    row(&[61], &[Inspecting], On::Command(Verb::Undo), checking::take_out),
+    row(&[62], &[Inspecting], On::Command(Verb::Cancel), checking::cancel),
+    row(&[63], &[Inspecting], On::Command(Verb::Done), checking::done),
+    row(&[64], &[Inspecting], On::Command(Verb::Status), checking::show_status),
+    row(&[65], &[Inspecting], On::Anything, job::finish_input_first),
     row(&[5, 6, 7], SIGNED, On::Badge, crew::badge),
     row(&[54], SIGNED, On::Command(Verb::Status), signals::show_status),
     row(&[54], SIGNED, On::Call, signals::call),
@@ -117,6 +127,7 @@ const TABLE: &[Row] = &[
     row(&[22, 35, 49, 50, 51], WITH_JOB, On::Keyed, counting::quantity),
     row(&[31, 32, 33], WITH_JOB, On::Piece, counting::piece),
     row(&[23, 49, 50, 51], WITH_JOB, On::KindCommand, counting::ask_quantity),
+    row(&[55, 56], WITH_JOB, On::Command(Verb::Check), checking::begin),
     row(&[36, 37, 50], WITH_JOB, On::Command(Verb::Done), closing::done),
     row(&[29], SIGNED, On::Command(Verb::Cancel), load::unload),
     row(&[12], &[SignedOn], On::Anything, job::no_order),
@@ -132,6 +143,8 @@ const ELSEWHERE: &[(u8, &str)] = &[
     (46, "Dialogue::end_shift"),
     (47, "Desk::restore"),
     (48, "Dialogue::restored"),
+    (66, "Dialogue::end_inspection"),
+    (67, "Dialogue::restored"),
 ];
 
 /// Whether a scan has no place in this state, whatever it says in detail.
@@ -156,7 +169,7 @@ pub fn act(dialogue: &mut Dialogue, meaning: &Meaning, context: &Context) -> Ste
 mod tests {
     use super::*;
 
-    const ROWS: u8 = 54;
+    const ROWS: u8 = 67;
 
     #[test]
     fn all_rows_are_there_and_each_has_its_test() {
@@ -165,6 +178,7 @@ mod tests {
             include_str!("tests/jobs.rs"),
             include_str!("tests/pieces.rs"),
             include_str!("tests/ends.rs"),
+            include_str!("tests/checking.rs"),
             include_str!("../desk.rs"),
         ];
         for number in 1..=ROWS {

@@ -49,6 +49,7 @@ pub fn expects(state: State, bench: &Bench) -> Words {
         (State::QuantityPending, _) => "EXPECT_QUANTITY_PENDING",
         (State::ReasonPending, _) => "EXPECT_REASON_PENDING",
         (State::ConfirmPending, _) => "EXPECT_CONFIRM_PENDING",
+        (State::Inspecting, _) => "EXPECT_FAULTS",
     };
     in_every_language(code, &[])
 }
@@ -57,9 +58,13 @@ pub fn kind(kind: QuantityKind) -> Words {
     let (en, zh) = match kind {
         QuantityKind::Good => ("good", "合格"),
         QuantityKind::ToInspect => ("to inspect", "待检"),
-        QuantityKind::Defect(DefectKind::Scrap) => ("scrap", "报废"),
-        QuantityKind::Defect(DefectKind::Rework) => ("rework", "返工"),
-        QuantityKind::Defect(DefectKind::Concession) => ("concession", "让步接收"),
+        QuantityKind::Inspected => ("inspected", "检验"),
+        QuantityKind::Fault(None) => ("faulty", "不良"),
+        QuantityKind::Defect(kind) | QuantityKind::Fault(Some(kind)) => match kind {
+            DefectKind::Scrap => ("scrap", "报废"),
+            DefectKind::Rework => ("rework", "返工"),
+            DefectKind::Concession => ("concession", "让步接收"),
+        },
     };
     Words::new(en, zh)
 }
@@ -98,7 +103,7 @@ mod tests {
     use super::*;
 
     /// What an answer of the kind ERR or DUP may be called: other programs hold on to these names.
-    const REFUSALS: [&str; 36] = [
+    const REFUSALS: [&str; 43] = [
         "UNKNOWN_BADGE",
         "NOT_SIGNED_ON",
         "NO_ORDER",
@@ -135,6 +140,13 @@ mod tests {
         "INPUT_TIMED_OUT",
         "DUPLICATE_SCAN",
         "INVALID_REPORT",
+        "INVALID_INSPECTION",
+        "NOT_INSPECTOR",
+        "INSPECTOR_NEEDED",
+        "COUNT_FIRST",
+        "TOO_MANY_INSPECTED",
+        "TOO_MANY_FAULTY",
+        "INSPECTION_TIMED_OUT",
     ];
 
     #[test]

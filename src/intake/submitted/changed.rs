@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::buffer::States;
 use crate::intake::{Accepted, Intake, to_state};
 use crate::judge::spc::monitor::PhaseError;
+use crate::language::Words;
 use crate::record::{Annotation, Answered, ChartChange, Objection, Timestamp};
 
 /// Name of the states, and of what is shown.
@@ -28,7 +29,7 @@ impl Intake {
 
     pub(super) fn annotated(&mut self, chart: &str, annotation: Annotation, accepted: &mut Accepted) -> Answered {
         let Some(view) = self.status.judge(&format!("spc/{chart}")) else {
-            return Answered::NotThere(format!("there is no chart {chart}"));
+            return Answered::NotThere(no_chart(chart));
         };
         let at = annotation.at;
         let is_there =
@@ -37,11 +38,8 @@ impl Intake {
             .as_array()
             .is_some_and(|points| points.iter().any(is_there))
         {
-            return Answered::Refused(vec![Objection {
-                field: "at".to_owned(),
-                code: "NO_SUCH_POINT",
-                message: "no point of the chart is of this moment".to_owned(),
-            }]);
+            let words = Words::new("no point of the chart is of this moment", "图上没有这一时刻的点");
+            return Answered::Refused(vec![Objection::new("at", "NO_SUCH_POINT", words)]);
         }
         let annotations: &mut Vec<Annotation> = self.annotations.entry(chart.to_owned()).or_default();
         annotations.retain(|known| known.at != at);
@@ -71,7 +69,7 @@ impl Intake {
                     accepted.someone_waits = false;
                     changed.map(|found| accepted.findings.extend(found))
                 }
-                None => return Answered::NotThere(format!("there is no chart {chart}")),
+                None => return Answered::NotThere(no_chart(chart)),
             },
         };
         self.tell_found(at, accepted);
@@ -89,9 +87,9 @@ fn objection(error: &PhaseError) -> Objection {
         PhaseError::TooMany => ("point", "TOO_MANY"),
         PhaseError::Given | PhaseError::Frozen | PhaseError::Estimate(_) => ("action", "NOT_NOW"),
     };
-    Objection {
-        field: field.to_owned(),
-        code,
-        message: error.to_string(),
-    }
+    Objection::new(field, code, error.words())
+}
+
+fn no_chart(chart: &str) -> Words {
+    Words::new(format!("there is no chart {chart}"), format!("没有控制图 {chart}"))
 }

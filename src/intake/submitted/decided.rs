@@ -9,6 +9,7 @@ use crate::buffer::States;
 use crate::fields::Fields;
 use crate::intake::{Accepted, Intake, to_state};
 use crate::judge::inspection::{Checked, Decision, Hinted, Register};
+use crate::language::Words;
 use crate::record::{Answered, DefectKind, Disposition, Inspection, Kind, Objection, Paper, Timestamp};
 
 /// Name of the states, and of what is shown.
@@ -82,7 +83,10 @@ impl Intake {
         }
         let (decision, objections) = read(paper, by, at);
         let Some(checked) = self.register.find(check_no) else {
-            return Answered::NotThere(format!("{check_no} is none of the latest inspections of this gateway"));
+            return Answered::NotThere(Words::new(
+                format!("{check_no} is none of the latest inspections of this gateway"),
+                format!("{check_no} 不在本网关最近的检验之中"),
+            ));
         };
         let Some(decision) = decision.filter(|_| objections.is_empty()) else {
             return Answered::Refused(told_once(objections));
@@ -117,7 +121,11 @@ fn read(paper: &Paper, by: String, at: Timestamp) -> (Option<Decision>, Vec<Obje
         .take("disposition")
         .and_then(|value| serde_json::from_value(value).ok());
     if disposition.is_none() {
-        fields.find("disposition", "must be \"rework\", \"concession\" or \"scrap\"");
+        fields.find(
+            "disposition",
+            "must be \"rework\", \"concession\" or \"scrap\"",
+            "应为返工、让步接收或报废",
+        );
     }
     let decision = disposition.map(|disposition| Decision {
         disposition,
@@ -128,11 +136,9 @@ fn read(paper: &Paper, by: String, at: Timestamp) -> (Option<Decision>, Vec<Obje
         comment: fields.text("comment", COMMENT_CHARS_MAX),
     });
     let (findings, _) = fields.finish();
-    let objections = findings.into_iter().map(|finding| Objection {
-        field: finding.field,
-        code: "INVALID",
-        message: finding.message,
-    });
+    let objections = findings
+        .into_iter()
+        .map(|finding| Objection::new(finding.field, "INVALID", finding.words));
     (decision, objections.collect())
 }
 

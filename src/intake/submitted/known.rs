@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::buffer::States;
 use crate::intake::to_state;
+use crate::language::Words;
 use crate::record::{Answered, Kind, Objection, Paper, Timestamp};
 
 /// Name of the states that hold them.
@@ -53,20 +54,20 @@ impl Known {
                 field: entry.number, "message_id": entry.message_id, "repeated": true,
             })));
         }
-        let (field, message) = if is_same_number(&entry) {
-            (
-                field,
+        let (field, words) = if is_same_number(&entry) {
+            let words = Words::new(
                 format!("{number} was handed in before with another content; give this one a number of its own"),
-            )
+                format!("{number} 已用于其他内容；请另取编号"),
+            );
+            (field, words)
         } else {
-            let message = "the key came before with another content; give this one a key of its own";
-            ("Idempotency-Key", message.to_owned())
+            let words = Words::new(
+                "the key came before with another content; give this one a key of its own",
+                "此键已用于其他内容；请刷新页面后重填",
+            );
+            ("Idempotency-Key", words)
         };
-        Some(Answered::Refused(vec![Objection {
-            field: field.to_owned(),
-            code: "NUMBER_TAKEN",
-            message,
-        }]))
+        Some(Answered::Refused(vec![Objection::new(field, "NUMBER_TAKEN", words)]))
     }
 
     pub fn remember(

@@ -12,24 +12,21 @@ use uuid::Uuid;
 pub(super) use known::Known;
 use paper::Read;
 
+use super::inspections::{UNVERIFIED, examine, too_long, unknown_order};
 use super::validate::{self, Layer};
 use super::{Accepted, Intake, Verdict, to_state};
-use crate::buffer::RECORD_BYTES_MAX;
 use crate::judge::alerts::{AcknowledgeError, Acknowledgement};
-use crate::judge::inspection::{self, OrderFacts};
+use crate::judge::inspection;
+use crate::language::Words;
 use crate::record::{
-    Answered, CheckResult, Inspection, Kind, Objection, PageScan, Paper, Record, Slip, Submitted, Timestamp, WorkReport,
+    Answered, Circumstances, Inspection, Kind, Objection, PageScan, Paper, Record, Slip, Submitted, Timestamp,
+    WorkReport,
 };
-use crate::reference::OrderStatus;
 
 /// Name of the state that holds the latest inspections.
 pub(super) const INSPECTIONS: &str = "inspections";
 /// Who speaks, in the records of what was handed in.
 const SOURCE: &str = "http";
-/// Beside it a record holds who speaks, numbers, times and flags.
-const PAYLOAD_BYTES_MAX: usize = RECORD_BYTES_MAX - (4 << 10);
-/// Something could not be looked up when it was handed in.
-const UNVERIFIED: &str = "unverified";
 
 impl Intake {
     pub(super) fn submission(&mut self, what: Submitted, slip: &Slip, at: Timestamp) -> Verdict {
@@ -46,7 +43,10 @@ impl Intake {
                 match self.alerts.acknowledge(alert_id, acknowledgement, &mut accepted) {
                     Ok(()) => Answered::Taken(json!({"acknowledged": alert_id})),
                     Err(AcknowledgeError::Already) => Answered::Known(json!({"acknowledged": alert_id})),
-                    Err(AcknowledgeError::Unknown) => Answered::NotThere(format!("there is no alert {alert_id}")),
+                    Err(AcknowledgeError::Unknown) => Answered::NotThere(Words::new(
+                        format!("there is no alert {alert_id}"),
+                        format!("没有报警 {alert_id}"),
+                    )),
                 }
             }
             Submitted::Disposition { check_no, paper, by } => {
@@ -73,7 +73,11 @@ impl Intake {
             return waits();
         }
         let Some((outcome, answer)) = self.desk.scan_of_page(scan, at) else {
-            slip.write(Answered::NotThere(format!("there is no station {}", scan.station)));
+            let station = &scan.station;
+            slip.write(Answered::NotThere(Words::new(
+                format!("there is no station {station}"),
+                format!("没有工位 {station}"),
+            )));
             return waits();
         };
         slip.write(Answered::Taken(json!(answer)));
@@ -141,9 +145,8 @@ impl Intake {
         if let Some(answer) = self.handed_in.answer(kind, &inspection.check_no, paper) {
             return answer;
         }
-        let order = self.complete_inspection(&mut inspection, at, &mut objections);
-        objections.extend(inspection::check(&inspection, order));
-        objections.extend(too_long(&inspection));
+        self.add_circumstances(&mut inspection.circumstances, at);
+        objections.extend(examine(&mut inspection, &self.desk.reference(), at));
         if !objections.is_empty() {
             return Answered::Refused(told_once(objections));
         }
@@ -158,15 +161,24 @@ impl Intake {
         }))
     }
 
-    /// What the inspector need not know: the product, and under what circumstances the station at the machine works.
-    fn complete_inspection(
-        &self,
-        inspection: &mut Inspection,
+    /// What was inspected at a station has been examined there.
+    pub(super) fn inspection_scanned(
+        &mut self,
+        source: &str,
+        mut inspection: Inspection,
         at: Timestamp,
-        objections: &mut Vec<Objection>,
-    ) -> Option<OrderFacts> {
-        let reference = self.desk.reference();
-        let circumstances = &mut inspection.circumstances;
+        accepted: &mut Accepted,
+    ) {
+        self.add_circumstances(&mut inspection.circumstances, at);
+        inspection.check_no = self.desk.next_number(at, &mut accepted.states);
+        let id = self.message_id(Kind::Inspection, &inspection.check_no);
+        let record = Record::encode(Kind::Inspection, id, at, self.settings.zone, source, &inspection);
+        accepted.records.push(record);
+        self.inspected(&inspection, at, accepted);
+    }
+
+    /// What the inspector need not know: how the machine was, and in which shift.
+    fn add_circumstances(&self, circumstances: &mut Circumstances, at: Timestamp) {
         if let Some(equipment) = circumstances.equipment.as_deref() {
             let state = self.tracker.state(equipment).map(|(state, _)| state.to_owned());
             circumstances.equipment_state = circumstances.equipment_state.take().or(state);
@@ -174,28 +186,6 @@ impl Intake {
         let shift = self.settings.zone.shift_start(at, &self.settings.shift_starts);
         let shift = shift.with_timezone(&self.settings.zone.0).format("%H:%M").to_string();
         circumstances.shift.get_or_insert(shift);
-        let order = reference.order(&inspection.order_no);
-        if let Some(order) = order {
-            inspection.order_no.clone_from(&order.order_no);
-            let known = |text: &String| (!text.is_empty()).then(|| text.clone());
-            inspection.product_code = inspection.product_code.take().or_else(|| known(&order.product_code));
-            inspection.product_name = inspection.product_name.take().or_else(|| known(&order.product_name));
-        } else if reference.is_fresh(at) && !inspection.order_no.is_empty() {
-            objections.push(unknown_order(&inspection.order_no));
-        } else {
-            inspection.flags.push(UNVERIFIED.to_owned());
-        }
-        if !inspection::out_of_specification(inspection, at).is_empty() {
-            inspection.flags.push("out_of_specification".to_owned());
-        }
-        let is_passed = inspection.check_result == CheckResult::Qualified;
-        if is_passed && !inspection.unqualified_quantity.is_zero() {
-            inspection.flags.push("passed_with_defects".to_owned());
-        }
-        order.map(|order| OrderFacts {
-            quantity: order.order_quantity,
-            is_released: order.status >= OrderStatus::Released,
-        })
     }
 
     /// What follows from an inspection that was taken: alerts, and what the latest ones say together.
@@ -218,8 +208,7 @@ impl Intake {
         self.inspections.analyse(inspection)
     }
 
-    /// Encodes what was taken and remembers that it was. The message's id follows from its number, so that the store knows
-    /// it again even when we do not any more.
+    /// Encodes what was taken and remembers that it was.
     fn keep(
         &mut self,
         kind: Kind,
@@ -229,18 +218,23 @@ impl Intake {
         payload: &impl serde::Serialize,
         accepted: &mut Accepted,
     ) -> Uuid {
+        let id = self.message_id(kind, number);
+        let record = Record::encode(kind, id, at, self.settings.zone, SOURCE, payload);
+        accepted.records.push(record);
+        self.handed_in
+            .remember(kind, number, id, paper, at, &mut accepted.states);
+        id
+    }
+
+    /// The id of a message follows from its number, so that the store knows it again even when we do not any more.
+    fn message_id(&self, kind: Kind, number: &str) -> Uuid {
         let what = if kind == Kind::Disposition {
             "disposition"
         } else {
             kind.topic()
         };
         let cause = format!("{}/{what}/{number}", self.settings.gateway_id);
-        let id = Uuid::new_v5(&Uuid::NAMESPACE_URL, cause.as_bytes());
-        let record = Record::encode(kind, id, at, self.settings.zone, SOURCE, payload);
-        accepted.records.push(record);
-        self.handed_in
-            .remember(kind, number, id, paper, at, &mut accepted.states);
-        id
+        Uuid::new_v5(&Uuid::NAMESPACE_URL, cause.as_bytes())
     }
 
     fn production_day(&self, at: Timestamp) -> chrono::NaiveDate {
@@ -249,38 +243,26 @@ impl Intake {
     }
 }
 
-/// What is longer than a record may be.
-fn too_long(payload: &impl serde::Serialize) -> Option<Objection> {
-    let bytes = to_state(payload).len();
-    (bytes > PAYLOAD_BYTES_MAX).then(|| Objection {
-        field: String::new(),
-        code: "TOO_LONG",
-        message: format!("all of it is {bytes} bytes long; at most {PAYLOAD_BYTES_MAX} fit into one record"),
-    })
-}
-
 /// Stations put some findings into sentences of their own, and are told no more than a name.
 fn objection(finding: validate::Finding) -> Objection {
-    let named = finding.message;
-    let message = match (finding.layer, finding.code) {
-        (Layer::State, "ORDER_CLOSED") => format!("{named} takes no reports; write an order that is released"),
-        (Layer::State, "UNKNOWN_BADGE") => format!("no worker {named} is active; write the number of one who is"),
-        (Layer::State, "REASON_UNKNOWN") => format!("{named} is no reason for such a defect; write the code of one"),
+    let named = finding.words;
+    let name = &named.en;
+    let words = match (finding.layer, finding.code) {
+        (Layer::State, "ORDER_CLOSED") => Words::new(
+            format!("{name} takes no reports; write an order that is released"),
+            format!("工单 {name} 不能报工；请填已下达的工单"),
+        ),
+        (Layer::State, "UNKNOWN_BADGE") => Words::new(
+            format!("no worker {name} is active; write the number of one who is"),
+            format!("没有在岗员工 {name}；请填在岗员工的工号"),
+        ),
+        (Layer::State, "REASON_UNKNOWN") => Words::new(
+            format!("{name} is no reason for such a defect; write the code of one"),
+            format!("{name} 不是此类不良的原因；请填原因代码"),
+        ),
         _ => named,
     };
-    Objection {
-        field: finding.field.into_owned(),
-        code: finding.code,
-        message,
-    }
-}
-
-fn unknown_order(order_no: &str) -> Objection {
-    Objection {
-        field: "order_no".to_owned(),
-        code: "UNKNOWN_ORDER",
-        message: format!("there is no order {order_no}; write one that is released"),
-    }
+    Objection::new(finding.field, finding.code, words)
 }
 
 /// What could not be read was put to nothing, and nothing is not to be objected to again.

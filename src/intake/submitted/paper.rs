@@ -27,14 +27,9 @@ pub struct Read<T> {
 impl<T> Read<T> {
     fn of(value: T, fields: Fields) -> Self {
         let (findings, ignored) = fields.finish();
-        let objections = findings.into_iter().map(|finding| Objection {
-            code: if finding.message == "is required" {
-                "MISSING"
-            } else {
-                "INVALID"
-            },
-            field: finding.field,
-            message: finding.message,
+        let objections = findings.into_iter().map(|finding| {
+            let code = if finding.is_missing { "MISSING" } else { "INVALID" };
+            Objection::new(finding.field, code, finding.words)
         });
         Self {
             value,
@@ -172,7 +167,11 @@ fn crew(fields: &mut Fields) -> Vec<CrewMember> {
     let list = fields.take("crew").unwrap_or_else(|| Value::Array(Vec::new()));
     serde_json::from_value(list).unwrap_or_else(|error| {
         let shape = r#"{"worker_no": "1001", "from": TIME, "to": TIME, "activity": "run"}"#;
-        fields.find("crew", format!("must be a list of {shape}: {error}"));
+        fields.find(
+            "crew",
+            format!("must be a list of {shape}: {error}"),
+            format!("应为 {shape} 的列表：{error}"),
+        );
         Vec::new()
     })
 }
@@ -180,7 +179,11 @@ fn crew(fields: &mut Fields) -> Vec<CrewMember> {
 fn defect_kind(fields: &mut Fields, name: &str) -> Option<DefectKind> {
     let kind = serde_json::from_value(fields.take(name)?).ok();
     if kind.is_none() {
-        fields.find(name, "must be \"rework\", \"concession\" or \"scrap\"");
+        fields.find(
+            name,
+            "must be \"rework\", \"concession\" or \"scrap\"",
+            "应为返工、让步接收或报废",
+        );
     }
     kind
 }
@@ -188,7 +191,7 @@ fn defect_kind(fields: &mut Fields, name: &str) -> Option<DefectKind> {
 fn number(fields: &mut Fields, name: &str) -> Option<f64> {
     let number = finite(&fields.take(name)?);
     if number.is_none() {
-        fields.find(name, "must be a number");
+        fields.find(name, "must be a number", "应为数字");
     }
     number
 }
@@ -197,7 +200,7 @@ fn numbers(fields: &mut Fields, name: &str) -> Option<Vec<f64>> {
     let list = fields.list(name)?;
     let numbers: Option<Vec<f64>> = list.iter().map(finite).collect();
     if numbers.is_none() {
-        fields.find(name, "must be a list of numbers");
+        fields.find(name, "must be a list of numbers", "应为一组数字");
     }
     numbers
 }

@@ -173,6 +173,7 @@ fn what_nobody_speaks_of_any_more_expires() {
     desk.find("a", Change::Begins, 100);
     assert_eq!(desk.tick(300), [], "it was heard of since");
     assert_eq!(desk.tick(400), [Expired]);
+    assert_eq!(desk.find("a", Change::Begins, 401), [Begun], "it is there after all");
 }
 
 #[test]

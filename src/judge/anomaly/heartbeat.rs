@@ -3,8 +3,10 @@
 //! * By the time of arrival: the clock of a machine may be off, and history may come late.
 //! * The deadline is counted from the last observation, also over a restart; but what could not be heard because the
 //!   gateway was down is only missed after a grace.
+//! * A clock that is set is no silence: what is remembered moves with it.
 //! * Only an observation ends the silence. A point that is never heard again stays missing.
 
+use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use super::rhythm::Rhythm;
@@ -71,6 +73,14 @@ impl Heartbeat {
         self.started = Some(now);
     }
 
+    /// The clock by which it hears was set; as much time has passed as before.
+    pub fn clock_was_set(&mut self, by: TimeDelta) {
+        for moment in [&mut self.last, &mut self.started] {
+            *moment = moment.map(|moment| moment + by);
+        }
+        self.rhythm.clock_was_set(by);
+    }
+
     pub fn is_learning(&self, settings: &Settings) -> bool {
         settings.every_s.is_none() && self.rhythm.usual_s().is_none()
     }
@@ -79,7 +89,6 @@ impl Heartbeat {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use chrono::TimeDelta;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::UNIX_EPOCH + TimeDelta::seconds(second)
@@ -127,6 +136,26 @@ mod tests {
             [21, 22].map(|second| flag(&heartbeat, &settings, second)),
             [None, Some(Flag::Suspect)]
         );
+    }
+
+    #[test]
+    fn a_clock_that_is_set_is_neither_silence_nor_hides_one() {
+        for by_s in [3600, -3600] {
+            let settings = Settings {
+                every_s: None,
+                ..EVERY_10_S
+            };
+            let mut heartbeat = Heartbeat::default();
+            for nth in 0..=5 {
+                heartbeat.heard(&settings, at(nth * 10));
+            }
+            heartbeat.clock_was_set(TimeDelta::seconds(by_s));
+            let flags = [85, 86].map(|second| flag(&heartbeat, &settings, by_s + second));
+            assert_eq!(flags, [None, Some(Flag::Suspect)], "35 s after the last, as ever");
+            heartbeat.heard(&settings, at(by_s + 60));
+            let flags = [95, 96].map(|second| flag(&heartbeat, &settings, by_s + second));
+            assert_eq!(flags, [None, Some(Flag::Suspect)], "and what is usual has stayed");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! How often a point speaks, so that a gap can be told from a pause between two values.
 
+use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use super::elapsed_s;
@@ -37,6 +38,11 @@ impl Rhythm {
         Some((pause_s, is_gap))
     }
 
+    /// The clock was set: the pause that goes on is as long as it was.
+    pub fn clock_was_set(&mut self, by: TimeDelta) {
+        self.last = self.last.map(|last| last + by);
+    }
+
     pub fn usual_s(&self) -> Option<f64> {
         (self.seen >= SEEN_MIN).then_some(self.usual_s)
     }
@@ -45,7 +51,6 @@ impl Rhythm {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use chrono::TimeDelta;
 
     fn gaps(pauses_s: &[i64], gap_after_s: Option<f64>) -> Vec<bool> {
         let mut rhythm = Rhythm::default();

@@ -39,12 +39,13 @@ pub fn check(inspection: &Inspection, order: Option<OrderFacts>) -> Vec<Objectio
 struct Objections(Vec<Objection>);
 
 impl Objections {
-    fn add(&mut self, field: impl Into<String>, code: &'static str, message: impl Into<String>) {
-        self.0.push(Objection {
-            field: field.into(),
-            code,
-            message: message.into(),
-        });
+    fn add(&mut self, field: impl Into<String>, code: &'static str, en: impl Into<String>, zh: impl Into<String>) {
+        self.0.push(Objection::new(field, code, Words::new(en, zh)));
+    }
+
+    fn too_long(&mut self, field: impl Into<String>, chars_max: usize) {
+        let en = format!("is longer than {chars_max} characters");
+        self.add(field, "TOO_LONG", en, format!("不得超过 {chars_max} 个字符"));
     }
 }
 
@@ -71,12 +72,12 @@ fn texts(inspection: &Inspection, objections: &mut Objections) {
     ];
     for (field, text, chars_max) in texts {
         if text.is_some_and(|text| text.chars().count() > chars_max) {
-            objections.add(field, "TOO_LONG", format!("is longer than {chars_max} characters"));
+            objections.too_long(field, chars_max);
         }
     }
     if inspection.checker_id.is_none() && inspection.checker_no.is_none() && inspection.checker_name.is_none() {
-        let message = "nobody is named; write checker_no, checker_name or checker_id";
-        objections.add("checker_no", "MISSING", message);
+        let en = "nobody is named; write checker_no, checker_name or checker_id";
+        objections.add("checker_no", "MISSING", en, "未填检验员；请填写工号或姓名");
     }
 }
 
@@ -94,38 +95,41 @@ fn quantities(inspection: &Inspection, order: Option<OrderFacts>, objections: &m
     ];
     for (field, quantity) in all {
         if quantity < Decimal::ZERO {
-            objections.add(field, "QTY_INVALID", format!("{quantity} is below 0"));
+            let en = format!("{quantity} is below 0");
+            objections.add(field, "QTY_INVALID", en, format!("{quantity} 小于 0"));
         }
     }
     if check_quantity.is_zero() {
-        objections.add(
-            "check_quantity",
-            "QTY_INVALID",
-            "nothing was inspected; write a quantity above 0",
-        );
+        let en = "nothing was inspected; write a quantity above 0";
+        objections.add("check_quantity", "QTY_INVALID", en, "没有检验任何件；请填大于 0 的数量");
     }
     let sum = qualified_quantity + unqualified_quantity;
     if sum != check_quantity {
-        let message = format!(
+        let en = format!(
             "is {check_quantity}, but qualified_quantity {qualified_quantity} and unqualified_quantity \
              {unqualified_quantity} make {sum}"
         );
-        objections.add("check_quantity", "QTY_MISMATCH", message);
+        let zh = format!(
+            "检验数 {check_quantity} 与合格 {qualified_quantity} 加不合格 {unqualified_quantity} 之和 {sum} 不符"
+        );
+        objections.add("check_quantity", "QTY_MISMATCH", en, zh);
     }
     if let Some(order) = order {
-        if check_quantity > order.quantity {
-            let message = format!(
-                "{check_quantity} cannot be inspected of an order over {}",
-                order.quantity
-            );
-            objections.add("check_quantity", "OVER_QUANTITY", message);
+        let of = order.quantity;
+        if check_quantity > of {
+            let en = format!("{check_quantity} cannot be inspected of an order over {of}");
+            let zh = format!("工单只有 {of} 件，不能检验 {check_quantity} 件");
+            objections.add("check_quantity", "OVER_QUANTITY", en, zh);
         }
         if !order.is_released {
-            let message = format!(
-                "{} is not released: nothing of it can have been made",
-                inspection.order_no
+            let number = &inspection.order_no;
+            let en = format!("{number} is not released: nothing of it can have been made");
+            objections.add(
+                "order_no",
+                "ORDER_NOT_RELEASED",
+                en,
+                format!("工单 {number} 尚未下达，不会有产品"),
             );
-            objections.add("order_no", "ORDER_NOT_RELEASED", message);
         }
     }
     // With quantities that cannot be, nothing can be said of the result.
@@ -133,71 +137,99 @@ fn quantities(inspection: &Inspection, order: Option<OrderFacts>, objections: &m
         return;
     }
     if inspection.check_result == CheckResult::Qualified && qualified_quantity.is_zero() {
-        let message = "nothing is qualified, so the result is 2 (unqualified)";
-        objections.add("check_result", "RESULT_MISMATCH", message);
+        let en = "nothing is qualified, so the result is 2 (unqualified)";
+        objections.add(
+            "check_result",
+            "RESULT_MISMATCH",
+            en,
+            "没有合格品，结果应为 2（不合格）",
+        );
     }
     if inspection.check_result == CheckResult::Unqualified && unqualified_quantity.is_zero() {
-        let message = "nothing is unqualified, so the result is 1 (qualified)";
-        objections.add("check_result", "RESULT_MISMATCH", message);
+        let en = "nothing is unqualified, so the result is 1 (qualified)";
+        objections.add(
+            "check_result",
+            "RESULT_MISMATCH",
+            en,
+            "没有不合格品，结果应为 1（合格）",
+        );
     }
 }
 
 fn defects(inspection: &Inspection, objections: &mut Objections) {
     if inspection.defects.len() > DEFECTS_MAX {
-        objections.add("defects", "TOO_MANY", format!("has more than {DEFECTS_MAX} entries"));
+        let en = format!("has more than {DEFECTS_MAX} entries");
+        objections.add("defects", "TOO_MANY", en, format!("不得超过 {DEFECTS_MAX} 项"));
     }
     for (nth, defect) in inspection.defects.iter().enumerate() {
         let place = |member| format!("defects[{nth}].{member}");
         if defect.reason.chars().count() > CODE_CHARS_MAX {
-            let message = format!("is longer than {CODE_CHARS_MAX} characters");
-            objections.add(place("reason"), "TOO_LONG", message);
+            objections.too_long(place("reason"), CODE_CHARS_MAX);
         }
         if defect.quantity <= Decimal::ZERO {
-            let message = format!("{} is not above 0", defect.quantity);
-            objections.add(place("quantity"), "QTY_INVALID", message);
+            let en = format!("{} is not above 0", defect.quantity);
+            objections.add(
+                place("quantity"),
+                "QTY_INVALID",
+                en,
+                format!("{} 应大于 0", defect.quantity),
+            );
         }
     }
     let sum: Decimal = inspection.defects.iter().map(|defect| defect.quantity).sum();
     let can_be = |defect: &FoundDefect| defect.quantity > Decimal::ZERO;
     let are_all_sound = !inspection.defects.is_empty() && inspection.defects.iter().all(can_be);
     if are_all_sound && sum != inspection.unqualified_quantity {
-        let message = format!(
-            "the defects make {sum}, but unqualified_quantity is {}",
-            inspection.unqualified_quantity
-        );
-        objections.add("defects", "QTY_MISMATCH", message);
+        let unqualified = inspection.unqualified_quantity;
+        let en = format!("the defects make {sum}, but unqualified_quantity is {unqualified}");
+        let zh = format!("不良合计 {sum}，但不合格数为 {unqualified}");
+        objections.add("defects", "QTY_MISMATCH", en, zh);
     }
     let has_description = inspection.defect_description.is_some();
     if inspection.defects.is_empty() && inspection.unqualified_quantity > Decimal::ZERO && !has_description {
-        let message = "say what is wrong with them: defects with reasons, or defect_description";
-        objections.add("defects", "MISSING", message);
+        let en = "say what is wrong with them: defects with reasons, or defect_description";
+        objections.add("defects", "MISSING", en, "请说明不良：填写不良原因或不良描述");
     }
     if inspection.disposition.is_some() && inspection.unqualified_quantity.is_zero() {
-        let message = "there is nothing to decide on: unqualified_quantity is 0";
-        objections.add("disposition", "NOT_NEEDED", message);
+        let en = "there is nothing to decide on: unqualified_quantity is 0";
+        objections.add("disposition", "NOT_NEEDED", en, "不合格数为 0，无需处置");
     }
 }
 
 fn measurements(inspection: &Inspection, objections: &mut Objections) {
     if inspection.measurements.len() > MEASUREMENTS_MAX {
-        let message = format!("has more than {MEASUREMENTS_MAX} characteristics");
-        objections.add("measurements", "TOO_MANY", message);
+        let en = format!("has more than {MEASUREMENTS_MAX} characteristics");
+        objections.add(
+            "measurements",
+            "TOO_MANY",
+            en,
+            format!("不得超过 {MEASUREMENTS_MAX} 个特性"),
+        );
     }
     for (nth, measurement) in inspection.measurements.iter().enumerate() {
         let place = |member| format!("measurements[{nth}].{member}");
         if measurement.characteristic.chars().count() > CODE_CHARS_MAX {
-            let message = format!("is longer than {CODE_CHARS_MAX} characters");
-            objections.add(place("characteristic"), "TOO_LONG", message);
+            objections.too_long(place("characteristic"), CODE_CHARS_MAX);
         }
         if measurement.values.is_empty() || measurement.values.len() > VALUES_MAX {
-            let message = format!("write 1 to {VALUES_MAX} measured numbers");
-            objections.add(place("values"), "VALUES_INVALID", message);
+            let en = format!("write 1 to {VALUES_MAX} measured numbers");
+            objections.add(
+                place("values"),
+                "VALUES_INVALID",
+                en,
+                format!("请填 1 到 {VALUES_MAX} 个测量值"),
+            );
         }
         if let (Some(lower), Some(upper)) = (measurement.lower, measurement.upper)
             && lower > upper
         {
-            let message = format!("the lower limit {lower} is above the upper one, {upper}");
-            objections.add(place("lower"), "LIMITS_INVALID", message);
+            let en = format!("the lower limit {lower} is above the upper one, {upper}");
+            objections.add(
+                place("lower"),
+                "LIMITS_INVALID",
+                en,
+                format!("下限 {lower} 高于上限 {upper}"),
+            );
         }
     }
 }

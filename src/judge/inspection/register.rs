@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
+use crate::language::Words;
 use crate::record::{CheckResult, DefectKind, FoundDefect, Inspection, Objection, Timestamp};
 
 /// So many inspections are kept; the central store has all.
@@ -119,19 +120,20 @@ impl Checked {
             |fault: &Fault| fault.disposition.is_none() && decision.reason.as_ref().is_none_or(|r| *r == fault.reason);
         let open: Decimal = self.faults.iter().filter(|f| is_meant(f)).map(|f| f.quantity).sum();
         let wanted = decision.quantity.unwrap_or(open);
-        let objection = |field: &str, code, message| Objection {
-            field: field.to_owned(),
-            code,
-            message,
-        };
         if open.is_zero() {
             let of = decision.reason.as_deref().unwrap_or(&self.check_no);
-            let message = format!("nothing of {of} is left to decide on");
-            return Err(objection("reason", "NOTHING_OPEN", message));
+            let words = Words::new(
+                format!("nothing of {of} is left to decide on"),
+                format!("{of} 没有待处置的件"),
+            );
+            return Err(Objection::new("reason", "NOTHING_OPEN", words));
         }
         if wanted <= Decimal::ZERO || wanted > open {
-            let message = format!("{wanted} is not above 0 and up to {open}, which is what is open");
-            return Err(objection("quantity", "OVER_QUANTITY", message));
+            let words = Words::new(
+                format!("{wanted} is not above 0 and up to {open}, which is what is open"),
+                format!("应大于 0 且不超过待处置的 {open} 件，填写的是 {wanted}"),
+            );
+            return Err(Objection::new("quantity", "OVER_QUANTITY", words));
         }
         let (mut left, mut decided, mut after) = (wanted, Vec::new(), Vec::new());
         for mut fault in std::mem::take(&mut self.faults) {

@@ -4,7 +4,8 @@
 //!   that they can be taken back; what is older is folded into lots.
 //! * A full window is believed as it is. Before that the rate must be beyond the limit for the lower end of its confidence
 //!   interval (Wilson 1927, one-sided 95 %), and from more than a few pieces: the first bad piece is no trend.
-//! * An episode ends when the rate has fallen below 0.8 of the lower limit, or when the report that began it is taken back.
+//! * An episode ends when the rate has fallen below 0.8 of the lower limit, when the report that began it is taken back, or when
+//!   the order is closed. Silence ends none: pieces that nobody makes are no better ones.
 
 use std::collections::VecDeque;
 
@@ -16,6 +17,9 @@ use crate::judge::{Change, Finding, Subject};
 use crate::language::Words;
 use crate::record::{Severity, Timestamp, WorkReport};
 
+const DEFECT_RATE: &str = "DEFECT_RATE";
+/// Of the finding, and what its key begins with.
+const RULE: &str = "defect_rate";
 /// Reports that can be taken back.
 const REPORTS_KEPT: usize = 64;
 /// Lots that a window of folded reports consists of, about.
@@ -132,6 +136,39 @@ impl DefectRate {
         sum
     }
 
+    /// The key of the episode that goes on.
+    pub fn open_key(&self, order_no: &str, process_code: &str) -> Option<String> {
+        self.episode.map(|_| key(order_no, process_code))
+    }
+
+    /// No more pieces of this order will come.
+    pub fn close(&self, order_no: &str, process_code: &str, at: Timestamp, settings: &Settings) -> Option<Finding> {
+        let severity = self.episode?;
+        let pieces = self.window(settings);
+        let (rate, count, bad) = figures(pieces);
+        let words = Words::new(
+            format!(
+                "{order_no}, process {process_code}: the order is closed; the defect rate was {rate} ({bad} of the last {count} \
+                 pieces)"
+            ),
+            format!("{order_no} 工序{process_code}：工单已关闭，最近{count}件中不良{bad}件，不良率{rate}"),
+        );
+        Some(Finding {
+            key: key(order_no, process_code),
+            alert_type: DEFECT_RATE.to_owned(),
+            severity,
+            change: Change::Ends,
+            at,
+            subject: Subject {
+                order_no: Some(order_no.to_owned()),
+                rule: Some(RULE.to_owned()),
+                value: Some(pieces.rate()),
+                ..Subject::default()
+            },
+            words,
+        })
+    }
+
     fn fold(&mut self, window: u32) {
         let lot_max = Decimal::from((window / LOTS_PER_WINDOW).max(1));
         while self.recent.len() > REPORTS_KEPT
@@ -172,6 +209,19 @@ impl DefectRate {
     }
 }
 
+fn key(order_no: &str, process_code: &str) -> String {
+    format!("{RULE}/{order_no}/{process_code}")
+}
+
+/// As people read them: the rate, of how many pieces, and the bad ones.
+fn figures(pieces: Pieces) -> (String, Decimal, Decimal) {
+    (
+        percent(pieces.rate()),
+        pieces.output.normalize(),
+        pieces.unqualified.normalize(),
+    )
+}
+
 fn level(pieces: Pieces, settings: &Settings) -> Option<Severity> {
     let is_full = pieces.output >= Decimal::from(settings.window);
     let rate = if is_full { pieces.rate() } else { pieces.rate_at_least() };
@@ -195,11 +245,7 @@ fn finding(
     settings: &Settings,
 ) -> Finding {
     let (order, process) = (&report.order_no, &report.process_code);
-    let (rate, count, bad) = (
-        percent(pieces.rate()),
-        pieces.output.normalize(),
-        pieces.unqualified.normalize(),
-    );
+    let (rate, count, bad) = figures(pieces);
     let limit = if severity == Severity::High {
         settings.high
     } else {
@@ -220,15 +266,15 @@ fn finding(
         )
     };
     Finding {
-        key: format!("defect_rate/{order}/{process}"),
-        alert_type: "DEFECT_RATE".to_owned(),
+        key: key(order, process),
+        alert_type: DEFECT_RATE.to_owned(),
         severity,
         change,
         at,
         subject: Subject {
             order_no: Some(order.clone()),
             equipment: report.equipment.clone(),
-            rule: Some("defect_rate".to_owned()),
+            rule: Some(RULE.to_owned()),
             value: Some(pieces.rate()),
             limits: Some(
                 serde_json::json!({"warn": settings.warn, "high": settings.high, "window": settings.window, "pieces": count}),

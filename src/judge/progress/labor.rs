@@ -7,6 +7,8 @@
 //! * History is looked at on a logarithmic scale, as times are: median and median absolute deviation of the last
 //!   observations of all workers (Iglewicz and Hoaglin 1993). Slow is who takes longer than `factor` times the median, and
 //!   three deviations more than it. With a standard, slow is who takes longer than `factor` times that.
+//! * Whoever goes on being slow is found again with each report. So an alert that expired, for nothing was heard of its worker,
+//!   begins anew with their next slow report.
 //! * What is slow is learnt only as far as the limit, so that one slow worker does not become the rule at once.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -157,8 +159,9 @@ impl LaborTime {
         let measure = measure?;
         let is_known = self.slow.contains_key(&report.worker_no);
         let is_slow = taken_s > measure.limit_s && work.seconds >= SLOW_FROM_S;
-        let change = if is_slow && !is_known && self.slow.len() < SLOW_MAX {
-            self.slow.insert(report.worker_no.clone(), mark);
+        let change = if is_slow && (is_known || self.slow.len() < SLOW_MAX) {
+            // Taking back the report that began it ends it.
+            self.slow.entry(report.worker_no.clone()).or_insert(mark);
             Change::Begins
         } else if taken_s < RELEASE * measure.limit_s && is_known {
             self.slow.remove(&report.worker_no);
@@ -366,11 +369,14 @@ mod tests {
             "{}",
             finding.words.en
         );
+        let goes_on = labor.report(&ten_pieces(22, 50, "8"), at(22), None, SETTINGS);
         assert_eq!(
-            labor.report(&ten_pieces(22, 50, "8"), at(22), None, SETTINGS),
-            None,
-            "it goes on"
+            goes_on.map(|finding| (finding.change, finding.key)),
+            Some((Change::Begins, finding.key)),
+            "found again: whoever tells of it knows whether that is news"
         );
+        let between = labor.report(&ten_pieces(24, 25, "8"), at(22), None, SETTINGS);
+        assert_eq!(between, None, "no longer slow, and not yet as usual");
         let end = labor
             .report(&ten_pieces(23, 10, "8"), at(23), None, SETTINGS)
             .expect("an end");

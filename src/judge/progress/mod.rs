@@ -9,6 +9,7 @@ pub mod calendar;
 pub mod defects;
 pub mod gap;
 pub mod labor;
+pub mod lately;
 pub mod oee;
 pub mod order;
 pub mod pace;

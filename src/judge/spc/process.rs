@@ -105,6 +105,17 @@ pub enum EstimateError {
     TooLarge(usize),
 }
 
+impl EstimateError {
+    pub fn in_chinese(&self) -> String {
+        match self {
+            Self::Empty => "没有可供学习的数据".to_owned(),
+            Self::NoSpread => "无法估计标准差：没有同组或相邻的两个数据".to_owned(),
+            Self::Constant => "标准差为零：所学的数据全部相同".to_owned(),
+            Self::TooLarge(size) => format!("子组有 {size} 个数据，太大，不能用极差"),
+        }
+    }
+}
+
 /// What was counted, from its share: a whole number where it is one but for rounding.
 fn defects(sample: &Sample) -> f64 {
     let counted = sample.value * sample.size;

@@ -70,7 +70,7 @@ impl PushedOrder {
         if let (Some(start), Some(end)) = (order.start_date, order.end_date)
             && end < start
         {
-            fields.find("end_date", "is before start_date");
+            fields.find("end_date", "is before start_date", "早于 start_date");
         }
         order.ignored = complete(fields)?;
         Ok(order)
@@ -82,6 +82,7 @@ fn read_processes(order: &mut Fields, list: Vec<Value>) -> Vec<Process> {
         order.find(
             "processes",
             format!("has {} entries; {PROCESSES_MAX} are allowed", list.len()),
+            format!("有 {} 项，最多 {PROCESSES_MAX} 项", list.len()),
         );
         return Vec::new();
     }
@@ -96,10 +97,10 @@ fn read_processes(order: &mut Fields, list: Vec<Value>) -> Vec<Process> {
         let place = i64::try_from(index + 1).unwrap_or(i64::MAX);
         let sequence = fields.int("sequence", 0, i64::from(u32::MAX)).unwrap_or(place);
         if !code.is_empty() && !codes.insert(code.clone()) {
-            fields.find("process_code", "stands twice");
+            fields.find("process_code", "stands twice", "重复");
         }
         if !sequences.insert(sequence) {
-            fields.find("sequence", "stands twice");
+            fields.find("sequence", "stands twice", "重复");
         }
         let standard_hours = fields.piece_hours("standard_hours");
         order.absorb(fields);

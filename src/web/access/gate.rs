@@ -24,6 +24,7 @@ use super::rate::{self, Client, Rate};
 use super::sessions::{self, Sessions};
 use super::{Caller, Role};
 use crate::http::Problem;
+use crate::language::Words;
 use crate::secret::Secret;
 
 const COOKIE: &str = "lineside";
@@ -260,10 +261,11 @@ impl Access {
         let Some(wait) = self.0.rate.wait(&client) else {
             return Ok(());
         };
-        let problem = Problem::new(
-            StatusCode::TOO_MANY_REQUESTS,
+        let words = Words::new(
             "too many requests; `rate_limit` of [web] says how many",
+            "请求过于频繁；上限见 [web] 的 rate_limit",
         );
+        let problem = Problem::worded(StatusCode::TOO_MANY_REQUESTS, &words);
         Err(problem.retry_after(wait.as_secs() + 1))
     }
 }

@@ -26,6 +26,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::openapi::{OpenApi, PathItem};
 
 use crate::http::Problem;
+use crate::language::Words;
 
 pub use gate::{Access, Settings, Standing, peer, receive};
 
@@ -59,6 +60,16 @@ impl Role {
             Self::Supervisor => "supervisor",
             Self::Admin => "admin",
             Self::Station => "station",
+        }
+    }
+
+    fn in_chinese(self) -> &'static str {
+        match self {
+            Self::Operator => "操作工",
+            Self::Quality => "质检",
+            Self::Supervisor => "班组长",
+            Self::Admin => "管理员",
+            Self::Station => "工位",
         }
     }
 
@@ -218,9 +229,14 @@ impl Rights {
             (Some(Right::Roles(roles)), Some(caller)) => match caller.role {
                 Some(role) if roles.contains(&role) => Ok(()),
                 Some(role) => {
-                    let roles: Vec<_> = roles.iter().map(|role| role.name()).collect();
-                    let detail = format!("{} is {role}; this is for {}", caller.name, roles.join(", "));
-                    Err(Problem::new(StatusCode::FORBIDDEN, detail))
+                    let named =
+                        |name: fn(Role) -> &'static str| -> Vec<_> { roles.iter().map(|role| name(*role)).collect() };
+                    let (en, zh) = (named(Role::name).join(", "), named(Role::in_chinese).join("、"));
+                    let words = Words::new(
+                        format!("{} is {role}; this is for {en}", caller.name),
+                        format!("{} 是{}，此操作需要{zh}", caller.name, role.in_chinese()),
+                    );
+                    Err(Problem::worded(StatusCode::FORBIDDEN, &words))
                 }
                 None => Err(stranger()),
             },

@@ -16,6 +16,7 @@ use utoipa::openapi::OpenApi;
 use super::{Caller, operations, peer};
 use crate::audit::{Audit, Event, NotRecorded, chain};
 use crate::http::Problem;
+use crate::language::Words;
 
 /// Longer bodies are kept as their hash.
 const BODY_KEPT_BYTES_MAX: usize = 8 << 10;
@@ -113,7 +114,8 @@ pub async fn record(State(trail): State<Trail>, request: Request, next: Next) ->
 /// What the log takes nothing of does not happen.
 #[expect(clippy::needless_pass_by_value, reason = "what `map_err` hands over")]
 pub fn unrecorded(error: NotRecorded) -> Problem {
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
+    let zh = format!("审计日志无法记录，未执行：{error}");
+    Problem::worded(StatusCode::SERVICE_UNAVAILABLE, &Words::new(error.to_string(), zh))
 }
 
 fn kept(body: &[u8]) -> Value {

@@ -15,6 +15,7 @@ use super::bodies;
 use super::page::{self, Limit};
 use crate::buffer::{BatchLimit, DeadLetter, ResubmitError};
 use crate::http::Problem;
+use crate::language::Words;
 use crate::record::{Lane, Seq};
 use crate::web::Window;
 use crate::web::access::Caller;
@@ -198,9 +199,11 @@ async fn resubmit(
         serde_json::from_slice(&body).map_err(|e| wrong(format!("the corrected payload is not JSON: {e}")))?
     };
     if corrected.is_some_and(|payload| !bodies::is_object(payload.get().as_bytes())) {
-        return Err(wrong(
-            "the corrected payload is not an object: {\"order_no\": …}".to_owned(),
-        ));
+        let words = Words::new(
+            "the corrected payload is not an object: {\"order_no\": …}",
+            "更正后的内容不是对象：应如 {\"order_no\": …}",
+        );
+        return Err(Problem::worded(StatusCode::BAD_REQUEST, &words));
     }
     let before = match corrected {
         Some(_) => letter(&window, &id).await,
@@ -296,5 +299,5 @@ fn problem(error: &ResubmitError) -> Problem {
         ResubmitError::Unreadable(_) => StatusCode::UNPROCESSABLE_ENTITY,
         ResubmitError::Refused | ResubmitError::Unconfirmed | ResubmitError::Disk(_) => StatusCode::SERVICE_UNAVAILABLE,
     };
-    Problem::new(status, error.to_string())
+    Problem::worded(status, &error.words())
 }

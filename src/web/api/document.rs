@@ -10,6 +10,17 @@ use crate::web::access::SCHEME;
 const JSON: &str = "application/json";
 const PROBLEM_JSON: &str = "application/problem+json";
 
+/// What any call may be answered that says nothing else of that status.
+const SHARED: [(&str, &str); 7] = [
+    ("400", "what was asked can not be read"),
+    ("401", "nobody is known here"),
+    ("403", "this caller may not, or not from there"),
+    ("404", "there is nothing of that name"),
+    ("408", "it took too long"),
+    ("413", "the body is too large"),
+    ("429", "too many requests; come again after `Retry-After`"),
+];
+
 #[derive(utoipa::OpenApi)]
 #[openapi(
     info(
@@ -38,6 +49,11 @@ pub fn complete(document: &mut OpenApi) {
     let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
     let components = document.components.get_or_insert_default();
     components.add_security_scheme(SCHEME, SecurityScheme::Http(bearer));
+    for (status, description) in SHARED {
+        components
+            .responses
+            .insert(status.to_owned(), problem(description).into());
+    }
     for (path, item) in &mut document.paths.paths {
         let has_place = path.contains('{');
         for (operation, is_get) in operations(item) {
@@ -68,20 +84,20 @@ fn add_shared(operation: &mut Operation, has_place: bool, is_get: bool) {
     if let Some(who) = operation.security.as_mut().filter(|who| **who == [any_role]) {
         who.push(nobody);
     }
-    let shared = [
-        ("400", has_parameters || has_body, "what was asked can not be read"),
-        ("401", needs_someone, "nobody is known here"),
-        ("403", true, "this caller may not, or not from there"),
-        ("404", has_place, "there is nothing of that name"),
-        ("408", true, "it took too long"),
-        ("413", has_body, "the body is too large"),
-        ("429", true, "too many requests; come again after `Retry-After`"),
-    ];
     let responses = &mut operation.responses.responses;
-    for (status, _, description) in shared.into_iter().filter(|(_, is_possible, _)| *is_possible) {
-        responses
-            .entry(status.to_owned())
-            .or_insert_with(|| problem(description).into());
+    for (status, _) in SHARED {
+        let is_possible = match status {
+            "400" => has_parameters || has_body,
+            "401" => needs_someone,
+            "404" => has_place,
+            "413" => has_body,
+            _ => true,
+        };
+        if is_possible {
+            responses
+                .entry(status.to_owned())
+                .or_insert_with(|| RefOr::Ref(Ref::from_response_name(status)));
+        }
     }
     for response in responses.values_mut() {
         if let RefOr::T(response) = response {
@@ -141,6 +157,8 @@ mod tests {
                     .iter()
                     .filter(|(status, _)| !["101", "204", "304"].contains(&status.as_str()))
                 {
+                    let shared = response["$ref"].as_str().map(|at| at.trim_start_matches('#'));
+                    let response = shared.map_or(response, |at| json.pointer(at).expect("what is named is there"));
                     let content = response["content"].as_object().expect("content");
                     let (kind, content) = content.iter().next().expect("one kind");
                     assert_eq!(kind == PROBLEM_JSON, status.as_str() >= "400", "{at} {status}");

@@ -128,7 +128,7 @@ async fn registers(
             NotSeen::Busy => StatusCode::SERVICE_UNAVAILABLE,
             NotSeen::Failed(_) => StatusCode::BAD_GATEWAY,
         };
-        Problem::new(status, error.to_string())
+        Problem::worded(status, &error.words())
     })?;
     Ok(Json(seen))
 }

@@ -199,7 +199,7 @@ async fn write_point(
             NotWritten::Busy => StatusCode::SERVICE_UNAVAILABLE,
             NotWritten::Failed(_) => StatusCode::BAD_GATEWAY,
         };
-        Problem::new(status, error.to_string())
+        Problem::worded(status, &error.words())
     })?;
     let noted = Noted(json!({ "held": held }));
     let held = HeldValue {

@@ -15,7 +15,7 @@ use crate::drawing::{self, Bar, Histogram, Pareto, Picture};
 use crate::http::Problem;
 use crate::judge::inspection::Teller;
 use crate::judge::spc::monitor::View;
-use crate::language::Language;
+use crate::language::{Language, Words};
 use crate::reference::Reference;
 use crate::web::Window;
 
@@ -24,7 +24,10 @@ pub fn calls() -> OpenApiRouter<Window> {
 }
 
 pub fn view_of(window: &Window, chart: &str) -> Result<View, Problem> {
-    let unknown = || Problem::new(StatusCode::NOT_FOUND, format!("there is no chart {chart}"));
+    let unknown = || {
+        let words = Words::new(format!("there is no chart {chart}"), format!("没有控制图 {chart}"));
+        Problem::worded(StatusCode::NOT_FOUND, &words)
+    };
     let view = window.status.judge(&format!("spc/{chart}")).ok_or_else(unknown)?;
     serde_json::from_value(view).map_err(|error| {
         tracing::error!(chart, %error, "a chart can not be shown");

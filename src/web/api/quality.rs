@@ -23,6 +23,7 @@ use super::submit::{hand_in, paper};
 use crate::http::Problem;
 use crate::judge::inspection::{Account, Checked, Hinted, Summary, Tally, Teller};
 use crate::judge::spc::monitor::View;
+use crate::language::Words;
 use crate::record::{Annotation, ChartChange, Submitted};
 use crate::web::Window;
 use crate::web::access::Caller;
@@ -152,7 +153,11 @@ async fn annotate(
     let right = "{\"at\": \"2026-11-21T08:00:00Z\", \"text\": \"new coil\"}";
     let Annotate { at, text } = bodies::read(&body, right)?;
     if text.trim().is_empty() || text.chars().count() > TEXT_CHARS_MAX {
-        return Err(wrong(format!("`text` has 1 to {TEXT_CHARS_MAX} characters")));
+        let words = Words::new(
+            format!("`text` has 1 to {TEXT_CHARS_MAX} characters"),
+            format!("备注应有 1 到 {TEXT_CHARS_MAX} 个字符"),
+        );
+        return Err(Problem::worded(StatusCode::BAD_REQUEST, &words));
     }
     let annotation = Annotation {
         at,

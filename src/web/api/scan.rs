@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use super::bodies;
 use crate::http::Problem;
+use crate::language::Words;
 use crate::record::{Answered, PageScan, Submitted};
 use crate::status::{StampedFeedback, StationView};
 use crate::submissions::NotTaken;
@@ -64,22 +65,25 @@ async fn scan(
     body: Bytes,
 ) -> Result<Json<Scanned>, Problem> {
     if let Some(own) = caller.station.filter(|own| **own != *station) {
-        let detail = format!("{} speaks for station {own}, not for {station}", caller.name);
-        return Err(Problem::new(StatusCode::FORBIDDEN, detail));
+        let name = &caller.name;
+        let words = Words::new(
+            format!("{name} speaks for station {own}, not for {station}"),
+            format!("{name} 只能用于工位 {own}，不能用于 {station}"),
+        );
+        return Err(Problem::worded(StatusCode::FORBIDDEN, &words));
     }
     if window.status.station(&station).is_none() {
-        return Err(Problem::new(
-            StatusCode::NOT_FOUND,
-            format!("there is no station {station}"),
-        ));
+        let words = Words::new(format!("there is no station {station}"), format!("没有工位 {station}"));
+        return Err(Problem::worded(StatusCode::NOT_FOUND, &words));
     }
     let scan: Scan = bodies::read(&body, "{\"code\": \"QTY-12\", \"scan_id\": \"a UUID\"}")?;
     if !(1..=CODE_BYTES_MAX).contains(&scan.code.len()) {
-        let detail = format!(
-            "a code has 1 to {CODE_BYTES_MAX} bytes, this one has {}",
-            scan.code.len()
+        let bytes = scan.code.len();
+        let words = Words::new(
+            format!("a code has 1 to {CODE_BYTES_MAX} bytes, this one has {bytes}"),
+            format!("条码应有 1 到 {CODE_BYTES_MAX} 字节，本次为 {bytes} 字节"),
         );
-        return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail));
+        return Err(Problem::worded(StatusCode::UNPROCESSABLE_ENTITY, &words));
     }
     let scan = PageScan {
         station: station.clone(),
@@ -90,11 +94,12 @@ async fn scan(
     let (feedback, is_repeated) = match window.submissions.hand_in(Submitted::Scan(scan)).await {
         Ok(Answered::Taken(feedback)) => (feedback, false),
         Ok(Answered::Known(feedback)) => (feedback, true),
-        Ok(Answered::NotThere(what)) => return Err(Problem::new(StatusCode::NOT_FOUND, what)),
+        Ok(Answered::NotThere(what)) => return Err(Problem::worded(StatusCode::NOT_FOUND, &what)),
         Ok(Answered::Refused(_)) | Err(NotTaken::Unconfirmed) => {
-            return Err(not_saved("the disk has not confirmed it in time"));
+            let why = Words::new("the disk has not confirmed it in time", "磁盘未及时确认");
+            return Err(not_saved(&why));
         }
-        Err(not_taken) => return Err(not_saved(&not_taken.to_string())),
+        Err(not_taken) => return Err(not_saved(&not_taken.words())),
     };
     Ok(Json(Scanned {
         feedback,
@@ -104,7 +109,13 @@ async fn scan(
 }
 
 /// Whether it was taken or not, the same id makes the next attempt safe.
-fn not_saved(why: &str) -> Problem {
-    let detail = format!("not saved: {why}; send it again under the same scan_id, or scan again");
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).retry_after(RETRY_AFTER_S)
+fn not_saved(why: &Words) -> Problem {
+    let words = Words::new(
+        format!(
+            "not saved: {}; send it again under the same scan_id, or scan again",
+            why.en
+        ),
+        format!("未保存：{}；请重新扫描", why.zh),
+    );
+    Problem::worded(StatusCode::SERVICE_UNAVAILABLE, &words).retry_after(RETRY_AFTER_S)
 }

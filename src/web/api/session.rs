@@ -15,6 +15,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::http::Problem;
+use crate::language::Words;
 use crate::web::Window;
 use crate::web::access::accounts::Bearer;
 use crate::web::access::{Access, Caller, Role, password, trail};
@@ -154,8 +155,10 @@ async fn by_password(
     let accounts = access.accounts();
     let person = accounts.person.get(name).filter(|person| !person.disabled);
     let hash = person.map(|person| person.hash.clone());
-    let busy =
-        |_| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "many are signing in; try again").retry_after(RETRY_AFTER_S);
+    let busy = |_| {
+        let words = Words::new("many are signing in; try again", "登录的人过多，请重试");
+        Problem::worded(StatusCode::SERVICE_UNAVAILABLE, &words).retry_after(RETRY_AFTER_S)
+    };
     let is_right = access.checks().is_right(password, hash).await.map_err(busy)?;
     let Some(person) = person.filter(|_| is_right) else {
         let locked = access.lockout().failed(name, address, Instant::now());

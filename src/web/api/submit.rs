@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use super::{bodies, papers};
 use crate::http::Problem;
+use crate::language::Words;
 use crate::record::{Answered, Paper, Submitted};
 use crate::submissions::NotTaken;
 use crate::web::Window;
@@ -111,17 +112,21 @@ pub(super) async fn hand_in(window: &Window, what: Submitted) -> Result<Response
         Ok(Answered::Taken(answer)) => Ok((StatusCode::CREATED, Json(answer)).into_response()),
         Ok(Answered::Known(answer)) => Ok(Json(answer).into_response()),
         Ok(Answered::Refused(objections)) => {
-            let detail = format!("nothing was taken: {} of its fields are not right", objections.len());
+            let count = objections.len();
+            let words = Words::new(
+                format!("nothing was taken: {count} of its fields are not right"),
+                format!("未接收：有 {count} 项不正确"),
+            );
             let objections: Vec<Value> = objections.iter().map(|objection| json!(objection)).collect();
-            Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail).with("findings", objections))
+            Err(Problem::worded(StatusCode::UNPROCESSABLE_ENTITY, &words).with("findings", objections))
         }
-        Ok(Answered::NotThere(what)) => Err(Problem::new(StatusCode::NOT_FOUND, what)),
+        Ok(Answered::NotThere(what)) => Err(Problem::worded(StatusCode::NOT_FOUND, &what)),
         Err(not_taken) => {
             let status = match not_taken {
                 NotTaken::Busy => StatusCode::TOO_MANY_REQUESTS,
                 NotTaken::DiskRefused | NotTaken::Ending | NotTaken::Unconfirmed => StatusCode::SERVICE_UNAVAILABLE,
             };
-            Err(Problem::new(status, not_taken.to_string()).retry_after(RETRY_AFTER_S))
+            Err(Problem::worded(status, &not_taken.words()).retry_after(RETRY_AFTER_S))
         }
     }
 }

@@ -35,6 +35,8 @@ const READ_BUFFER_BYTES: usize = 1 << 10;
 /// Who has not taken a frame within this time, or not answered a ping, is gone.
 const TAKE_WITHIN: Duration = Duration::from_secs(15);
 const PING_EVERY: Duration = Duration::from_secs(15);
+/// Whoever may not look any more is told nothing after this time at the latest.
+const STANDING_EVERY: Duration = Duration::from_secs(1);
 /// Then a viewer comes anew and shows again who it is.
 const VISIT_MAX: Duration = Duration::from_hours(1);
 const RETRY_AFTER_S: u64 = 10;
@@ -94,6 +96,7 @@ async fn tell(mut socket: WebSocket, hub: &Hub, was: Option<Place>, standing: &S
     }
     let (until, mut heard_at) = (Instant::now() + VISIT_MAX, Instant::now());
     let mut pings = tokio::time::interval(PING_EVERY);
+    let mut looks = tokio::time::interval(STANDING_EVERY);
     loop {
         let is_there = tokio::select! {
             Ok(()) = latest.changed() => {
@@ -111,9 +114,10 @@ async fn tell(mut socket: WebSocket, hub: &Hub, was: Option<Place>, standing: &S
                 matches!(said, Some(Ok(Message::Pong(_) | Message::Ping(_))))
             }
             _ = pings.tick() => {
-                let is_with_us = heard_at.elapsed() < PING_EVERY + TAKE_WITHIN && standing.holds();
+                let is_with_us = heard_at.elapsed() < PING_EVERY + TAKE_WITHIN;
                 is_with_us && send(&mut socket, hub, Message::Ping(Vec::new().into())).await
             }
+            _ = looks.tick() => standing.holds(),
             () = tokio::time::sleep_until(until) => false,
             () = hub.stop().cancelled() => false,
         };

@@ -5,7 +5,7 @@ import { live } from "./live.js";
 import { WORDS } from "./board/words.js";
 import { needs } from "./board/needs.js";
 import { begunOf, orderRows } from "./board/orders.js";
-import { isRunning, machineTiles, note } from "./board/machines.js";
+import { isRunning, machineTiles } from "./board/machines.js";
 import { stationRows } from "./board/stations.js";
 
 const TURN_EVERY_MS = 12000;
@@ -76,7 +76,6 @@ function showOrders() {
 
 function showMachines() {
   const machines = feed.entries("equipment/");
-  for (const [code, machine] of machines) note(code, machine);
   const page = showList("machines", machineTiles(feed.now(), machines), say("noMachines"));
   const running = machines.filter(([, machine]) => isRunning(machine)).length;
   put(at("machines-sum"), (machines.length ? say("runningOf", running, machines.length) : "") + page);

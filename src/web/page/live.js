@@ -12,6 +12,8 @@ const LOOK_EVERY_MS = 1000;
 const RETRY_MS = [300, 1000, 2000, 4000, 8000];
 const HIDDEN_AFTER_MS = 10000;
 export const STALE_AFTER_MS = 5000;
+// Told to the window when a connection has ended, or could not be made: perhaps one may not look any more.
+export const LOST = "lineside-lost";
 
 export function live(onChange) {
   const values = new Map();
@@ -38,6 +40,7 @@ export function live(onChange) {
 
   function lost() {
     if (heardAt < openedAt) askWhy();
+    dispatchEvent(new Event(LOST));
     letGo();
     // Not all screens of a plant at the same moment.
     const wait = RETRY_MS[Math.min(attempts, RETRY_MS.length - 1)] * (0.5 + Math.random());

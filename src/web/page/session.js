@@ -1,9 +1,8 @@
 // Who is signed in: shown in the head of every page, with the way out. Where nothing may be read without signing in, whoever
 // has not is sent to the sign-in page.
 
+import { LOST } from "./live.js";
 import { button, call, element, say } from "./shell.js";
-
-const LOOK_EVERY_MS = 5000;
 
 const WORDS = {
   en: { operator: "operator", quality: "quality", supervisor: "supervisor", admin: "admin", station: "station" },
@@ -11,17 +10,23 @@ const WORDS = {
 };
 
 let who = null;
+// Whoever was signed in, and did not sign out, is told that this has ended.
+let wasIn = false;
 
 // {name, role, station, reads, how_to_begin}; no name: nobody has signed in.
 export async function whoami() {
   who = await call("GET", "session");
+  wasIn ||= Boolean(who.name);
   return who;
 }
 
 export const roleName = (role) => WORDS[document.documentElement.lang]?.[role] ?? role;
 
 // The way to the sign-in page, and back to here.
-export const signInAt = () => `/sign-in?next=${encodeURIComponent(location.pathname + location.search + location.hash)}`;
+export function signInAt() {
+  const back = encodeURIComponent(location.pathname + location.search + location.hash);
+  return `/sign-in?${wasIn ? "ended&" : ""}next=${back}`;
+}
 
 // Asks who one is, and shows it.
 export async function showWho() {
@@ -66,6 +71,7 @@ function link() {
 }
 
 async function signOut() {
+  wasIn = false;
   try {
     await call("DELETE", "session");
   } finally {
@@ -75,6 +81,4 @@ async function signOut() {
 }
 
 // Live values stop when a session ends, and the browser does not tell why.
-setInterval(() => {
-  if (document.body.classList.contains("is-stale") && !document.hidden) showWho();
-}, LOOK_EVERY_MS);
+addEventListener(LOST, showWho);

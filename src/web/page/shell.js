@@ -13,7 +13,7 @@ const SHARED = {
   en: {
     ...FLOW_WORDS.en,
     other: "中文", look: "Light or dark", board: "Board", quality: "Quality", engineering: "Engineering", signIn: "Sign in", signOut: "Sign out",
-    close: "Close", notDone: "Not done: {0}", notAllowed: "You may not do this: {0}", signInFirst: "For this you have to be signed in.",
+    close: "Close", notDone: "Not done: {0}", notAllowed: "You may not do this: {0}", signInFirst: "For this you have to be signed in.", objections: "Not done. See what is marked.",
     noAnswer: "The gateway did not answer. Look whether it was done before you try again.",
     unheard: "No answer", gone: "The gateway does not answer. What you see is from {0} ago.", never: "The gateway does not answer.",
     units: { d: "d", h: "h", m: "min", s: "s" },
@@ -21,7 +21,7 @@ const SHARED = {
   zh: {
     ...FLOW_WORDS.zh,
     other: "English", look: "明暗", board: "看板", quality: "质量", engineering: "工程", signIn: "登录", signOut: "退出",
-    close: "关闭", notDone: "未执行：{0}", notAllowed: "无权执行：{0}", signInFirst: "请先登录。",
+    close: "关闭", notDone: "未执行：{0}", notAllowed: "无权执行：{0}", signInFirst: "请先登录。", objections: "未执行，请检查标出的内容。",
     noAnswer: "网关没有应答，请先确认是否已执行，再重试。",
     unheard: "无应答", gone: "网关无应答，以下是 {0} 前的数据。", never: "网关无应答。",
     units: { d: "天", h: "小时", m: "分", s: "秒" },
@@ -137,8 +137,8 @@ function showLight(worst) {
 
 export { flow };
 
-// What the gateway says to people comes in both languages.
-export const worded = (told) => told.words?.[language] || told.message;
+// What the gateway says to people comes in both languages; what programs alone are told, in English.
+export const worded = (told) => told.words?.[language] || told.message || told.detail;
 
 // Text that is there already is not set again: nothing is laid out anew, nothing is read out again.
 export function put(place, text) {
@@ -166,45 +166,48 @@ export function renew(place, items) {
   while (place.children.length > items.length) place.lastElementChild.remove();
 }
 
-// A dialog with a title; it is gone when it is closed, and the focus goes back to where it was. A button with `data-close`
-// closes it.
+// A dialog with a title; it is gone when it is closed, and the focus goes back to where it was.
 export function ask(title, ...content) {
   const heading = element("h2", "", title);
   heading.id = "dialog-title";
   const dialog = element("dialog", "", heading, ...content);
   dialog.setAttribute("aria-labelledby", heading.id);
   dialog.addEventListener("close", () => dialog.remove());
-  dialog.addEventListener("click", (event) => {
-    if (event.target.closest("[data-close]")) dialog.close();
-  });
   document.body.append(dialog);
   dialog.showModal();
   return dialog;
 }
 
-export function button(text, act, type = "button") {
-  const made = element("button", "", text);
-  made.type = type;
+// Without anything to do of its own it sends its form.
+export function button(text, act, className = "") {
+  const made = element("button", className, text);
+  made.type = act ? "button" : "submit";
   if (act) made.addEventListener("click", act);
   return made;
 }
 
-export function closing() {
-  const made = button(say("close"));
-  made.dataset.close = "";
+export const closing = () => button(say("close"), (event) => event.target.closest("dialog").close());
+
+// A labelled control; what is found wrong with `name` is shown at it.
+export function field(text, control, name) {
+  const made = element("label", "field", text, control);
+  if (name) made.dataset.field = name;
   return made;
 }
 
-export const field = (text, input) => element("label", "field", text, input);
-
 // Why something was not done, with what to do about it where that is known.
 export function refusal(problem) {
-  const sentence = { 401: () => say("signInFirst"), 403: () => say("notAllowed", problem.detail) }[problem?.status]
-    ?? (() => (problem?.detail ? say("notDone", problem.detail) : say("noAnswer")));
-  const note = element("p", "note warn", shape(MARKS.warn), sentence());
+  const note = element("p", "note warn", shape(MARKS.warn), whyNot(problem));
   note.setAttribute("role", "alert");
   if (problem?.status === 401) note.append(" ", wayIn());
   return note;
+}
+
+function whyNot(problem) {
+  if (problem?.status === 401) return say("signInFirst");
+  if (problem?.status === 403) return say("notAllowed", worded(problem));
+  if (problem?.findings?.length > 0) return say("objections");
+  return problem?.detail ? say("notDone", worded(problem)) : say("noAnswer");
 }
 
 function wayIn() {

@@ -29,14 +29,15 @@ const WORDS = {
     gone: "The gateway does not answer. Scans are not saved; they wait here. What you see is from {0} ago.", never: "The gateway does not answer. Scans are not saved; they wait here.", unknown: "This gateway has no station {0}. Look at the address.",
     badge: "Scan your badge", order: "Scan an order or traveler", operation: "Which operation of {0}?", start: "START the job", travelers: "More travelers, or START",
     quantity: "Quantity, then DONE", piece: "Scan each piece, then DONE", card: "One card for each piece, then DONE", resume: "Paused. RESUME?", supervisor: "Supervisor’s badge needed",
+    inspector: "Inspector’s badge needed", sample: "How many were inspected?", faults: "Faulty pieces, or DONE",
     many: "How many {0}?", why: "Why {0} {1}?", whyStop: "Why was it stopped?",
     over: "{0} more than planned. OK?", short: "Fewer than planned. Done anyway?", undo: "Take back the last report?", switch: "Pause, and take {0}?",
-    good: "good", to_inspect: "to inspect", scrap: "scrap", rework: "rework", concession: "concession", keyedSoFar: "{0} so far",
+    good: "good", to_inspect: "to inspect", scrap: "scrap", rework: "rework", concession: "concession", inspected: "inspected", faulty: "faulty", keyedSoFar: "{0} so far",
     who: "Who", nobody: "Nobody", crew: "with {0}", today: "today {0} good, {1} defective",
-    what: "Order", noOrder: "No order", here: "This job", whole: "Operation in total", of: "of {0}", defective: "{0} defective", unverified: "not verified",
+    what: "Order", noOrder: "No order", inspection: "Inspection", byWhom: "by {0}", here: "This job", whole: "Operation in total", of: "of {0}", defective: "{0} defective", unverified: "not verified",
     field_badge: "Badge number", field_order: "Order number", field_operation: "Operation code", field_reason: "Reason code", field_quantity: "Quantity", field_any: "Code",
     do_start: "START", do_resume: "RESUME", do_pause: "PAUSE", do_done: "DONE", do_ok: "OK", do_cancel: "CANCEL", do_undo: "UNDO", do_logout: "LOGOUT", do_setup: "SETUP", do_good: "+1 good",
-    do_scrap: "Scrap", do_rework: "Rework", do_concession: "Concession", do_inspect: "To inspect", do_call: "Call help", do_down: "Machine down", do_up: "Machine up", back: "Delete a digit",
+    do_scrap: "Scrap", do_rework: "Rework", do_concession: "Concession", do_inspect: "To inspect", do_check: "Inspection", do_call: "Call help", do_down: "Machine down", do_up: "Machine up", back: "Delete a digit",
   },
   zh: {
     title: "工位 {0}", notSaved: "尚未保存", lately: "最近扫描", enter: "确认", drop: "放弃",
@@ -47,14 +48,15 @@ const WORDS = {
     gone: "网关无应答。扫描尚未保存，在此等待。以下是 {0} 前的数据。", never: "网关无应答。扫描尚未保存，在此等待。", unknown: "本网关没有工位 {0}，请核对地址。",
     badge: "请扫描工牌", order: "请扫描工单或流转卡", operation: "工单 {0}：哪道工序？", start: "请开工", travelers: "继续扫流转卡，或开工",
     quantity: "报数量，完成后完工", piece: "逐件扫描，完成后完工", card: "每件扫一次卡，完成后完工", resume: "已暂停，继续？", supervisor: "请班组长扫描工牌",
+    inspector: "请检验员扫描工牌", sample: "检验多少件？", faults: "报不良数量，或完工",
     many: "{0}数量？", why: "{1} {0} 件，原因？", whyStop: "停机原因？",
     over: "{0} 件超过计划，确认？", short: "少于计划，仍要完工？", undo: "撤销上次报工？", switch: "暂停并切换到 {0}？",
-    good: "合格", to_inspect: "待检", scrap: "报废", rework: "返工", concession: "让步接收", keyedSoFar: "已输入 {0}",
+    good: "合格", to_inspect: "待检", scrap: "报废", rework: "返工", concession: "让步接收", inspected: "检验", faulty: "不良", keyedSoFar: "已输入 {0}",
     who: "人员", nobody: "未登录", crew: "同组 {0}", today: "今日合格 {0}，不良 {1}",
-    what: "工单", noOrder: "无工单", here: "本次任务", whole: "本工序合计", of: "计划 {0}", defective: "不良 {0}", unverified: "未验证",
+    what: "工单", noOrder: "无工单", inspection: "检验", byWhom: "检验员 {0}", here: "本次任务", whole: "本工序合计", of: "计划 {0}", defective: "不良 {0}", unverified: "未验证",
     field_badge: "工号", field_order: "工单号", field_operation: "工序代码", field_reason: "原因代码", field_quantity: "数量", field_any: "代码",
     do_start: "开工", do_resume: "继续", do_pause: "暂停", do_done: "完工", do_ok: "确认 OK", do_cancel: "取消", do_undo: "撤销", do_logout: "退出登录", do_setup: "调机", do_good: "合格 +1",
-    do_scrap: "报废", do_rework: "返工", do_concession: "让步接收", do_inspect: "待检", do_call: "呼叫", do_down: "设备停机", do_up: "设备恢复", back: "删除一位",
+    do_scrap: "报废", do_rework: "返工", do_concession: "让步接收", do_inspect: "待检", do_check: "检验", do_call: "呼叫", do_down: "设备停机", do_up: "设备恢复", back: "删除一位",
   },
 };
 
@@ -69,7 +71,7 @@ const ICONS = {
 
 // Buttons in the order in which hands look for them; the first that fits of `NEXT` is the large one.
 const NEXT = ["ok", "start", "resume", "done"];
-const BUTTONS = ["ok", "start", "resume", "done", "cancel", "pause", "good", "scrap", "rework", "concession", "inspect", "undo", "setup", "call", "up", "down", "logout"];
+const BUTTONS = ["ok", "start", "resume", "done", "cancel", "pause", "good", "scrap", "rework", "concession", "inspect", "check", "undo", "setup", "call", "up", "down", "logout"];
 
 const station = decodeURIComponent(location.pathname.split("/").pop());
 let view = null;
@@ -115,6 +117,10 @@ function expected() {
     case "operation": return ["order", say("operation", about.order_no), ""];
     case "confirm": return ["question", say(about.about, about.about === "over" ? about.quantity : about.order_no), view.last_feedback ? worded(view.last_feedback) : ""];
     default:
+  }
+  if (view.state === "inspecting") {
+    if (!view.inspection.checker_no) return ["badge", say("inspector"), ""];
+    return ["quantity", say(view.inspection.check_quantity === null ? "sample" : "faults"), ""];
   }
   if (view.state === "idle") return ["badge", say("badge"), ""];
   if (view.state === "signed_on") return ["order", say("order"), ""];
@@ -172,6 +178,18 @@ function counted(quantity, plan) {
   return line;
 }
 
+// What was noted so far of the pieces that are being inspected.
+function inspected(sheet) {
+  const faults = sheet.faults.map((fault) => element("li", "", [grouped(fault.quantity), say(fault.kind ?? "faulty"), fault.reason].join(" ")));
+  const list = element("ul", "more");
+  list.append(...faults);
+  const by = sheet.checker_name ?? sheet.checker_no;
+  const made = part(say("inspection"), element("p", "big", sheet.check_quantity === null ? "…" : `${grouped(sheet.check_quantity)} ${say("inspected")}`),
+    element("p", "bad", say("defective", grouped(sheet.unqualified_quantity))), list, element("p", "more", by ? say("byWhom", by) : ""));
+  made.dataset.role = "inspection";
+  return made;
+}
+
 function showJob() {
   if (!view) return fill("job");
   const others = view.crew.slice(1);
@@ -187,7 +205,7 @@ function showJob() {
   if (!view.order_no) return fill("job", who, order);
   const here = part(say("here"), counted(view.qualified_quantity), element("p", "bad", say("defective", grouped(view.unqualified_quantity))));
   here.dataset.role = "here";
-  const parts = [who, order, here];
+  const parts = [who, order, ...(view.inspection ? [inspected(view.inspection)] : []), here];
   if (view.order_quantity !== null && view.process_quantity !== null) {
     const bar = element("progress", "progress");
     bar.max = Math.max(Number(view.order_quantity), 1e-9);
@@ -203,7 +221,7 @@ function showJob() {
 // What is keyed in is meant as what is expected: only that has to be written, not the prefix of its card.
 function field() {
   const about = view?.asked;
-  if (about?.needs_approval || view?.state === "idle") return ["badge", "EMP-"];
+  if (about?.needs_approval || view?.state === "idle" || (view?.inspection && !view.inspection.checker_no)) return ["badge", "EMP-"];
   if (about?.what === "operation") return ["operation", "OP-"];
   if (about?.what === "reason") return ["reason", "RSN-"];
   if (view?.state === "signed_on") return ["order", "WO-"];
@@ -321,7 +339,7 @@ const waiting = startWaiting(station, headers, {
     announce(feedback.kind, () => worded(feedback), feedback.at);
     draw();
   },
-  refused: (entry, problem) => announce("err", () => `${entry.code}: ${say("notTaken", problem.detail)}`),
+  refused: (entry, problem) => announce("err", () => `${entry.code}: ${say("notTaken", worded(problem))}`),
   away(problem) {
     trouble = problem?.status ? problem : null;
     showTrouble();

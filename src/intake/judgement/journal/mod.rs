@@ -7,7 +7,7 @@
 //! bytes. So commits that may still go together bring along one growing page: a new one is begun when it has reached the disk.
 //!
 //! ```text
-//! states of the telemetry lane   judgement/told/0000000000000042   a page: judge and what it was told, one after another
+//! states of the telemetry lane   judgement/told/0000000000000042   a page: who was told what, one after another
 //! judgement.state                version, number of the first "told" that is not in it, by judge: its state, checksum
 //! ```
 
@@ -38,7 +38,24 @@ const PAGE_BYTES_MAX: usize = 8 << 10;
 /// When the file cannot be written for so long, the oldest gives way: judges lose what they learnt from it.
 const TOLD_BYTES_MAX: usize = 2 << 20;
 
-/// One thing that a judge was told. Times are whole milliseconds, so that they are the same when they are read back.
+/// Who was told: a judge, and which of its points it heard.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ear {
+    pub judge: String,
+    pub channel: u8,
+}
+
+impl Ear {
+    /// Of what is about no point, or about the only one.
+    pub fn only(judge: &str) -> Self {
+        Self {
+            judge: judge.to_owned(),
+            channel: 0,
+        }
+    }
+}
+
+/// One thing that judges were told. Times are whole milliseconds, so that they are the same when they are read back.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Observation {
     at_ms: i64,
@@ -57,14 +74,17 @@ pub enum What {
         change: ChartChange,
         by: String,
     },
+    /// The gateway's clock was set by so much.
+    ClockSet {
+        by_ms: i64,
+    },
 }
 
-/// One value of one of the judge's points, with what was known of the machine.
+/// One value of a point, with what was known of the machine.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Seen {
     /// Nothing: there is no good one.
     pub value: Option<f64>,
-    pub channel: u8,
     pub is_running: Option<bool>,
     /// The machine has counted a part since the last value of this point.
     pub is_part: bool,
@@ -134,13 +154,13 @@ impl Checkpoint {
 #[derive(Debug, Default)]
 pub struct Kept {
     pub states: BTreeMap<String, Vec<u8>>,
-    pub told: Vec<(String, Observation)>,
+    pub told: Vec<(Vec<Ear>, Observation)>,
 }
 
 #[derive(Debug)]
 pub struct Journal {
     file: PathBuf,
-    /// The page that is being written: names of judges, each with an observation.
+    /// The page that is being written: those who were told, and what.
     page: Vec<u8>,
     /// Its number.
     number: u64,
@@ -218,13 +238,14 @@ impl Journal {
         kept
     }
 
-    pub fn note(&mut self, judge: &str, observation: &Observation) {
+    /// Takes down what all of these were told, once.
+    pub fn note(&mut self, ears: &[Ear], observation: &Observation) {
         if !self.has_grown && self.is_page_full() {
             self.turn();
         }
         self.has_grown = true;
         let page = std::mem::take(&mut self.page);
-        self.page = postcard::to_extend(&(judge, observation), page).expect("names and numbers always encode");
+        self.page = postcard::to_extend(&(ears, observation), page).expect("names and numbers always encode");
     }
 
     fn is_page_full(&self) -> bool {

@@ -54,17 +54,17 @@ fn what_was_told_is_told_again_in_order_until_it_is_in_the_file() {
     let mut bench = Bench::new();
     let mut journal = bench.journal();
     for at_ms in [1, 2, 3] {
-        journal.note("spc/x", &observation(at_ms));
+        journal.note(&[Ear::only("spc/x")], &observation(at_ms));
         bench.commit(&mut journal);
     }
     assert_eq!(bench.kept(), (Vec::new(), vec![1, 2, 3]));
     let write = journal.checkpoint(BTreeMap::from([("spc/x".to_owned(), vec![9])]));
-    journal.note("spc/x", &observation(4));
+    journal.note(&[Ear::only("spc/x")], &observation(4));
     bench.commit(&mut journal);
     assert_eq!(bench.kept(), (Vec::new(), vec![1, 2, 3, 4]), "not written yet");
     write();
     assert_eq!(bench.kept(), (vec![9], vec![4]));
-    journal.note("spc/x", &observation(5));
+    journal.note(&[Ear::only("spc/x")], &observation(5));
     bench.commit(&mut journal);
     assert_eq!(bench.disk.len(), 2, "what is in the file is forgotten");
     assert_eq!(bench.kept(), (vec![9], vec![4, 5]));
@@ -75,15 +75,15 @@ fn what_the_disk_refused_goes_with_the_next_commit() {
     let mut bench = Bench::new();
     let mut journal = bench.journal();
     for at_ms in [1, 2] {
-        journal.note("spc/x", &observation(at_ms));
+        journal.note(&[Ear::only("spc/x")], &observation(at_ms));
         bench.commit(&mut journal);
     }
     journal.checkpoint(BTreeMap::from([("spc/x".to_owned(), vec![9])]))();
-    journal.note("spc/x", &observation(3));
+    journal.note(&[Ear::only("spc/x")], &observation(3));
     let mut refused = States::new();
     journal.commit(&mut refused);
     journal.take_back(refused);
-    journal.note("spc/x", &observation(4));
+    journal.note(&[Ear::only("spc/x")], &observation(4));
     bench.commit(&mut journal);
     assert_eq!(bench.kept(), (vec![9], vec![3, 4]));
     assert_eq!(bench.disk.len(), 1, "what is in the file is forgotten");
@@ -95,20 +95,20 @@ fn commits_that_go_to_the_disk_together_share_a_page() {
     let mut journal = bench.journal();
     let mut kept = Vec::new();
     for at_ms in [1, 2, 3] {
-        journal.note("spc/x", &observation(at_ms));
+        journal.note(&[Ear::only("spc/x")], &observation(at_ms));
         kept.extend(bench.commit_with_others(&mut journal));
     }
     assert_eq!((bench.disk.len(), bench.kept().1), (1, vec![1, 2, 3]));
     // The disk has the first of them while the next one is under way.
-    journal.note("spc/x", &observation(4));
+    journal.note(&[Ear::only("spc/x")], &observation(4));
     kept.remove(0)();
     bench.commit(&mut journal);
     assert_eq!((bench.disk.len(), bench.kept().1), (1, vec![1, 2, 3, 4]));
-    journal.note("spc/x", &observation(5));
+    journal.note(&[Ear::only("spc/x")], &observation(5));
     bench.commit(&mut journal);
     assert_eq!((bench.disk.len(), bench.kept().1), (2, vec![1, 2, 3, 4, 5]));
     let write = journal.checkpoint(BTreeMap::new());
-    journal.note("spc/x", &observation(6));
+    journal.note(&[Ear::only("spc/x")], &observation(6));
     bench.commit(&mut journal);
     write();
     assert_eq!(bench.kept().1, [6]);
@@ -119,7 +119,7 @@ fn a_page_that_the_disk_does_not_take_does_not_grow_for_ever() {
     let mut bench = Bench::new();
     let mut journal = bench.journal();
     for at_ms in 0..2000 {
-        journal.note("spc/x", &observation(at_ms));
+        journal.note(&[Ear::only("spc/x")], &observation(at_ms));
         drop(bench.commit_with_others(&mut journal));
     }
     let longest = bench.disk.values().map(Bytes::len).max();
@@ -131,11 +131,11 @@ fn a_page_that_the_disk_does_not_take_does_not_grow_for_ever() {
 fn it_goes_on_counting_after_a_restart() {
     let mut bench = Bench::new();
     let mut journal = bench.journal();
-    journal.note("spc/x", &observation(1));
+    journal.note(&[Ear::only("spc/x")], &observation(1));
     bench.commit(&mut journal);
     let mut journal = bench.journal();
     journal.restore(&bench.disk);
-    journal.note("spc/x", &observation(2));
+    journal.note(&[Ear::only("spc/x")], &observation(2));
     bench.commit(&mut journal);
     assert_eq!(bench.kept().1, [1, 2]);
 }
@@ -152,7 +152,7 @@ fn an_observation_is_read_back_as_it_was() {
 fn a_damaged_file_means_to_begin_anew_and_not_to_believe_it() {
     let mut bench = Bench::new();
     let mut journal = bench.journal();
-    journal.note("spc/x", &observation(1));
+    journal.note(&[Ear::only("spc/x")], &observation(1));
     bench.commit(&mut journal);
     journal.checkpoint(BTreeMap::from([("spc/x".to_owned(), vec![9])]))();
     let file = bench.dir.path().join("judgement.state");
@@ -168,14 +168,14 @@ fn states_are_written_when_what_was_told_is_old_or_much() {
     let mut journal = bench.journal();
     let now = DateTime::from_timestamp_millis(0).expect("a time");
     assert!(!journal.is_due(now), "nothing was told");
-    journal.note("spc/x", &observation(1));
+    journal.note(&[Ear::only("spc/x")], &observation(1));
     bench.commit(&mut journal);
     assert!(!journal.is_due(now));
     assert!(journal.is_due(now + TimeDelta::seconds(60)));
     assert!(!journal.is_due(now + TimeDelta::seconds(61)));
     assert!(!journal.is_due(now + TimeDelta::seconds(62)));
     for at_ms in 0..20_000 {
-        journal.note("spc/x", &observation(at_ms));
+        journal.note(&[Ear::only("spc/x")], &observation(at_ms));
     }
     bench.commit(&mut journal);
     assert!(journal.is_due(now + TimeDelta::seconds(67)));

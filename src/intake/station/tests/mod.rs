@@ -2,6 +2,7 @@
 //! stands in `beyond`.
 
 mod beyond;
+mod checking;
 mod ends;
 mod jobs;
 mod people;
@@ -83,6 +84,7 @@ fn snapshot() -> Snapshot {
             worker("8", true, &[]),
             worker("9", false, &[]),
             worker("50", true, &["press", "Supervisor"]),
+            worker("60", true, &["Inspector"]),
         ],
         equipment: Vec::new(),
         reasons: vec![

@@ -7,11 +7,12 @@ use proptest::prelude::*;
 use super::*;
 use crate::intake::validate;
 
-const CODES: [&str; 44] = [
+const CODES: [&str; 46] = [
     "EMP-7",
     "EMP-8",
     "EMP-9",
     "EMP-50",
+    "EMP-60",
     "WO-1",
     "WO-2",
     "WO-3",
@@ -33,6 +34,7 @@ const CODES: [&str; 44] = [
     "LSN-SCRAP",
     "LSN-REWORK",
     "LSN-INSPECT",
+    "LSN-CHECK",
     "LSN-UNDO",
     "LSN-CANCEL",
     "LSN-OK",

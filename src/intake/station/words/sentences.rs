@@ -230,6 +230,82 @@ pub const SENTENCES: &[(&str, &str, &str)] = &[
         "Here every piece is reported by its own serial; scan it.",
         "本工位逐件报工，请扫描序列号。",
     ),
+    // Inspections.
+    (
+        "WHO_INSPECTS",
+        "Inspection of order {0}: scan the inspector's badge.",
+        "检验工单 {0}：请检验员扫描工牌。",
+    ),
+    (
+        "HOW_MANY_INSPECTED",
+        "Order {0}: how many pieces were inspected? Scan the quantity.",
+        "工单 {0}：检验多少件？请扫描数量码。",
+    ),
+    (
+        "INSPECTED",
+        "{0} inspected. Scan the number of faulty ones, SCRAP, REWORK or CONCESSION before it where that is decided; then DONE.",
+        "检验 {0} 件。请扫描不良数量（已定处理方式的先扫描报废、返工或让步接收），无误后扫描完工。",
+    ),
+    (
+        "FAULT_NOTED",
+        "{0} faulty of {1} inspected. Scan more, or DONE.",
+        "检验 {1} 件，不良 {0} 件。请继续，或扫描完工。",
+    ),
+    (
+        "FAULT_TAKEN_OUT",
+        "{0} faulty ({1}) taken out again.",
+        "已撤销不良 {0} 件（{1}）。",
+    ),
+    (
+        "INSPECTION_STATUS",
+        "Order {2}: {0} inspected so far, {1} faulty.",
+        "工单 {2}：目前检验 {0} 件，不良 {1} 件。",
+    ),
+    (
+        "INSPECTION_RECORDED",
+        "Inspection recorded: {0} inspected, {1} faulty, order {2}.",
+        "检验已记录：检验 {0} 件，不良 {1} 件，工单 {2}。",
+    ),
+    (
+        "INSPECTION_CANCELLED",
+        "Inspection cancelled; nothing was recorded.",
+        "检验已取消，未记录。",
+    ),
+    (
+        "INSPECTION_TIMED_OUT",
+        "The inspection was not finished in time; nothing was recorded. Begin it again.",
+        "检验超时未完成，未记录。请重新开始检验。",
+    ),
+    (
+        "NOT_INSPECTOR",
+        "{0} may not inspect. Scan the badge of an inspector, or CANCEL.",
+        "{0} 无检验权限。请检验员扫描工牌，或扫描取消。",
+    ),
+    (
+        "INSPECTOR_NEEDED",
+        "Scan the inspector's badge first, or CANCEL.",
+        "请检验员先扫描工牌，或扫描取消。",
+    ),
+    (
+        "COUNT_FIRST",
+        "Scan first how many pieces were inspected.",
+        "请先扫描检验数量。",
+    ),
+    (
+        "TOO_MANY_INSPECTED",
+        "{0} cannot be inspected of an order over {1}. Scan another quantity.",
+        "工单数量为 {1}，不能检验 {0} 件。请重新扫描数量。",
+    ),
+    (
+        "TOO_MANY_FAULTY",
+        "{0} faulty would be more than the {1} inspected. Scan another quantity, or CANCEL.",
+        "不良合计 {0} 件超过检验数量 {1} 件。请重新扫描数量，或扫描取消。",
+    ),
+    (
+        "INVALID_INSPECTION",
+        "This inspection can't be recorded: {0}. Tell the line leader.",
+        "无法记录检验：{0}。请联系班组长。",
+    ),
     // Taking back.
     (
         "UNDO_WHAT",
@@ -355,5 +431,16 @@ pub const SENTENCES: &[(&str, &str, &str)] = &[
     ("EXPECT_PAUSED", "Scan RESUME.", "请扫描继续。"),
     ("EXPECT_QUANTITY_PENDING", "Scan the quantity.", "请扫描数量。"),
     ("EXPECT_REASON_PENDING", "Scan the reason.", "请扫描原因码。"),
+    ("EXPECT_INSPECTOR", "Scan the inspector's badge.", "请检验员扫描工牌。"),
+    (
+        "EXPECT_INSPECTED",
+        "Scan how many pieces were inspected.",
+        "请扫描检验数量。",
+    ),
+    (
+        "EXPECT_FAULTS",
+        "Scan the number of faulty pieces, or DONE.",
+        "请扫描不良数量，或扫描完工。",
+    ),
     ("EXPECT_CONFIRM_PENDING", "Scan OK or CANCEL.", "请扫描 OK 或取消。"),
 ];

@@ -91,6 +91,11 @@ impl LowOutput {
         settings.is_silent_at_rest.then(|| self.pass(settings, until, false))?
     }
 
+    /// The gateway's clock was set: what seems to lie between is no window without pieces. One that is begun anew is not whole.
+    pub fn clock_was_set(&mut self) {
+        self.window = None;
+    }
+
     /// Closes all windows before the one of this moment.
     fn pass(&mut self, settings: &Settings, at: Timestamp, is_unknown: bool) -> Option<Sign> {
         let current = window_start(at, settings.window_s);
@@ -310,6 +315,26 @@ mod tests {
         }
         // An empty window is worth 30 of 10; it is looked at when another has passed.
         assert_eq!(found.map(|sign| (sign.at - at(0)).num_minutes()), Some(65));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_makes_no_empty_windows() {
+        let silent = Settings {
+            is_silent_at_rest: true,
+            ..settings()
+        };
+        let mut line = Line::new(silent);
+        line.run(60, 1200.0, Moment::of);
+        line.output.clock_was_set();
+        line.second += 7200;
+        for _ in 0..60 {
+            let sign = line.output.tick(&line.settings, at(line.second));
+            line.hear(sign);
+            line.run(1, 1200.0, Moment::of);
+        }
+        assert_eq!(line.low, [0_i64; 0]);
+        line.run(60, 600.0, Moment::of);
+        assert!(!line.low.is_empty(), "it is judged as before");
     }
 
     #[test]

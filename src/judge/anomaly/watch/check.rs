@@ -1,5 +1,6 @@
 //! The checks that a watch can have, as settings and as state, and which of them is asked what.
 
+use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use crate::judge::anomaly::counter_reset::Steps;
@@ -141,6 +142,16 @@ impl State {
         if let Self::Heartbeat(heartbeat) = self {
             heartbeat.resume(now);
         }
+    }
+
+    /// The gateway's clock was set: whether this check goes by it.
+    pub fn clock_was_set(&mut self, by: TimeDelta) -> bool {
+        match self {
+            Self::Heartbeat(heartbeat) => heartbeat.clock_was_set(by),
+            Self::LowOutput(output) => output.clock_was_set(),
+            _ => return false,
+        }
+        true
     }
 
     pub fn is_learning(&self, how: &How) -> bool {

@@ -11,6 +11,7 @@ pub(super) mod words;
 
 use std::fmt;
 
+use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -154,6 +155,15 @@ impl Watch {
     /// It was told everything again that was kept, and listens from now on.
     pub fn resume(&mut self, now: Timestamp) {
         self.checks.iter_mut().for_each(|checked| checked.state.resume(now));
+    }
+
+    /// The gateway's clock was set by so much, while no such time passed. Whether a check goes by that clock.
+    pub fn clock_was_set(&mut self, by: TimeDelta) -> bool {
+        let mut goes_by_it = false;
+        for checked in &mut self.checks {
+            goes_by_it |= checked.state.clock_was_set(by);
+        }
+        goes_by_it
     }
 
     /// Keys of the episodes that last.

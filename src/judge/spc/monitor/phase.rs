@@ -5,6 +5,7 @@ use crate::judge::finding::Finding;
 use crate::judge::spc::analysis::{around, included};
 use crate::judge::spc::process::{EstimateError, Process};
 use crate::judge::spc::walk::{Plotted, Walk};
+use crate::language::Words;
 use crate::record::Timestamp;
 
 pub(super) const EXCLUSIONS_MAX: usize = 6;
@@ -27,6 +28,21 @@ pub enum PhaseError {
     Frozen,
     #[error("{0}")]
     Estimate(#[from] EstimateError),
+}
+
+impl PhaseError {
+    pub fn words(&self) -> Words {
+        let zh = match self {
+            Self::Given => "控制限由配置给定，不需学习".to_owned(),
+            Self::NoSuchPoint(point) => format!("第一阶段没有第 {point} 点"),
+            Self::NoReason => format!("请填写原因（不超过 {REASON_BYTES_MAX} 字节）"),
+            Self::TooMany => format!("已剔除 {EXCLUSIONS_MAX} 个点：请待过程稳定后重新学习"),
+            Self::NotExcluded(point) => format!("第 {point} 点未被剔除"),
+            Self::Frozen => "控制限已冻结：请重新学习，或剔除某个点".to_owned(),
+            Self::Estimate(error) => error.in_chinese(),
+        };
+        Words::new(self.to_string(), zh)
+    }
 }
 
 impl Monitor {

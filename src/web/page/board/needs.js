@@ -49,9 +49,9 @@ function ofAlert(now, alert) {
   return { key: `alert/${alert.alert_id}`, ...(SEVERITIES[alert.severity] ?? SEVERITIES.MEDIUM), text, where, lasts, alert: alert.alert_id };
 }
 
-// The first sentence says what is the matter; figures and places below it are for those who look closer.
+// What stands first says what is the matter; figures and places below it are for those who look closer.
 function row(need) {
-  const [sentence, ...more] = need.text.split(/(?<=\.)\s+|(?<=。)/);
+  const [sentence, ...more] = need.text.split(/(?<=\.)\s+|;\s+|(?<=。)|；/);
   const below = [...more, need.where].filter(Boolean).join(" ");
   const what = element("p", "what", sentence, below ? element("span", "where figures", below) : null);
   const acknowledge = need.alert ? button(say("acknowledge"), () => openAlert(need)) : null;
@@ -63,8 +63,7 @@ function openAlert(need) {
   const comment = element("textarea");
   comment.maxLength = COMMENT_CHARS_MAX;
   const told = element("div");
-  const done = button(say("acknowledge"), null, "submit");
-  done.className = "primary";
+  const done = button(say("acknowledge"), null, "primary");
   const form = element("form", "", field(say("comment"), comment), told, element("p", "actions", closing(), done));
   const dialog = ask(need.text, form);
   form.addEventListener("submit", async (event) => {

@@ -20,7 +20,7 @@ export function finder() {
     count.value = Math.min(last === undefined ? 1 : last - first + 1, COUNT_MAX[area]);
   };
   device.addEventListener("change", begin);
-  const read = button(say("readNow"), null, "submit");
+  const read = button(say("readNow"));
   const told = element("div");
   told.setAttribute("aria-live", "polite");
   const form = element("form", "bar", field(say("device"), device), field(say("table"), table), field(say("address"), from), field(say("count"), count), read);

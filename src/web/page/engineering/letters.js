@@ -31,6 +31,7 @@ function make() {
   async function load() {
     try {
       all = (await call("GET", "buffer/dead-letters")).dead_letters;
+      filter.node.hidden = all.length === 0;
       told.replaceChildren();
       show();
     } catch (problem) {
@@ -76,7 +77,7 @@ function openLetter(letter, changed) {
   const told = element("div");
   const reason = element("input");
   reason.maxLength = 500;
-  const send = button(say("resubmit"), () => act("resubmit", differs() ? JSON.parse(text.value) : undefined));
+  const send = button(say("resubmit"), () => act("resubmit", differs() ? JSON.parse(text.value) : undefined), "primary");
   const discard = button(say("discard"), () => {
     if (!reason.value.trim()) {
       told.replaceChildren(warning(say("reasonNeeded")));
@@ -85,7 +86,6 @@ function openLetter(letter, changed) {
     }
     act("discard", { reason: reason.value.trim() });
   });
-  send.className = "primary";
   const dialog = ask(`${letter.message_type} · ${letter.upstream}`,
     warning(`${letter.code}: ${letter.detail}`),
     element("p", "quiet code", Object.entries(about).map(([key, value]) => `${key} ${value}`).join(" · ")),

@@ -89,8 +89,7 @@ function writeTo(may, old, point) {
   const sure = element("input");
   sure.type = "checkbox";
   sure.required = true;
-  const send = button(say("send"), null, "submit");
-  send.className = "primary";
+  const send = button(say("send"), null, "primary");
   const form = element("form", "",
     element("p", "note", say("writeWarning")),
     element("dl", "facts",

@@ -1,7 +1,7 @@
 // What a chart is worth: what the process can do beside what it should, where the limits come from, what must be minded.
-import { element, language, say } from "../shell.js";
+import { button, element, language, refusal, say } from "../shell.js";
 import { freeze, relearn, takeBack } from "./changes.js";
-import { button, number, refused, term } from "./small.js";
+import { number, term } from "./small.js";
 
 const INDICES = [["cpk", "Cpk"], ["ppk", "Ppk"], ["cp", "Cp"], ["pp", "Pp"], ["cpm", "Cpm"]];
 const PERCENT_TO_MILLION = 10000;
@@ -39,8 +39,8 @@ function limits(view, { clock, path, changed }) {
   const { limits: known, phase, name, learnt_from: learntFrom } = view;
   const told = element("div");
   const actions = element("p", "actions");
-  if (phase.name === "learning") actions.append(button("freeze", () => freeze(path, name, changed)));
-  if (known && !known.is_given) actions.append(button("relearn", () => relearn(path, name, changed)));
+  if (phase.name === "learning") actions.append(button(say("freeze"), () => freeze(path, name, changed)));
+  if (known && !known.is_given) actions.append(button(say("relearn"), () => relearn(path, name, changed)));
   const rows = [];
   if (known) {
     rows.push(element("dl", "worth", term("center", number(known.center)),
@@ -52,13 +52,13 @@ function limits(view, { clock, path, changed }) {
   rows.push(element("p", "quiet", [say("rules", rules), arl0 ? say(arl0.basis === "at_least" ? "arlAtLeast" : "arl", Math.round(arl0.points)) : null].filter(Boolean).join(" · ")));
   if (view.excluded.length > 0) {
     rows.push(element("h3", "", say("leftOut")), element("ul", "left-out", ...view.excluded.map(({ point, reason, user }) => {
-      const back = button("takeBack", async () => {
+      const back = button(say("takeBack"), async () => {
         back.disabled = true;
         try {
           await takeBack(path, point);
           changed();
         } catch (problem) {
-          told.replaceChildren(refused(problem));
+          told.replaceChildren(refusal(problem));
           back.disabled = false;
         }
       });

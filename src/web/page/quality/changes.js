@@ -1,19 +1,19 @@
 // What people change of a chart, and say of its points: dialogs that say what will come of it.
-import { ask, call, element, say } from "../shell.js";
-import { button, clearFindings, field, input, showFindings } from "./small.js";
+import { ask, button, call, element, field, say } from "../shell.js";
+import { clearFindings, input, showFindings } from "./small.js";
 
 const NOTE_CHARS_MAX = 200;
 const REASON_CHARS_MAX = 60;
 
 function change(title, why, control, send, changed) {
   const told = element("div");
-  const save = button("saveIt", null, "primary");
+  const save = button(say("saveIt"), null, "primary");
   const form = element("form", "", why ? element("p", "", why) : null, control, told,
-    element("div", "actions", button("cancel", () => dialog.close()), save));
+    element("div", "actions", button(say("cancel"), () => dialog.close()), save));
   form.noValidate = true;
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    clearFindings(form);
+    clearFindings(form, told);
     save.disabled = true;
     try {
       await send();
@@ -30,14 +30,14 @@ function change(title, why, control, send, changed) {
 
 export function writeNote(path, at, clock, before, changed) {
   const text = input({ maxLength: NOTE_CHARS_MAX, value: before ?? "" });
-  change(say("noteOf", clock(at)), "", field("note", text, "text"), () => call("POST", `${path}/annotations`, { at, text: text.value.trim() }), changed);
+  change(say("noteOf", clock(at)), "", field(say("note"), text, "text"), () => call("POST", `${path}/annotations`, { at, text: text.value.trim() }), changed);
 }
 
 const phase = (path, body) => call("POST", `${path}/phase`, body);
 
 export function leaveOut(path, point, changed) {
   const reason = input({ maxLength: REASON_CHARS_MAX });
-  change(say("leaveOutOf", point), say("leaveOutWhy"), field("why", reason, "reason"), () => phase(path, { action: "exclude", point, reason: reason.value.trim() }), changed);
+  change(say("leaveOutOf", point), say("leaveOutWhy"), field(say("why"), reason, "reason"), () => phase(path, { action: "exclude", point, reason: reason.value.trim() }), changed);
 }
 
 export const takeBack = (path, point) => phase(path, { action: "include", point });

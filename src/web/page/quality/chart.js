@@ -1,14 +1,16 @@
 // One control chart, as the gateway draws it, with what it is worth below. It is drawn again when the chart has changed, at
 // most once a second; the point that someone looks at stays the one that it was.
-import { call, element, language, say } from "../shell.js";
+import { button, call, element, language, refusal, say } from "../shell.js";
 import { about } from "./about.js";
 import { leaveOut, writeNote } from "./changes.js";
 import { plot } from "./plot.js";
-import { button, clock, drawing, measured, number, refused } from "./small.js";
+import { clock, drawing, measured, number } from "./small.js";
 
 const DRAW_EVERY_MS = 1000;
 const LAST = [50, 25];
 const PNG_SCALE = 2;
+// Counts, weighted means and sums have no histogram.
+const MEASURED = /^(i-mr|xbar|short-run)/;
 
 export function chart(feed, name) {
   const path = `spc/${encodeURIComponent(name)}`;
@@ -23,8 +25,6 @@ export function chart(feed, name) {
     opened: (nth) => note(nth),
   });
   let view = null;
-  // Not all charts have one.
-  let hasHistogram = true;
   let [busy, again, drawnAt, timer, closed] = [false, false, -Infinity, 0, false];
 
   const asked = () => Object.fromEntries([...new URLSearchParams(location.search)].filter(([key]) => ["from", "to", "limit"].includes(key)));
@@ -45,17 +45,18 @@ export function chart(feed, name) {
     }
     busy = true;
     try {
-      const [next, svg, histogram] = await Promise.all([
-        call("GET", path), drawing(picture()), hasHistogram ? drawing(`${path}/picture?kind=histogram&language=${language}`).catch(() => null) : null]);
+      const next = await call("GET", path);
+      const hasHistogram = next.points.length > 0 && MEASURED.test(next.chart);
+      const [svg, histogram] = await Promise.all([
+        drawing(picture()), hasHistogram ? drawing(`${path}/picture?kind=histogram&language=${language}`) : null]);
       if (closed) return;
       view = next;
-      hasHistogram = histogram !== null || view.points.length === 0;
       drawnAt = performance.now();
       shown.draw(svg, view, timeOf);
       below.replaceChildren(...about(view, histogram, { clock: timeOf, path, changed: load }));
       told.replaceChildren();
     } catch (problem) {
-      if (!closed) told.replaceChildren(refused(problem));
+      if (!closed) told.replaceChildren(refusal(problem));
     } finally {
       busy = false;
       if (again && !closed) changed();
@@ -80,8 +81,8 @@ export function chart(feed, name) {
     }
     const excluded = view.excluded.find((known) => known.point === phase1);
     const said = annotation(at);
-    const actions = element("span", "actions", button("addNote", () => note(nth)));
-    if (phase1 && !excluded && view.learnt_from) actions.append(button("leaveOut", () => leaveOut(path, phase1, load)));
+    const actions = element("span", "actions", button(say("addNote"), () => note(nth)));
+    if (phase1 && !excluded && view.learnt_from) actions.append(button(say("leaveOut"), () => leaveOut(path, phase1, load)));
     readout.replaceChildren(
       element("span", "big figures", measured(value), element("small", "", view.unit ?? "")),
       element("span", "figures", timeOf(at)),
@@ -111,7 +112,7 @@ export function chart(feed, name) {
   const svgLink = link("saveSvg", "");
   svgLink.addEventListener("click", () => { svgLink.href = `/api/v1/${picture({ download: true })}`; });
   const saves = element("div", "saves", element("span", "quiet", say("save")),
-    svgLink, button("savePng", () => savePng(name, `/api/v1/${picture({ download: true })}`, shown.size()).catch((problem) => told.replaceChildren(refused(problem)))),
+    svgLink, button(say("savePng"), () => savePng(name, `/api/v1/${picture({ download: true })}`, shown.size()).catch((problem) => told.replaceChildren(refusal(problem)))),
     link("saveCsv", `${path}/data.csv`));
   showZooms();
   load();

@@ -1,7 +1,7 @@
 // What is done with pieces that an inspection left open: rework, concession or scrap, with who decided and why.
-import { ask, call, element, grouped, say } from "../shell.js";
+import { ask, button, call, element, field, grouped, say } from "../shell.js";
 import { openOf } from "./inspections.js";
-import { button, clearFindings, field, input, newKey, reasonText, select, showFindings } from "./small.js";
+import { clearFindings, input, newKey, reasonText, select, showFindings } from "./small.js";
 
 const KINDS = ["rework", "concession", "scrap"];
 const COMMENT_CHARS_MAX = 500;
@@ -20,9 +20,9 @@ export function decide(inspection, known, changed) {
   }));
   kinds.dataset.field = "disposition";
   const told = element("div");
-  const save = button("saveIt", null, "primary");
-  const form = element("form", "", kinds, field("whichFault", which, "reason"), field("quantity", quantity, "quantity"), field("comment", comment, "comment"), told,
-    element("div", "actions", button("cancel", () => dialog.close()), save));
+  const save = button(say("saveIt"), null, "primary");
+  const form = element("form", "", kinds, field(say("whichFault"), which, "reason"), field(say("quantity"), quantity, "quantity"), field(say("comment"), comment, "comment"), told,
+    element("div", "actions", button(say("cancel"), () => dialog.close()), save));
   form.noValidate = true;
   which.addEventListener("change", () => {
     const fault = open.find(({ reason }) => reason === which.value);
@@ -30,7 +30,7 @@ export function decide(inspection, known, changed) {
   });
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    clearFindings(form);
+    clearFindings(form, told);
     save.disabled = true;
     const body = { disposition: form.elements.disposition.value, quantity: quantity.value.trim() };
     if (which.selectedIndex > 0) body.reason = which.value;

@@ -1,7 +1,7 @@
 // An inspection, in the fields of `production_quality`. Sums are shown while one types; what the gateway objects to stands at its
 // field. It counts as saved when the gateway has answered that its disk has it; the same form sent twice is one inspection.
-import { call, element, grouped, kept, say } from "../shell.js";
-import { button, clearFindings, field, input, newKey, reasonText, reasons, refused, select, showFindings } from "./small.js";
+import { button, call, element, field, grouped, kept, say } from "../shell.js";
+import { clearFindings, input, newKey, reasonText, reasons, select, showFindings } from "./small.js";
 
 const CHECKER_KEY = "lineside-checker";
 const KINDS = ["rework", "concession", "scrap"];
@@ -16,18 +16,18 @@ export function entry(feed, saved) {
   const sum = element("p", "sum-line figures");
   const told = element("div");
   told.setAttribute("role", "status");
-  const submit = button("submit", null, "primary large");
+  const submit = button(say("submit"), null, "primary large");
   let [key, known] = [newKey(), []];
   reasons().then((all) => { known = all; });
 
   const form = element("form", "entry card",
     element("h2", "", say("newInspection")),
-    element("div", "pair", field("order", order.node, "order_no"), field("process", process.node, "process_code"), field("equipment", equipment.node, "equipment"), field("checker", checker, "checker_no")),
-    element("div", "pair", field("checkQuantity", checked, "check_quantity"), field("qualifiedQuantity", qualified, "qualified_quantity")),
-    part("foundFaults", defects, "defects", button("addFault", () => add(defects, fault(known)))),
+    element("div", "pair", field(say("order"), order.node, "order_no"), field(say("process"), process.node, "process_code"), field(say("equipment"), equipment.node, "equipment"), field(say("checker"), checker, "checker_no")),
+    element("div", "pair", field(say("checkQuantity"), checked, "check_quantity"), field(say("qualifiedQuantity"), qualified, "qualified_quantity")),
+    part("foundFaults", defects, "defects", button(say("addFault"), () => add(defects, fault(known)))),
     sum,
-    part("measurements", measurements, "measurements", button("addMeasurement", () => add(measurements, measurement()))),
-    element("details", "", element("summary", "", say("more")), element("div", "pair", ...rest.map(([word, name, control]) => field(word, control, name)))),
+    part("measurements", measurements, "measurements", button(say("addMeasurement"), () => add(measurements, measurement()))),
+    element("details", "", element("summary", "", say("more")), element("div", "pair", ...rest.map(([word, name, control]) => field(say(word), control, name)))),
     told, element("div", "actions", submit));
   form.noValidate = true;
 
@@ -75,7 +75,7 @@ export function entry(feed, saved) {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     if (submit.disabled) return;
-    clearFindings(form);
+    clearFindings(form, told);
     submit.disabled = true;
     told.replaceChildren(element("p", "quiet", say("saving")));
     try {
@@ -86,7 +86,6 @@ export function entry(feed, saved) {
       saved();
     } catch (problem) {
       showFindings(form, told, problem);
-      if (!problem?.findings) told.replaceChildren(refused(problem));
     } finally {
       submit.disabled = false;
     }
@@ -140,7 +139,7 @@ function listed(id) {
 }
 
 function line(className, read, ...fields) {
-  const remove = button("remove", () => {
+  const remove = button(say("remove"), () => {
     const place = made.parentElement;
     made.remove();
     place.dispatchEvent(new Event("removed"));
@@ -150,8 +149,8 @@ function line(className, read, ...fields) {
   return made;
 }
 
-function of(word, control, name) {
-  const made = field(word, control);
+function of(text, control, name) {
+  const made = field(text, control);
   made.dataset.of = name;
   return made;
 }
@@ -161,7 +160,7 @@ function fault(known) {
   const quantity = input({ inputMode: "decimal" });
   const kind = select([["", say("undecided")], ...KINDS.map((one) => [one, say(one)])]);
   const read = () => ({ reason: reason.value.trim(), quantity: quantity.value.trim(), ...(kind.value ? { kind: kind.value } : {}) });
-  return line("row fault", read, of("reason", reason, "reason"), of("quantity", quantity, "quantity"), of("disposition", kind, "kind"));
+  return line("row fault", read, of(say("reason"), reason, "reason"), of(say("quantity"), quantity, "quantity"), of(say("disposition"), kind, "kind"));
 }
 
 function measurement() {
@@ -171,6 +170,6 @@ function measurement() {
     const rest = Object.entries({ lower, upper, unit }).map(([name, control]) => [name, control.value.trim()]).filter(([, value]) => value !== "");
     return { characteristic: characteristic.value.trim(), values: values.value.trim().split(/[\s,;，；]+/).filter(Boolean), ...Object.fromEntries(rest) };
   };
-  return line("row measurement", read, of("characteristic", characteristic, "characteristic"), of("values", values, "values"),
-    of("lowerLimit", lower, "lower"), of("upperLimit", upper, "upper"), of("unit", unit, "unit"));
+  return line("row measurement", read, of(say("characteristic"), characteristic, "characteristic"), of(say("values"), values, "values"),
+    of(say("lowerLimit"), lower, "lower"), of(say("upperLimit"), upper, "upper"), of(say("unit"), unit, "unit"));
 }

@@ -1,6 +1,6 @@
 // Which faults are most of all (the Pareto, drawn by the gateway), in figures too, and what they come together with.
-import { call, element, grouped, language, say } from "../shell.js";
-import { drawing, field, percent, reasonText, reasons, refused, select, term } from "./small.js";
+import { call, element, field, grouped, language, refusal, say } from "../shell.js";
+import { drawing, percent, reasonText, reasons, select, term } from "./small.js";
 
 const LOAD_EVERY_MS = 5000;
 const DAYS = [1, 3, 7, 14, 31];
@@ -11,7 +11,7 @@ export function faults() {
   const days = select(DAYS.map((count) => [count, count === 1 ? say("today") : say("lastDays", count)]), USUAL_DAYS);
   const by = select([["inspections", say("byInspections")], ["reports", say("byReports")]]);
   const [product, process] = [select([["", say("every")]]), select([["", say("every")]])];
-  const chosen = element("div", "choices", field("days", days), field("toldBy", by), field("product", product), field("process", process));
+  const chosen = element("div", "choices", field(say("days"), days), field(say("toldBy"), by), field(say("product"), product), field(say("process"), process));
   const told = element("div");
   const rest = element("div", "faults");
   let [busy, again, closed, sign] = [false, false, false, ""];
@@ -42,7 +42,7 @@ export function faults() {
       rest.replaceChildren(figures(summary, by.value), svg ? Object.assign(element("figure", "pareto card", svg), { tabIndex: 0 }) : element("p", "empty", say("noFaults")),
         summary.pareto.length > 0 ? table(summary.pareto, known) : "", hints(found.hints));
     } catch (problem) {
-      told.replaceChildren(refused(problem));
+      told.replaceChildren(refusal(problem));
     } finally {
       busy = false;
       if (again) {

@@ -1,8 +1,8 @@
 // The latest inspections with what is done about their faults, and the paper to fill in for a new one.
-import { call, element, grouped, language, marked, renew, say } from "../shell.js";
+import { button, call, element, grouped, language, marked, refusal, renew, say } from "../shell.js";
 import { decide } from "./decide.js";
 import { entry } from "./entry.js";
-import { button, clock, reasonText, reasons, refused } from "./small.js";
+import { clock, reasonText, reasons } from "./small.js";
 
 const LOAD_EVERY_MS = 5000;
 const SHOWN_MAX = 50;
@@ -33,7 +33,7 @@ export function inspections(feed) {
         return [inspection.check_no, sign, () => row(feed, inspection, known, load)];
       }));
     } catch (problem) {
-      told.replaceChildren(refused(problem));
+      told.replaceChildren(refusal(problem));
     }
   }
   const form = entry(feed, load);
@@ -72,5 +72,5 @@ function row(feed, inspection, known, changed) {
     cell(number),
     cell(order, element("small", "", [product, process, equipment].filter(Boolean).join(" · "))),
     cell(marked(result, say(result.word), ""), element("small", "figures", counted)),
-    cell(faults, isOpen ? button("decide", () => decide(inspection, known, changed)) : null));
+    cell(faults, isOpen ? button(say("decide"), () => decide(inspection, known, changed)) : null));
 }

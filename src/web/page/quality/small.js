@@ -1,5 +1,5 @@
 // Small things that every part of the quality page uses.
-import { call, element, plantClock, say } from "../shell.js";
+import { call, element, plantClock, refusal, say, worded } from "../shell.js";
 
 const NUMBER_DIGITS = 5;
 
@@ -7,13 +7,6 @@ export const number = (value, digits = NUMBER_DIGITS) => (typeof value === "numb
 // What is measured keeps its zeros, so that figures stay as wide as they are.
 export const measured = (value) => (Math.abs(value) >= 1e-3 && Math.abs(value) < 1e5 ? value.toPrecision(NUMBER_DIGITS) : number(value));
 export const percent = (share, places = 1) => (typeof share === "number" ? `${(share * 100).toFixed(places)} %` : "–");
-
-export function button(word, act, className = "") {
-  const made = element("button", className, say(word));
-  made.type = act ? "button" : "submit";
-  if (act) made.addEventListener("click", act);
-  return made;
-}
 
 export function input(attributes = {}) {
   return Object.assign(element("input"), { autocomplete: "off", ...attributes });
@@ -26,45 +19,27 @@ export function select(options, chosen) {
   return made;
 }
 
-// A labelled field that findings of this name are shown at.
-export function field(word, control, name) {
-  const label = element("label", "", element("span", "", say(word)), control);
-  if (name) label.dataset.field = name;
-  return label;
-}
-
 export function term(word, ...told) {
   return element("div", "", element("dt", "", say(word)), element("dd", "", ...told));
 }
 
-// Who did not sign in, or may not, is told so in a sentence; the rest says what the gateway says.
-export function refused(problem) {
-  const text = problem?.status === 401 ? say("notKnown") : problem?.status === 403 ? say("notAllowed")
-    : problem?.findings?.length > 0 ? say("objections") : problem?.detail ?? say("noAnswer");
-  const told = element("p", "field-error", text);
-  told.setAttribute("role", "alert");
-  return told;
-}
-
 // Shows each finding at its field (`defects[1].quantity`), what has none above them, and goes to the first.
 export function showFindings(form, place, problem) {
-  clearFindings(form);
-  place.replaceChildren(refused(problem));
-  const unplaced = [];
-  for (const { field: name, message } of problem?.findings ?? []) {
+  clearFindings(form, place);
+  place.append(refusal(problem));
+  for (const finding of problem?.findings ?? []) {
+    const { field: name } = finding;
     const at = form.querySelector(`[data-field="${CSS.escape(name)}"]`) ?? form.querySelector(`[data-field="${CSS.escape(name.replace(/[.[].*$/, ""))}"]`);
-    const told = element("span", "field-error", message);
-    if (!at) unplaced.push(element("p", "field-error", `${name}: ${message}`));
-    else {
-      at.append(told);
+    if (at) {
+      at.append(element("span", "field-error", worded(finding)));
       at.querySelector("input, select, textarea")?.setAttribute("aria-invalid", "true");
-    }
+    } else place.append(element("p", "field-error", `${name}: ${worded(finding)}`));
   }
-  place.append(...unplaced);
-  (form.querySelector("[aria-invalid]") ?? place).focus?.();
+  form.querySelector("[aria-invalid]")?.focus();
 }
 
-export function clearFindings(form) {
+export function clearFindings(form, place) {
+  place.replaceChildren();
   for (const told of form.querySelectorAll(".field-error")) told.remove();
   for (const marked of form.querySelectorAll("[aria-invalid]")) marked.removeAttribute("aria-invalid");
 }

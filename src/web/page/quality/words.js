@@ -27,8 +27,7 @@ export const WORDS = {
     equipment: "Machine", checker: "Inspector no.", checkQuantity: "Inspected", qualifiedQuantity: "Qualified", foundFaults: "Faults", addFault: "Add a fault", remove: "Remove", disposition: "Disposition", undecided: "Decide later", measurements: "Measurements", addMeasurement: "Add a measurement",
     characteristic: "Characteristic", values: "Values", valuesHint: "with spaces between", lowerLimit: "Lower", upperLimit: "Upper", unit: "Unit", more: "More", tool: "Tool", worker: "Worker no.", lot: "Material lot", remark: "Remark",
     sum: "{0} inspected = {1} qualified + {2} unqualified", sumWrong: "{0} inspected is not {1} qualified + {2} unqualified", submit: "Save inspection", saving: "Saving …", saved: "Saved as {0}: {1}", savedBefore: "It was saved before, as {0}.", failedPart: "{0} of {1} unqualified",
-    noAnswer: "The gateway did not answer. Press again: it is saved once only.", notKnown: "You are not signed in. Sign in as quality, supervisor or administrator to do this.", notAllowed: "You may not do this. Quality, supervisor or administrator may.",
-    objections: "Not saved. See the fields that are marked.",
+    noAnswer: "The gateway did not answer. Press again: it is saved once only.",
   },
   zh: {
     parts: "页面分区", charts: "控制图", faults: "不良分析", inspections: "检验",
@@ -56,7 +55,6 @@ export const WORDS = {
     equipment: "设备", checker: "检验员工号", checkQuantity: "检验数", qualifiedQuantity: "合格数", foundFaults: "不良", addFault: "添加不良", remove: "删除", disposition: "处置方式", undecided: "以后处置", measurements: "测量", addMeasurement: "添加测量",
     characteristic: "特性", values: "测量值", valuesHint: "用空格分隔", lowerLimit: "下限", upperLimit: "上限", unit: "单位", more: "更多", tool: "工装", worker: "操作工号", lot: "物料批次", remark: "备注",
     sum: "检验 {0} = 合格 {1} + 不合格 {2}", sumWrong: "检验 {0} ≠ 合格 {1} + 不合格 {2}", submit: "保存检验", saving: "正在保存…", saved: "已保存，单号 {0}：{1}", savedBefore: "此前已保存，单号 {0}。", failedPart: "{1} 件中不合格 {0} 件",
-    noAnswer: "网关无应答。请再按一次，不会重复保存。", notKnown: "您尚未登录。请以质检、班组长或管理员身份登录。", notAllowed: "您没有此权限，需要质检、班组长或管理员。",
-    objections: "未保存，请检查标出的字段。",
+    noAnswer: "网关无应答。请再按一次，不会重复保存。",
   },
 };
