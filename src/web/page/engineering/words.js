@@ -75,6 +75,7 @@ export const WORDS = {
 // What metrics mean; in English as /metrics says it.
 export const MEANINGS = {
   zh: {
+    lineside_tasks: "正在运行的任务。",
     lineside_source_connected: "数据源的连接正常时为 1。",
     lineside_source_readings_total: "收到的读数。",
     lineside_source_rejected_total: "无法解析的读数。",
