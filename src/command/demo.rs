@@ -172,7 +172,7 @@ fn line(pulse: &Pulse, per_second: f64) -> String {
         "does not answer"
     };
     format!(
-        "{} of {} machines run · {per_second:.0} readings/s · {} reports · {} records wait · store {store}",
+        "{} of {} machines run · {per_second:.0} readings/s · {} report records · {} records wait · store {store}",
         pulse.running, pulse.machines, pulse.reports, pulse.waiting
     )
 }

@@ -60,7 +60,7 @@ impl Life {
         let celsius = ROOM_CELSIUS + 10.0 * rng.f64();
         Self {
             state: State::Running,
-            left: Duration::from_secs(rng.u64(4..20)),
+            left: Duration::from_secs(rng.u64(8..40)),
             cycle: pace.mul_f64(CYCLE_OF_PACE * (1.0 + CYCLE_LONGER * rng.f64())),
             worked: Duration::ZERO,
             slowness: 1.0,
@@ -128,15 +128,15 @@ impl Life {
         let seconds = match self.state {
             State::Running if self.rng.f64() < 0.2 => {
                 self.state = State::Fault;
-                8..25
+                4..12
             }
             State::Running => {
                 self.state = State::Stopped;
-                4..15
+                3..8
             }
             State::Stopped | State::Fault => {
                 self.state = State::Running;
-                30..120
+                20..70
             }
         };
         self.left = Duration::from_secs(self.rng.u64(seconds));

@@ -35,7 +35,8 @@ async fn every_page_fits_every_screen_in_both_looks_and_languages() {
                     for screen in SCREENS {
                         window.resize(screen).await;
                         go_to(&window, &part).await;
-                        let name = format!("{page}{part} {language} {look} {}", screen.name);
+                        let called = if page == "/" { "board" } else { &page };
+                        let name = format!("{called}{part} {language} {look} {}", screen.name);
                         let found = misfits(&window, screen, &page).await;
                         defects.extend(found.into_iter().map(|defect| format!("{name}: {defect}")));
                         views += 1;

@@ -10,6 +10,7 @@ use lineside::web::PAGES;
 use regex::Regex;
 
 use super::{assets, folder};
+use crate::park::gateway::Site;
 
 /// Key and what is said, as it stands in the module.
 type Words = BTreeMap<String, String>;
@@ -159,4 +160,21 @@ fn every_word_that_a_page_says_is_written() {
         assert!(count > 5, "{page} says nothing");
     }
     assert!(defects.is_empty(), "{}", defects.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_counted_is_explained_in_chinese_too() {
+    let site = Site::new("");
+    let _gateway = site.start().await;
+    let families = site.get("metrics").await;
+    let names = families.as_array().expect("a list").iter();
+    let names: Vec<&str> = names.map(|family| family["name"].as_str().expect("a name")).collect();
+    assert!(names.len() > 10, "{names:?}");
+    let module = read(&folder().join("engineering/words.js"));
+    let (_, meanings) = module.split_once("MEANINGS").expect("they are there");
+    let unexplained: Vec<_> = names
+        .iter()
+        .filter(|name| !meanings.contains(&format!("{name}:")))
+        .collect();
+    assert!(unexplained.is_empty(), "{unexplained:?}");
 }

@@ -33,10 +33,11 @@ function make() {
 function row(family) {
   const values = family.values.map(({ labels, value }) => {
     const now = Number.isInteger(value) ? grouped(value) : value.toFixed(3);
-    const of = Object.values(labels).join(" · ");
+    // A name and its value stay on one line.
+    const of = Object.values(labels).join(" ").replace(/-/g, "\u2011");
     return of ? `${of}:\u00a0${now}` : now;
   });
-  const now = values.join("   ") || "—";
+  const now = values.join(" · ") || "—";
   const meaning = MEANINGS[language]?.[family.name] ?? family.help;
   return {
     key: family.name,

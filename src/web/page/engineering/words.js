@@ -75,11 +75,13 @@ export const WORDS = {
 // What metrics mean; in English as /metrics says it.
 export const MEANINGS = {
   zh: {
+    lineside_tasks: "正在运行的任务。",
     lineside_source_connected: "数据源的连接正常时为 1。",
     lineside_source_readings_total: "收到的读数。",
     lineside_source_rejected_total: "无法解析的读数。",
     lineside_source_duplicates_total: "识别为重复的读数。",
     lineside_source_limited_total: "超过主题限速的消息。",
+    lineside_source_lost_total: "磁盘拒收且不会重发的读数，例如轮询。",
     lineside_source_reconnects_total: "连接断开的次数。",
     lineside_bus_load_ratio: "最近几秒内，请求占用连接时间的比例。",
     lineside_buffer_writable: "可以接收记录时为 1。",
