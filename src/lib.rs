@@ -13,6 +13,8 @@ pub mod fields;
 pub mod files;
 pub mod forward;
 pub mod gateway;
+#[cfg(target_env = "gnu")]
+pub mod heap;
 pub mod http;
 pub mod intake;
 pub mod judge;

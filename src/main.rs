@@ -7,8 +7,6 @@ use clap::Parser;
 use lineside::command::{self, Cli};
 use tracing_subscriber::EnvFilter;
 
-/// What was freed goes back to the system, as `.cargo/config.toml` says. glibc keeps it: three times as much after a flood of
-/// messages, for small blocks that live long lie between large ones that do not.
 #[cfg(target_env = "gnu")]
 #[global_allocator]
 static HEAP: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
@@ -37,6 +35,8 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    #[cfg(target_env = "gnu")]
+    runtime.spawn(lineside::heap::give_back());
     match runtime.block_on(command::run(cli)) {
         Ok(code) => {
             // What still runs was told to stop and had its time.

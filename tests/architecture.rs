@@ -9,6 +9,7 @@ const RANKS: &[(&str, u8)] = &[
     ("backoff", 0),
     ("clock", 0),
     ("files", 0),
+    ("heap", 0),
     ("language", 0),
     ("pointer", 0),
     ("scaling", 0),

@@ -226,6 +226,22 @@ async fn every_type_in_every_order_is_read_over_a_serial_line() {
 }
 
 #[tokio::test]
+async fn a_line_that_cannot_be_switched_for_rs_485_is_not_used_as_if_it_were() {
+    let serial = SerialLine::lay().await;
+    let mut line = Line::start(settings(&format!(
+        r#"
+        url = "rtu://{}?rs485=on"
+        device.m = {{ unit = 1, equipment = "M", poll = "50ms", points.n = {{ at = "holding:0", type = "u16" }} }}
+        "#,
+        serial.end("ours")
+    )));
+    let heard = line.next().await;
+    assert_eq!(heard.fault("n"), Some(&Fault::Silent("cannot connect")));
+    let error = line.status.view().last_error.expect("why");
+    assert!(error.contains("does not switch RTS for RS-485"), "{error}");
+}
+
+#[tokio::test]
 async fn a_serial_line_that_was_pulled_out_is_found_again() {
     let mut serial = SerialLine::lay().await;
     let device = Foreign::start_on(&serial.end("theirs"));

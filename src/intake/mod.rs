@@ -16,6 +16,7 @@ mod inspections;
 pub mod judgement;
 mod passing;
 pub mod repeats;
+mod run;
 pub mod station;
 mod submitted;
 pub mod tallies;
@@ -24,19 +25,16 @@ pub mod validate;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use chrono::{NaiveTime, TimeDelta};
-use tokio::sync::{mpsc, watch};
-use uuid::Uuid;
+use tokio::sync::watch;
 
-use crate::buffer::{Buffer, Closed, Commit, States};
+use crate::buffer::{Commit, States};
 use crate::clock::Zone;
 use crate::judge::{Finding, inspection};
 use crate::record::{
-    EquipmentStatus, Feedback, Frame, Kind, Lane, Payload, PointDef, PointReading, Receipt, Record, Role, Sample,
-    Timestamp, Value,
+    Feedback, Frame, Payload, PointDef, PointReading, Receipt, Record, Role, Sample, Timestamp, Value,
 };
 use crate::reference::Reference;
 use crate::status::{AlertView, SourceStatus, StationView, Status};
@@ -45,19 +43,11 @@ use decode::TopicRule;
 use desk::{Desk, Outcome};
 use equipment::{EquipmentSettings, Tracker};
 use judgement::Judgement;
-use passing::Passing;
 use repeats::Repeats;
 use station::{Bench, MachineWord, Signal};
-use telemetry::Routes;
+use telemetry::{Routes, encode_status};
 
 pub use crate::record::Reading;
-
-/// Readings judged into one commit at most.
-const READINGS_PER_COMMIT_MAX: usize = 256;
-/// How often time itself is looked at: time-outs of dialogues, silence of equipment.
-const TICK: Duration = Duration::from_secs(1);
-/// Points in one record at most; a device with more gives several.
-const POINTS_PER_RECORD_MAX: usize = 500;
 
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -122,8 +112,6 @@ pub struct Intake {
 
 /// What a station answers to the second read of a double one.
 const DUPLICATE_SCAN: &str = "DUPLICATE_SCAN";
-/// How long telemetry may keep the intake from the next scan when the disk is slow.
-const TELEMETRY_WAIT: Duration = Duration::from_secs(1);
 /// Name of the states that hold the counters of an equipment.
 const COUNTERS: &str = "counters/";
 
@@ -342,162 +330,6 @@ impl Intake {
             self.judge_state(&equipment, now, accepted);
         }
     }
-
-    /// Judges what comes until every source has ended.
-    pub async fn run(mut self, mut readings: mpsc::Receiver<Reading>, buffer: Buffer) -> Result<(), Closed> {
-        let mut generation = buffer.generation();
-        if self.looks_for_repeats() {
-            self.repeats = Repeats::load(&buffer).await;
-        }
-        let mut passing = Passing::default();
-        let mut waiting = Vec::with_capacity(READINGS_PER_COMMIT_MAX);
-        let mut ticks = tokio::time::interval(TICK);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            let is_tick = tokio::select! {
-                _ = ticks.tick() => true,
-                heard = readings.recv_many(&mut waiting, READINGS_PER_COMMIT_MAX) => {
-                    if heard == 0 {
-                        return Ok(());
-                    }
-                    false
-                }
-            };
-            let now_generation = buffer.generation();
-            if now_generation != generation {
-                generation = now_generation;
-                self.restore(&buffer.states());
-                self.tracker.tell_anew();
-                if self.looks_for_repeats() {
-                    self.repeats = Repeats::load(&buffer).await;
-                }
-            }
-            let mut urgent = Commit {
-                generation,
-                ..Commit::default()
-            };
-            let mut patient = Commit {
-                generation,
-                is_patient: true,
-                ..Commit::default()
-            };
-            // Before anything is judged by it.
-            let now = chrono::Utc::now();
-            if let Some(by) = passing.look(Instant::now(), now) {
-                self.clock_was_set(by, now);
-            }
-            if is_tick {
-                self.tick(now, &mut urgent, &mut patient);
-            }
-            for reading in waiting.drain(..) {
-                let (verdict, receipt) = self.judge(reading);
-                self.sort(verdict, receipt, &mut urgent, &mut patient);
-            }
-            self.judgement.commit(&mut patient, now);
-            if !urgent.is_empty() {
-                buffer.submit(urgent).await?;
-            }
-            if !patient.is_empty() {
-                self.submit_patient(patient, &buffer).await?;
-            }
-        }
-    }
-
-    /// Telemetry must not hold up scans: while the disk has no room for it, it is refused, and its senders repeat.
-    async fn submit_patient(&mut self, patient: Commit, buffer: &Buffer) -> Result<(), Closed> {
-        let view = self.status.buffer();
-        let wait = if view.telemetry_paused {
-            Duration::ZERO
-        } else {
-            TELEMETRY_WAIT
-        };
-        let Some(refused) = buffer.submit_within(patient, wait).await? else {
-            return Ok(());
-        };
-        for record in &refused.records {
-            if let Some(Ok(id)) = Record::message_id(&record.json).map(str::parse) {
-                self.repeats.forget(&id);
-            }
-        }
-        self.tracker.tell_anew();
-        self.judgement.take_back(refused.telemetry_states);
-        for (receipt, _) in refused.receipts {
-            receipt.refuse();
-        }
-        Ok(())
-    }
-
-    /// Reports, alerts and their states go ahead of telemetry, whatever they follow from: while there is no room for
-    /// telemetry, nobody is to miss an alert; and a refusal of telemetry must not undo a report. Where someone waits, all
-    /// records are what is waited for.
-    fn place(&self, accepted: Accepted, urgent: &mut Commit, patient: &mut Commit) {
-        for record in accepted.records {
-            let is_urgent = accepted.someone_waits || record.kind.lane() == Lane::Report;
-            let commit = if is_urgent { &mut *urgent } else { &mut *patient };
-            commit.records.push(record);
-        }
-        urgent.states.extend(accepted.states);
-        patient.telemetry_states.extend(accepted.telemetry_states);
-        if let Some(views) = accepted.alerts {
-            let status = self.status.clone();
-            urgent.afterwards.push(Box::new(move || status.set_alerts(views)));
-        }
-        if let Some((name, view)) = accepted.station {
-            let status = self.status.clone();
-            urgent
-                .afterwards
-                .push(Box::new(move || status.set_station(&name, view)));
-        }
-    }
-
-    /// Puts what was judged where it belongs: someone stands in front of a scan, nobody in front of telemetry.
-    fn sort(&self, verdict: Verdict, receipt: Receipt, urgent: &mut Commit, patient: &mut Commit) {
-        match verdict {
-            // An answer that changes nothing waits too: it may speak of what is still on its way to the disk.
-            Verdict::Accepted(mut accepted) => {
-                let feedback = accepted.feedback.take();
-                let someone_waits = accepted.someone_waits;
-                self.place(*accepted, urgent, patient);
-                let commit = if someone_waits { urgent } else { patient };
-                commit.receipts.push((receipt, feedback));
-            }
-            // In line behind what it may be a repeat of.
-            Verdict::Nothing => patient.receipts.push((receipt, None)),
-            Verdict::Rejected(_) => receipt.keep(None),
-        }
-    }
-}
-
-/// One record, or several for a device with very many points.
-fn encode_status(status: &EquipmentStatus, id: Option<Uuid>, at: Timestamp, zone: Zone, source: &str) -> Vec<Record> {
-    let first_id = id.unwrap_or_else(Uuid::now_v7);
-    if status.points.0.len() <= POINTS_PER_RECORD_MAX {
-        return vec![Record::encode(
-            Kind::EquipmentStatus,
-            first_id,
-            at,
-            zone,
-            source,
-            status,
-        )];
-    }
-    let parts = status.points.0.chunks(POINTS_PER_RECORD_MAX).enumerate();
-    parts
-        .map(|(nth, points)| {
-            let part = EquipmentStatus {
-                equipment: status.equipment,
-                state: status.state.clone(),
-                points: crate::record::Points(points.to_vec()),
-                source_time: status.source_time.clone(),
-            };
-            let id = if nth == 0 {
-                first_id
-            } else {
-                Uuid::new_v5(&first_id, &nth.to_le_bytes())
-            };
-            Record::encode(Kind::EquipmentStatus, id, at, zone, source, &part)
-        })
-        .collect()
 }
 
 fn to_state(value: &impl serde::Serialize) -> Bytes {

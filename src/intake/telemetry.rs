@@ -9,11 +9,14 @@ use uuid::Uuid;
 
 use super::decode::{self, RateLimit, TopicRule};
 use super::equipment::Observed;
-use super::{Accepted, COUNTERS, Intake, Verdict, encode_status, to_state};
-use crate::record::{Delivery, EquipmentStatus, Sample, Timestamp, Told};
+use super::{Accepted, COUNTERS, Intake, Verdict, to_state};
+use crate::clock::Zone;
+use crate::record::{Delivery, EquipmentStatus, Kind, Record, Sample, Timestamp, Told};
 use crate::status::SourceStatus;
 use crate::topic;
 
+/// Points in one record at most; a device with more gives several.
+const POINTS_PER_RECORD_MAX: usize = 500;
 /// Topics of one source remembered with their rule.
 const ROUTES_MAX: usize = 10_000;
 
@@ -194,6 +197,44 @@ fn told(accepted: Accepted) -> Verdict {
     } else {
         Verdict::Accepted(Box::new(accepted))
     }
+}
+
+/// One record, or several for a device with very many points.
+pub(super) fn encode_status(
+    status: &EquipmentStatus,
+    id: Option<Uuid>,
+    at: Timestamp,
+    zone: Zone,
+    source: &str,
+) -> Vec<Record> {
+    let first_id = id.unwrap_or_else(Uuid::now_v7);
+    if status.points.0.len() <= POINTS_PER_RECORD_MAX {
+        return vec![Record::encode(
+            Kind::EquipmentStatus,
+            first_id,
+            at,
+            zone,
+            source,
+            status,
+        )];
+    }
+    let parts = status.points.0.chunks(POINTS_PER_RECORD_MAX).enumerate();
+    parts
+        .map(|(nth, points)| {
+            let part = EquipmentStatus {
+                equipment: status.equipment,
+                state: status.state.clone(),
+                points: crate::record::Points(points.to_vec()),
+                source_time: status.source_time.clone(),
+            };
+            let id = if nth == 0 {
+                first_id
+            } else {
+                Uuid::new_v5(&first_id, &nth.to_le_bytes())
+            };
+            Record::encode(Kind::EquipmentStatus, id, at, zone, source, &part)
+        })
+        .collect()
 }
 
 #[cfg(test)]

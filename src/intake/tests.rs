@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::judge::progress::calendar::Calendar;
+use crate::record::Kind;
 
 fn intake() -> Intake {
     let settings = Settings {

@@ -2,6 +2,9 @@
 //!
 //! The library blocks while it writes, so nothing on a serial line runs on the threads that everything else shares.
 
+mod rs485;
+
+pub use rs485::Rs485;
 use tokio::sync::oneshot;
 use tokio_serial::{SerialPortBuilderExt, SerialStream};
 

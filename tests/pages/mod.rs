@@ -6,6 +6,7 @@ mod chromium;
 mod flows;
 mod keys;
 mod sight;
+mod station;
 mod time;
 mod words;
 

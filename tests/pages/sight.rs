@@ -18,7 +18,7 @@ async fn every_page_fits_every_screen_in_both_looks_and_languages() {
     let Some(browser) = Browser::start().await else { return };
     let demo = Demo::start().await;
     let window = browser.window().await;
-    let (axe, pictures) = (axe(), std::env::var_os("LINESIDE_SCREENSHOTS").map(PathBuf::from));
+    let axe = axe();
     let (mut defects, mut views, mut examined) = (Vec::new(), 0, 0);
     for page in pages() {
         for language in LANGUAGES {
@@ -47,9 +47,7 @@ async fn every_page_fits_every_screen_in_both_looks_and_languages() {
                             let found = barriers(&window).await;
                             defects.extend(found.into_iter().map(|defect| format!("{name}: {defect}")));
                         }
-                        if let Some(folder) = &pictures {
-                            keep(folder, &name, &window.picture().await);
-                        }
+                        keep(&name, &window).await;
                     }
                 }
             }
@@ -112,8 +110,13 @@ pub async fn barriers(window: &Window) -> Vec<String> {
     serde_json::from_value(window.look(look).await).expect("a list")
 }
 
-fn keep(folder: &Path, name: &str, picture: &str) {
-    std::fs::create_dir_all(folder).expect("a folder for pictures");
+/// Leaves a picture where pictures are wanted.
+pub async fn keep(name: &str, window: &Window) {
+    let Some(folder) = std::env::var_os("LINESIDE_SCREENSHOTS").map(PathBuf::from) else {
+        return;
+    };
+    let picture = window.picture().await;
+    std::fs::create_dir_all(&folder).expect("a folder for pictures");
     let name: String = name
         .trim_start_matches('/')
         .chars()
@@ -121,7 +124,7 @@ fn keep(folder: &Path, name: &str, picture: &str) {
         .collect();
     std::fs::write(
         folder.join(format!("{}.png", name.trim_start_matches('-'))),
-        decoded(picture),
+        decoded(&picture),
     )
     .expect("a picture");
 }

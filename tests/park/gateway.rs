@@ -97,7 +97,8 @@ impl Site {
                 {"order_no": "WO-1", "status": 2, "order_quantity": "1000000000000", "processes": processes},
                 {"order_no": "WO-9", "status": 5, "order_quantity": "100", "processes": processes}
             ],
-            "workers": [{"worker_no": "W1", "name": "王师傅"}]
+            "workers": [{"worker_no": "W1", "name": "王师傅"}, {"worker_no": "Q1", "name": "李", "skills": ["质检"]}],
+            "reasons": [{"code": "D1", "name": "毛刺", "kind": "scrap"}]
         });
         let kept = json!({"confirmed_at": Utc::now(), "snapshot": snapshot});
         fs::write(self.data().join("reference.json"), kept.to_string()).expect("reference data");
@@ -232,8 +233,12 @@ impl Site {
 
     /// Hands something in, as who may; the status and the body of the answer.
     pub async fn hand_in(&self, path: &str, body: &Value) -> (u16, Value) {
-        let token = fs::read_to_string(self.data().join("control-token")).expect("a control token");
-        self.post(path, &token, body).await
+        self.post(path, &self.control_token(), body).await
+    }
+
+    /// What the gateway's own machine may change things with.
+    pub fn control_token(&self) -> String {
+        fs::read_to_string(self.data().join("control-token")).expect("a control token")
     }
 
     /// A change, by who has this token; the status and the body of the answer.

@@ -356,10 +356,7 @@ impl Dialogue {
                 context,
             );
         }
-        let all: Vec<_> = objections
-            .iter()
-            .map(|objection| objection.words.in_language(context.bench.language))
-            .collect();
-        Step::err("INVALID_INSPECTION", &[&all.join("; ")], context)
+        let all = words::listed(objections.iter().map(|objection| &objection.words));
+        Step::err("INVALID_INSPECTION", &[], context).worded(&[all], context)
     }
 }

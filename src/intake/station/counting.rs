@@ -355,8 +355,8 @@ pub fn submit(
         .flat_map(|report| validate::work_report(report, context.reference, context.now));
     let findings: Vec<_> = findings.collect();
     if let Some(first) = findings.first() {
-        let all: Vec<_> = findings.iter().map(|f| f.words.en.as_str()).collect();
-        return Step::err(first.code, &[&all.join("; ")], context);
+        let all = words::listed(findings.iter().map(|finding| &finding.words));
+        return Step::err(first.code, &[], context).worded(&[all], context);
     }
     let mut others = Vec::new();
     for report in &reports {

@@ -34,6 +34,12 @@ pub fn in_every_language(code: &str, words: &[Words]) -> Words {
     Words::new(of(Language::En), of(Language::Zh))
 }
 
+/// All that is wrong, one after another.
+pub fn listed<'w>(all: impl Iterator<Item = &'w Words> + Clone) -> Words {
+    let of = |language| all.clone().map(|words| words.in_language(language)).collect::<Vec<_>>();
+    Words::new(of(Language::En).join("; "), of(Language::Zh).join("；"))
+}
+
 /// What is expected in a state, as a sentence.
 pub fn expects(state: State, bench: &Bench) -> Words {
     let code = match (state, bench.mode) {

@@ -4,6 +4,7 @@
 //! tcp://HOST[:PORT]                                        Modbus TCP
 //! rtu-tcp://HOST:PORT[?baud=…&parity=…&stop=…]             RTU frames to a device server, and the line behind it
 //! rtu:///dev/…[?baud=19200&parity=even&stop=1&echo=off]    RTU frames on a serial line
+//!              [&rs485=on&rts_before_ms=0&rts_after_ms=0]  whose adapter does not turn itself round
 //! ```
 
 use std::fmt;
@@ -11,7 +12,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::source::serial::{Line, Parity};
+use crate::source::serial::{Line, Parity, Rs485};
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
@@ -30,6 +31,7 @@ pub enum Url {
     Rtu {
         path: String,
         line: Line,
+        rs485: Rs485,
         /// The adapter hears what it sends.
         has_echo: bool,
     },
@@ -115,19 +117,24 @@ impl TryFrom<String> for Url {
                 _ => Err(wrong()),
             },
             "rtu" if place.starts_with('/') && place.len() > 1 => {
-                let mut has_echo = false;
+                let (mut has_echo, mut rs485) = (false, Rs485::default());
                 let line = line(query, |key, value| {
-                    (key == "echo").then(|| {
-                        has_echo = match value {
-                            "on" => true,
-                            "off" => false,
-                            _ => return Err(format!("`{value}` is not a value of echo; write on or off")),
-                        };
-                        Ok(())
-                    })
+                    if key != "echo" {
+                        return rs485.set(key, value);
+                    }
+                    let told = match value {
+                        "on" => Ok(true),
+                        "off" => Ok(false),
+                        _ => Err(format!("`{value}` is not a value of echo; write on or off")),
+                    };
+                    Some(told.map(|told| has_echo = told))
                 })?;
-                let path = place.to_owned();
-                Ok(Self::Rtu { path, line, has_echo })
+                Ok(Self::Rtu {
+                    path: place.to_owned(),
+                    line,
+                    rs485,
+                    has_echo,
+                })
             }
             _ => Err(wrong()),
         }
@@ -194,6 +201,7 @@ mod tests {
                 parity: Parity::None,
                 ..LINE
             },
+            rs485: Rs485::default(),
             has_echo: true,
         };
         assert_eq!(
@@ -223,6 +231,8 @@ mod tests {
             "rtu:///dev/ttyUSB0?baud=fast",
             "rtu:///dev/ttyUSB0?data=7",
             "rtu:///dev/ttyUSB0?echo=maybe",
+            "rtu:///dev/ttyUSB0?rs485=maybe",
+            "rtu-tcp://h:4001?rs485=on",
         ] {
             assert!(url(text).is_err(), "{text}");
         }

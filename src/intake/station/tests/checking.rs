@@ -223,7 +223,11 @@ fn row_63_what_cannot_be_is_refused_and_the_sheet_stays() {
         Duration::from_hours(1),
     );
     assert_eq!(bed.scan("LSN-DONE"), "INVALID_INSPECTION", "its release was taken back");
-    assert!(bed.step().feedback.message.contains("not released"));
+    let words = &bed.step().feedback.words;
+    assert!(
+        words.en.contains("not released") && words.zh.contains("尚未下达"),
+        "{words:?}"
+    );
     assert_eq!((bed.kind(), bed.state()), (FeedbackKind::Err, State::Inspecting));
 }
 

@@ -272,8 +272,13 @@ async fn reach(url: &Url, timing: Timing) -> io::Result<Wire> {
             let stream = tcp::connect(host, *port).await?;
             Wire::Rtu(Rtu::new(Box::new(stream), timing, false))
         }
-        Url::Rtu { path, line, has_echo } => {
-            let stream = line.open(path)?;
+        Url::Rtu {
+            path,
+            line,
+            rs485,
+            has_echo,
+        } => {
+            let stream = rs485.open(*line, path)?;
             Wire::Rtu(Rtu::new(Box::new(stream), timing, *has_echo))
         }
     })

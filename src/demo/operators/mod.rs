@@ -1,23 +1,25 @@
 //! People at reporting stations: they scan badges, travelers, commands and the quantities that their machine has made over
-//! TCP, read each answer before the next scan, make mistakes, and keep an exact tally of what they were answered OK for.
+//! TCP ([`scanner`]), read each answer before the next scan, make mistakes, and keep an exact [`tally`] of what they were
+//! answered OK for.
 
-use std::collections::BTreeMap;
+mod scanner;
+mod tally;
+
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
 use fastrand::Rng;
 use rust_decimal::Decimal;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::faults::{Fault, Faults};
 use super::life::{Machine, State};
 use super::office::{Job, Office};
+pub use scanner::{Answer, Scanner};
+pub use tally::{Pieces, Tally};
 
-const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 /// Between a lost connection, or an answer that cannot be worked with, and the next attempt.
 const PAUSE_AFTER_TROUBLE: Duration = Duration::from_millis(500);
 /// Between a job that is done and the next.
@@ -30,95 +32,6 @@ const SCRAP_USUAL: u32 = 1;
 const WORTH_REPORTING: i64 = 3;
 /// UNDO goes back over so many reports at a station.
 const UNDOABLE_MAX: usize = 5;
-
-/// What one answer line says: `OK CODE …`, `ASK CODE …`, `ERR CODE …`, `DUP CODE …`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
-    pub kind: String,
-    pub code: String,
-}
-
-impl Answer {
-    fn parse(line: &str) -> Self {
-        let mut words = line.split_whitespace().map(str::to_owned);
-        Self {
-            kind: words.next().unwrap_or_default(),
-            code: words.next().unwrap_or_default(),
-        }
-    }
-
-    fn is_ok(&self) -> bool {
-        self.kind == "OK"
-    }
-}
-
-/// A scanner at a station, one scan at a time.
-pub struct Scanner {
-    address: SocketAddr,
-    link: Option<BufReader<TcpStream>>,
-}
-
-impl Scanner {
-    pub fn new(address: SocketAddr) -> Self {
-        Self { address, link: None }
-    }
-
-    /// Scans a code and waits for the answer. After an error the next scan connects anew.
-    pub async fn scan(&mut self, code: &str) -> std::io::Result<Answer> {
-        let talk = async {
-            let mut link = match self.link.take() {
-                Some(link) => link,
-                None => BufReader::new(TcpStream::connect(self.address).await?),
-            };
-            link.get_mut().write_all(format!("{code}\r").as_bytes()).await?;
-            let mut answer = String::new();
-            if link.read_line(&mut answer).await? == 0 {
-                return Err(std::io::ErrorKind::UnexpectedEof.into());
-            }
-            self.link = Some(link);
-            Ok(Answer::parse(&answer))
-        };
-        tokio::time::timeout(ANSWER_WITHIN, talk)
-            .await
-            .unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()))
-    }
-}
-
-/// Pieces of one order's process.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Pieces {
-    pub qualified: Decimal,
-    pub unqualified: Decimal,
-}
-
-/// What was answered at a station.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Tally {
-    pub scans: u64,
-    /// Reports answered OK: quantities, completions, reports taken back.
-    pub reports: u64,
-    /// By order and process.
-    pub pieces: BTreeMap<(String, String), Pieces>,
-    /// Scans that could have made a report and whose answer never came.
-    pub unanswered: u64,
-    pub errors: u64,
-    pub repeats: u64,
-}
-
-impl Tally {
-    pub fn add(&mut self, other: &Self) {
-        self.scans += other.scans;
-        self.reports += other.reports;
-        self.unanswered += other.unanswered;
-        self.errors += other.errors;
-        self.repeats += other.repeats;
-        for (job, pieces) in &other.pieces {
-            let sum = self.pieces.entry(job.clone()).or_default();
-            sum.qualified += pieces.qualified;
-            sum.unqualified += pieces.unqualified;
-        }
-    }
-}
 
 /// A report that UNDO may take back.
 struct Reported {
@@ -437,36 +350,4 @@ impl Station {
 
 fn whole(quantity: Decimal) -> i64 {
     i64::try_from(quantity.trunc().mantissa()).unwrap_or(0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_answer_is_its_kind_and_its_code() {
-        let answer = Answer::parse("ERR UNKNOWN_CODE 6901234567892 is no code of this station.\r\n");
-        assert_eq!((answer.kind.as_str(), answer.code.as_str()), ("ERR", "UNKNOWN_CODE"));
-        assert!(Answer::parse("OK REPORTED 5 good").is_ok());
-        assert!(!Answer::parse("").is_ok());
-    }
-
-    #[test]
-    fn tallies_add_up_by_job() {
-        let pieces = |qualified: i64| Pieces {
-            qualified: qualified.into(),
-            unqualified: Decimal::ONE,
-        };
-        let tally = |order: &str, qualified| Tally {
-            reports: 1,
-            pieces: BTreeMap::from([((order.to_owned(), "0010".to_owned()), pieces(qualified))]),
-            ..Tally::default()
-        };
-        let mut sum = tally("A", 3);
-        sum.add(&tally("A", 4));
-        sum.add(&tally("B", 1));
-        assert_eq!(sum.reports, 3);
-        let of_a = sum.pieces.get(&("A".to_owned(), "0010".to_owned())).copied();
-        assert_eq!(of_a.map(|pieces| pieces.qualified), Some(Decimal::from(7)));
-    }
 }
