@@ -356,7 +356,7 @@ impl Dialogue {
                 context,
             );
         }
-        let all = words::listed(objections.iter().map(|objection| &objection.words));
+        let all = words::listed(&objections.iter().map(|objection| &objection.words));
         Step::err("INVALID_INSPECTION", &[], context).worded(&[all], context)
     }
 }

@@ -355,7 +355,7 @@ pub fn submit(
         .flat_map(|report| validate::work_report(report, context.reference, context.now));
     let findings: Vec<_> = findings.collect();
     if let Some(first) = findings.first() {
-        let all = words::listed(findings.iter().map(|finding| &finding.words));
+        let all = words::listed(&findings.iter().map(|finding| &finding.words));
         return Step::err(first.code, &[], context).worded(&[all], context);
     }
     let mut others = Vec::new();
