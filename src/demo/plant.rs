@@ -160,11 +160,12 @@ impl Plant {
         });
         let file = config_file(dir);
         fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
+        let plan = crate::config::load(&file)?;
+        let gateway = Gateway::bind(plan).await?;
+        // Passwords are told once, so they are made when nothing stands in the way of telling them.
         let accounts_file = dir.join(config::ACCOUNTS_FILE);
         let make = move || accounts::make(&accounts_file, &STATIONS.map(|(station, ..)| station));
         let welcome = tokio::task::spawn_blocking(make).await??;
-        let plan = crate::config::load(&file)?;
-        let gateway = Gateway::bind(plan).await?;
         let web = gateway.web_address()?;
         let scanners = gateway.scanner_addresses();
         let gateway_stop = CancellationToken::new();
