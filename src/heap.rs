@@ -15,7 +15,9 @@ const AT_ONCE: isize = 0;
 /// Gives back what is free, twice a second; ends with the runtime.
 pub async fn give_back() {
     let decay = b"arena.0.dirty_decay_ms\0".name();
-    let Ok(usual): Result<isize, _> = decay.read() else { return };
+    let Ok(usual): Result<isize, _> = decay.read() else {
+        return;
+    };
     let mut due = interval(EVERY);
     due.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {

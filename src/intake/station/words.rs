@@ -35,8 +35,9 @@ pub fn in_every_language(code: &str, words: &[Words]) -> Words {
 }
 
 /// All that is wrong, one after another.
-pub fn listed<'w>(all: impl Iterator<Item = &'w Words> + Clone) -> Words {
-    let of = |language| all.clone().map(|words| words.in_language(language)).collect::<Vec<_>>();
+pub fn listed<'w>(all: impl Iterator<Item = &'w Words>) -> Words {
+    let all: Vec<&Words> = all.collect();
+    let of = |language| all.iter().map(|words| words.in_language(language)).collect::<Vec<_>>();
     Words::new(of(Language::En).join("; "), of(Language::Zh).join("；"))
 }
 
