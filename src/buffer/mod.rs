@@ -39,7 +39,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
 
@@ -61,6 +61,9 @@ use log::Log;
 
 /// The longest record, in bytes of JSON: far below what sled keeps inline.
 pub const RECORD_BYTES_MAX: usize = 96 << 10;
+/// Who only looks at the buffer, or ends just now, holds its lock for a moment.
+const UNLOCK_WITHIN: Duration = Duration::from_secs(1);
+const UNLOCK_EVERY: Duration = Duration::from_millis(10);
 /// Groups that may wait for the writer, per lane; a full queue holds the intake, and so the sources.
 const QUEUED_COMMITS_MAX: usize = 64;
 
@@ -410,10 +413,14 @@ fn hold(dir: &Path) -> Result<File, OpenError> {
         cause,
     };
     let lock = File::create(dir.join("lock")).map_err(unusable)?;
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(fs::TryLockError::WouldBlock) => Err(OpenError::Held(dir.to_owned())),
-        Err(fs::TryLockError::Error(cause)) => Err(unusable(cause)),
+    let deadline = Instant::now() + UNLOCK_WITHIN;
+    loop {
+        match lock.try_lock() {
+            Ok(()) => return Ok(lock),
+            Err(fs::TryLockError::WouldBlock) if Instant::now() < deadline => std::thread::sleep(UNLOCK_EVERY),
+            Err(fs::TryLockError::WouldBlock) => return Err(OpenError::Held(dir.to_owned())),
+            Err(fs::TryLockError::Error(cause)) => return Err(unusable(cause)),
+        }
     }
 }
 
