@@ -61,7 +61,7 @@ impl TryFrom<String> for TopicFilter {
         let levels: Vec<&str> = text.split('/').collect();
         let is_fine = !text.is_empty()
             && text.len() <= 65_535
-            && !text.contains('\0')
+            && !text.contains(char::is_control)
             && levels
                 .iter()
                 .all(|level| !level.contains(['+', '#']) || level.len() == 1)
@@ -70,7 +70,7 @@ impl TryFrom<String> for TopicFilter {
             Ok(Self(text))
         } else {
             Err(format!(
-                "`{text}` is not a topic filter; `+` stands for one whole level, `#` only at the end"
+                "`{text}` is not a topic filter; `+` stands for one whole level, `#` only at the end, and there are no control characters in it"
             ))
         }
     }

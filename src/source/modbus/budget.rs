@@ -43,7 +43,7 @@ fn cost(settings: &Settings, block: Span) -> Duration {
     let silence = settings.url.silence();
     let bytes = REQUEST_BYTES + answer_bytes(block);
     let on_the_wire = settings.url.line().map(|line| wire_time(line, bytes));
-    on_the_wire.unwrap_or_default() + silence + settings.request_gap.0.max(silence)
+    on_the_wire.unwrap_or_default() + settings.url.switching() + silence + settings.request_gap.0.max(silence)
 }
 
 /// What each device needs if answers take so long, the most frequent polls first.

@@ -81,6 +81,14 @@ impl Url {
         }
     }
 
+    /// What switching the transmitter adds to each request.
+    pub fn switching(&self) -> Duration {
+        match self {
+            Self::Rtu { rs485, .. } => rs485.pauses(),
+            Self::Tcp { .. } | Self::RtuTcp { .. } => Duration::ZERO,
+        }
+    }
+
     /// Whether we open a serial line ourselves.
     pub fn is_serial(&self) -> bool {
         matches!(self, Self::Rtu { .. })
@@ -252,6 +260,10 @@ mod tests {
         }
         assert_eq!(silence_us("rtu-tcp://h:4001"), Ok(1750), "nothing is known of the line");
         assert_eq!(silence_us("tcp://h"), Ok(0));
+        let switching_ms =
+            |query: &str| url(&format!("rtu:///dev/ttyUSB0?{query}")).map(|url| url.switching().as_millis());
+        assert_eq!(switching_ms("rs485=on&rts_before_ms=3&rts_after_ms=4"), Ok(7));
+        assert_eq!(switching_ms("rs485=off&rts_before_ms=3"), Ok(0));
         let line = Line { baud: 9600, ..LINE };
         assert_eq!(
             wire_time(line, 165 + 8).as_millis(),

@@ -42,14 +42,8 @@ pub struct Link {
 }
 
 impl Link {
-    /// CONNECT, which is answered when this returns, and SUBSCRIBE, which is under way then. What is unwanted goes behind it:
-    /// where one filter takes another's place, nothing is missed in between.
-    pub async fn connect(
-        settings: &Settings,
-        unwanted: &[String],
-        will: Option<&Publication>,
-        stay: Stay,
-    ) -> Result<Self, String> {
+    /// CONNECT, which is answered when this returns, and SUBSCRIBE, which is under way then.
+    pub async fn connect(settings: &Settings, will: Option<&Publication>, stay: Stay) -> Result<Self, String> {
         let deadline = Instant::now() + CONNECT_WITHIN;
         let late = |_| format!("no answer within {CONNECT_WITHIN:?}");
         let stream = timeout_at(deadline, open(settings)).await.map_err(late)??;
@@ -66,9 +60,6 @@ impl Link {
             .await
             .map_err(late)??;
         codec::subscribe(settings, &mut link.outbox)?;
-        if !unwanted.is_empty() {
-            codec::unsubscribe(settings.protocol, unwanted, &mut link.outbox)?;
-        }
         link.flush().await?;
         Ok(link)
     }
@@ -128,6 +119,12 @@ impl Link {
         for packet_id in packet_ids {
             codec::puback(packet_id, &mut self.outbox);
         }
+        self.flush().await
+    }
+
+    /// Asks the broker to let filters go.
+    pub async fn unsubscribe(&mut self, filters: &[String]) -> Result<(), String> {
+        codec::unsubscribe(self.protocol, filters, &mut self.outbox)?;
         self.flush().await
     }
 

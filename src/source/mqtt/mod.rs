@@ -132,7 +132,7 @@ pub async fn try_connect(settings: &Settings) -> Result<(), String> {
         client_id: format!("{}-check", settings.client_id),
         ..settings.clone()
     };
-    let mut link = Link::connect(&settings, &[], None, Stay::Passing).await?;
+    let mut link = Link::connect(&settings, None, Stay::Passing).await?;
     let mut heard = Vec::new();
     loop {
         let answer = tokio::time::timeout(CONNECT_WITHIN, link.hear(&mut heard)).await;

@@ -57,10 +57,10 @@ struct Session<'s> {
 /// Holds one connection; the error is why it ended. `Ok` when we were to stop, or nobody takes readings any more.
 pub async fn hold(source: &Source, mut host: Option<&mut Host>) -> Result<(), String> {
     let will = host.as_mut().and_then(|host| host.connecting(chrono::Utc::now()));
-    let unwanted = source.subscriptions.note(&source.settings).await;
+    source.subscriptions.note(&source.settings).await;
     let link = tokio::select! {
         () = source.stop.cancelled() => return Ok(()),
-        link = Link::connect(&source.settings, &unwanted, will.as_ref(), Stay::Lasting) => link?,
+        link = Link::connect(&source.settings, will.as_ref(), Stay::Lasting) => link?,
     };
     // Told once for each reading, and intake and buffer hold a bounded number of those.
     let (due, acks) = mpsc::unbounded_channel();
@@ -69,7 +69,7 @@ pub async fn hold(source: &Source, mut host: Option<&mut Host>) -> Result<(), St
         host,
         from_nodes: sparkplug::Heard::default(),
         link,
-        unwanted,
+        unwanted: Vec::new(),
         window: Window::default(),
         waiting: Arc::new(Acks { due }),
         acks,
@@ -186,6 +186,11 @@ impl Session<'_> {
                 if let Some(shortfall) = settings.shortfall(&granted) {
                     tracing::warn!(source = &*self.source.name, "{shortfall}");
                     self.source.status.complain(shortfall);
+                }
+                // Only now, for where one filter takes another's place, nothing is missed in between.
+                self.unwanted = self.source.subscriptions.ask(settings).await;
+                if !self.unwanted.is_empty() {
+                    self.link.unsubscribe(&self.unwanted).await?;
                 }
                 if let Some(host) = &mut self.host {
                     self.from_nodes.at = at;

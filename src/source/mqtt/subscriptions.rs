@@ -23,53 +23,79 @@ pub struct Subscriptions {
     known: Arc<Mutex<Known>>,
 }
 
-type Known = BTreeMap<String, BTreeSet<String>>;
+type Noted = BTreeMap<String, BTreeSet<String>>;
+
+#[derive(Debug, Default)]
+struct Known {
+    noted: Noted,
+    /// The file says the same.
+    is_kept: bool,
+    /// Sessions whose broker was asked since we run. Some brokers end a connection over a filter that they find wrong, and
+    /// would do so for ever.
+    asked: BTreeSet<String>,
+}
 
 impl Subscriptions {
     /// What was known when we last ran; blocks.
     pub fn open(data_dir: &Path) -> Self {
         let path = data_dir.join(FILE);
-        let known = load(&path).unwrap_or_else(|error| {
+        let noted = load(&path).unwrap_or_else(|error| {
             let file = path.display();
             tracing::warn!(%file, %error, "what was subscribed is not known; what is no longer configured may still come");
-            Known::default()
+            Noted::default()
         });
         Self {
             path: Arc::new(path),
-            known: Arc::new(Mutex::new(known)),
+            known: Arc::new(Mutex::new(Known {
+                noted,
+                is_kept: true,
+                asked: BTreeSet::new(),
+            })),
         }
     }
 
-    /// Notes what is going to be subscribed; gives what is subscribed, and not wanted any more.
-    pub(super) async fn note(&self, settings: &Settings) -> Vec<String> {
-        let wanted: BTreeSet<&str> = settings.filters.iter().map(|(filter, _)| filter.as_str()).collect();
+    /// Notes what is going to be subscribed.
+    pub(super) async fn note(&self, settings: &Settings) {
         let mut known = self.known.lock().await;
-        let noted = known.entry(session_of(settings)).or_default();
-        let unwanted = noted.iter().filter(|filter| !wanted.contains(filter.as_str()));
-        let unwanted: Vec<String> = unwanted.cloned().collect();
-        let is_news = !wanted.iter().all(|filter| noted.contains(*filter));
-        noted.extend(wanted.into_iter().map(str::to_owned));
-        if is_news {
-            self.keep(&known).await;
+        let noted = known.noted.entry(session_of(settings)).or_default();
+        let before = noted.len();
+        noted.extend(settings.filters.iter().map(|(filter, _)| filter.clone()));
+        if noted.len() > before || !known.is_kept {
+            self.keep(&mut known).await;
         }
-        unwanted
+    }
+
+    /// What is subscribed and not wanted any more, given once as long as we run: whoever takes it asks the broker to let it go.
+    pub(super) async fn ask(&self, settings: &Settings) -> Vec<String> {
+        let session = session_of(settings);
+        let mut known = self.known.lock().await;
+        let is_wanted = |filter: &String| settings.filters.iter().any(|(wanted, _)| wanted == filter);
+        let noted = known.noted.get(&session).into_iter().flatten();
+        let unwanted: Vec<String> = noted.filter(|filter| !is_wanted(filter)).cloned().collect();
+        if known.asked.insert(session) {
+            unwanted
+        } else {
+            Vec::new()
+        }
     }
 
     /// The broker has let these go.
     pub(super) async fn strike(&self, settings: &Settings, gone: &[String]) {
         let mut known = self.known.lock().await;
-        if let Some(noted) = known.get_mut(&session_of(settings)) {
+        if let Some(noted) = known.noted.get_mut(&session_of(settings)) {
             noted.retain(|filter| !gone.contains(filter));
-            self.keep(&known).await;
+            self.keep(&mut known).await;
         }
     }
 
     /// Hearing machines goes before: a disk that fails here only lets a filter be forgotten that may go later.
-    async fn keep(&self, known: &Known) {
-        let text = serde_json::to_vec_pretty(known).expect("texts are JSON");
+    async fn keep(&self, known: &mut Known) {
+        let text = serde_json::to_vec_pretty(&known.noted).expect("texts are JSON");
         let path = Arc::clone(&self.path);
         let kept = tokio::task::spawn_blocking(move || files::replace(&path, &text)).await;
-        if let Err(error) = kept.unwrap_or_else(|panic| Err(io::Error::other(panic))) {
+        let kept = kept.unwrap_or_else(|panic| Err(io::Error::other(panic)));
+        known.is_kept = kept.is_ok();
+        if let Err(error) = kept {
             let file = self.path.display();
             tracing::warn!(%file, %error, "what is subscribed could not be noted");
         }
@@ -81,10 +107,10 @@ fn session_of(settings: &Settings) -> String {
     format!("{} at {}:{}", settings.client_id, settings.host, settings.port)
 }
 
-fn load(path: &Path) -> io::Result<Known> {
+fn load(path: &Path) -> io::Result<Noted> {
     match std::fs::read(path) {
         Ok(text) => Ok(serde_json::from_slice(&text)?),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Known::default()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Noted::default()),
         Err(error) => Err(error),
     }
 }
@@ -111,35 +137,50 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn what_is_not_wanted_is_told_until_it_is_gone() {
-        let dir = tempfile::tempdir().expect("a folder");
-        let open = || Subscriptions::open(dir.path());
-        let (both, one) = (settings("a", &["x/#", "y/+"]), settings("a", &["x/#"]));
-        assert!(open().note(&both).await.is_empty());
-        assert!(
-            open().note(&settings("b", &["x/#"])).await.is_empty(),
-            "another broker has its own"
-        );
-        assert_eq!(open().note(&one).await, ["y/+"]);
-        assert_eq!(open().note(&one).await, ["y/+"], "nobody said that it went");
-        open().strike(&one, &["y/+".to_owned()]).await;
-        assert!(open().note(&one).await.is_empty());
-        assert_eq!(open().note(&settings("a", &["y/+"])).await, ["x/#"]);
+    /// As a connection does it: note, subscribe, ask.
+    async fn subscribe(subscriptions: &Subscriptions, settings: &Settings) -> Vec<String> {
+        subscriptions.note(settings).await;
+        subscriptions.ask(settings).await
     }
 
     #[tokio::test]
-    async fn a_file_that_is_damaged_or_cannot_be_written_stops_nothing() {
+    async fn what_is_not_wanted_is_asked_for_once_a_run_until_it_is_gone() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let open = || Subscriptions::open(dir.path());
+        let (both, one) = (settings("a", &["x/#", "y/+"]), settings("a", &["x/#"]));
+        let nothing: [&str; 0] = [];
+        assert_eq!(subscribe(&open(), &both).await, nothing);
+        let another = settings("b", &["x/#"]);
+        assert_eq!(
+            subscribe(&open(), &another).await,
+            nothing,
+            "another broker has its own"
+        );
+        let run = open();
+        assert_eq!(subscribe(&run, &one).await, ["y/+"]);
+        assert_eq!(
+            subscribe(&run, &one).await,
+            nothing,
+            "the broker may have closed over it"
+        );
+        let run = open();
+        assert_eq!(subscribe(&run, &one).await, ["y/+"], "nobody said that it went");
+        run.strike(&one, &["y/+".to_owned()]).await;
+        assert_eq!(subscribe(&open(), &one).await, nothing);
+        assert_eq!(subscribe(&open(), &settings("a", &["y/+"])).await, ["x/#"]);
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_damaged_or_cannot_be_written_stops_nothing_and_is_tried_again() {
         let dir = tempfile::tempdir().expect("a folder");
         std::fs::write(dir.path().join(FILE), "{").expect("writes");
-        assert!(
-            Subscriptions::open(dir.path())
-                .note(&settings("a", &["x"]))
-                .await
-                .is_empty()
-        );
-        let nowhere = Subscriptions::open(&dir.path().join("gone"));
-        assert!(nowhere.note(&settings("a", &["x"])).await.is_empty());
-        assert_eq!(nowhere.note(&settings("a", &["y"])).await, ["x"]);
+        let (x, y) = (settings("a", &["x"]), settings("a", &["y"]));
+        assert!(subscribe(&Subscriptions::open(dir.path()), &x).await.is_empty());
+        let folder = dir.path().join("later");
+        let run = Subscriptions::open(&folder);
+        assert!(subscribe(&run, &x).await.is_empty());
+        std::fs::create_dir(&folder).expect("makes it");
+        run.note(&x).await;
+        assert_eq!(subscribe(&Subscriptions::open(&folder), &y).await, ["x"]);
     }
 }

@@ -75,13 +75,35 @@ impl Rs485 {
         mode.set_delay_after_send(self.after);
         let switched = port.set_rs4xx_mode(mode).and_then(|()| port.get_rs4xx_mode());
         let why = match switched {
-            Ok(TransceiverMode::Rs485(_)) => return Ok(port),
+            Ok(TransceiverMode::Rs485(made)) if self.is(&made) => return Ok(port),
+            // With the wrong polarity it would drive the line whenever we are silent.
+            Ok(TransceiverMode::Rs485(made)) => format!(
+                "it makes rs485={}, rts_before_ms={} and rts_after_ms={} of it",
+                if made.get_invert_rts() { "inverted" } else { "on" },
+                made.get_delay_before_send().as_millis(),
+                made.get_delay_after_send().as_millis()
+            ),
             Ok(_) => "it does as if nothing had been said".to_owned(),
             Err(error) => error.to_string(),
         };
         Err(io::Error::other(format!(
-            "its driver does not switch RTS for RS-485 ({why}); leave rs485 out where the adapter turns itself round"
+            "its driver does not switch RTS for RS-485 as told ({why}); leave rs485 out where the adapter turns itself round"
         )))
+    }
+
+    /// Whether a driver has made of it what was told.
+    fn is(self, made: &Rs485Config) -> bool {
+        made.get_invert_rts() == (self.rts == Rts::Low)
+            && made.get_delay_before_send() == self.before
+            && made.get_delay_after_send() == self.after
+    }
+
+    /// What it adds to each request.
+    pub fn pauses(self) -> Duration {
+        match self.rts {
+            Rts::Unused => Duration::ZERO,
+            Rts::High | Rts::Low => self.before + self.after,
+        }
     }
 }
 
@@ -101,10 +123,34 @@ mod tests {
             after: Duration::ZERO,
         };
         assert_eq!(rs485, told);
+        assert_eq!(rs485.pauses(), Duration::from_millis(2));
         for (key, value) in [("rs485", "yes"), ("rts_before_ms", "101"), ("rts_after_ms", "-1")] {
             assert!(matches!(rs485.set(key, value), Some(Err(_))), "{key}={value}");
         }
         assert_eq!(rs485.set("baud", "9600"), None);
         assert_eq!(rs485, told);
+        assert_eq!(rs485.set("rs485", "off"), Some(Ok(())));
+        assert_eq!(
+            rs485.pauses(),
+            Duration::ZERO,
+            "an adapter that turns itself round has its own"
+        );
+    }
+
+    #[test]
+    fn a_driver_that_makes_something_else_of_it_is_found_out() {
+        let told = Rs485 {
+            rts: Rts::High,
+            before: Duration::from_millis(2),
+            after: Duration::ZERO,
+        };
+        let mut made = Rs485Config::new();
+        made.set_delay_before_send(Duration::from_millis(2));
+        assert!(told.is(&made));
+        made.set_invert_rts(true);
+        assert!(!told.is(&made), "the other polarity");
+        made.set_invert_rts(false);
+        made.set_delay_before_send(Duration::ZERO);
+        assert!(!told.is(&made), "no pause");
     }
 }
