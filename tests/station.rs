@@ -388,15 +388,16 @@ async fn an_inspection_by_scans_outlives_kill_9_and_is_one_row_of_the_store() {
     let view = shop.view().await;
     assert_eq!(
         (&view["state"], &view["worker_no"]),
-        (&json!("inspecting"), &json!("W1"))
+        (&json!("reason_pending"), &json!("W1")),
+        "the one without a reason is still asked about"
     );
     let noted = json!({
         "checker_no": "Q1", "checker_name": "Q1", "check_quantity": "20", "unqualified_quantity": "2",
         "faults": [{"reason": "D1", "quantity": "2", "kind": "scrap"}]
     });
-    assert_eq!(view["inspection"], noted, "the one without a reason was not noted yet");
+    assert_eq!(view["inspection"], noted, "and not noted yet");
     shop.scan(&[
-        ("QTY-1", "WHICH_REASON"),
+        ("LSN-DONE", "FINISH_INPUT_FIRST"),
         ("RSN-D1", "FAULT_NOTED"),
         ("LSN-DONE", "INSPECTION_RECORDED"),
     ])

@@ -111,7 +111,8 @@ pub struct Accepts {
 pub struct AskedView {
     /// `quantity`, `reason`, `confirm` or `operation`.
     pub what: &'static str,
-    /// What the question is about: `good`, `scrap` and other kinds; `inspected`, `faulty`; `stop`; `switch`, `over`, `short`, `undo`.
+    /// What the question is about: `good`, `scrap` and other kinds; `inspected`, `faulty`; `stop`; `switch`, `over`, `short`, `undo`,
+    /// `complete`, `discard`.
     pub about: Option<&'static str>,
     /// What was keyed in so far, or what a reason is asked for.
     pub quantity: Option<Decimal>,

@@ -3,11 +3,13 @@
 //!
 //! Nothing here knows the rules a second time: each scan is tried on a copy of the dialogue, by the table itself.
 
+use chrono::TimeDelta;
 use rust_decimal::Decimal;
 
-use super::checking::{Sheet, fault_reason};
+use super::checking::fault_reason;
 use super::counting::defect_reason;
 use super::job::stop_reason;
+use super::sheet::Sheet;
 use super::{
     Context, Dialogue, Held, PENDING_FOR, Pending, QuantityKind, Question, State, Unexplained, supervisor, table,
 };
@@ -57,24 +59,20 @@ impl Dialogue {
 
     /// Badges, orders and operations: which of them are right, their labels alone know.
     fn by_name_alone(&self, context: &Context) -> impl Iterator<Item = Accepts> {
-        let is_asked = self.asked.is_some() || self.sheet.is_some();
-        let waits_for_inspector = matches!(self.sheet, Some(Sheet { checker: None, .. }));
+        let is_asked = self.asked.is_some() || self.is_inspecting();
+        let waits_for_inspector = self.asked.is_none() && matches!(self.sheet, Some(Sheet { checker: None, .. }));
         let is_signed_on = !self.crew.is_empty();
         let waits_for_operation = matches!(self.held, Some((Held::Order(_), _)));
         let is_running = self.job.as_ref().is_some_and(|job| job.state() == State::Running);
-        let order = if is_running {
-            FeedbackKind::Ask
-        } else {
-            FeedbackKind::Ok
-        };
+        let answered = |asks| if asks { FeedbackKind::Ask } else { FeedbackKind::Ok };
         [
             (
                 "badge",
                 "EMP-",
-                FeedbackKind::Ok,
+                answered(is_asked),
                 !is_asked || waits_for_inspector || self.awaits_approval(context),
             ),
-            ("order", "WO-", order, !is_asked && is_signed_on),
+            ("order", "WO-", answered(is_running), !is_asked && is_signed_on),
             ("operation", "OP-", FeedbackKind::Ok, !is_asked && waits_for_operation),
         ]
         .into_iter()
@@ -95,7 +93,12 @@ impl Dialogue {
     }
 
     pub fn asked(&self, context: &Context) -> Option<AskedView> {
-        let until = |since| context.zone.rfc3339(since + PENDING_FOR);
+        let lasts = if self.keeps_asking() {
+            TimeDelta::from_std(context.inspecting_for()).unwrap_or(PENDING_FOR)
+        } else {
+            PENDING_FOR
+        };
+        let until = |since| context.zone.rfc3339(since + lasts);
         let Some(asked) = &self.asked else {
             let Some((Held::Order(order_no), since)) = &self.held else {
                 return None;
@@ -128,6 +131,8 @@ impl Dialogue {
             Pending::Confirm(Question::Over { quantity, .. }) => ("confirm", "over", Some(*quantity), None),
             Pending::Confirm(Question::Short) => ("confirm", "short", None, None),
             Pending::Confirm(Question::Undo) => ("confirm", "undo", None, None),
+            Pending::Confirm(Question::CompleteToo) => ("confirm", "complete", None, None),
+            Pending::Confirm(Question::DropInspection) => ("confirm", "discard", None, None),
         };
         Some(AskedView {
             what,

@@ -1,9 +1,10 @@
 //! An inspection on the spot: CHECK, the inspector's badge where the one at work is none, how many pieces were inspected, the
 //! faulty ones with their reasons, DONE. (INSPECT is another thing: it reports pieces that wait for an inspection.)
 //!
-//! It lies over the job at hand, whose time goes on, and counts no pieces of it. Inspecting takes its time, so unlike what is
-//! pending it is not dropped after seconds and outlives a restart; DONE, CANCEL, LOGOUT or a long silence end it. Rows
-//! 1 to 54 of the table are older than it; its own go on from there:
+//! It lies over the job at hand, whose time goes on, and counts no pieces of it. Inspecting takes its time, so neither it nor a
+//! number that is open in it is dropped after seconds, and both outlive a restart; DONE, CANCEL or a long silence end it. It never
+//! ends unseen: what an inspector scans afterwards must not become good pieces. Rows 1 to 54 of the table are older than it;
+//! its own go on from there:
 //!
 //! | # | scan, while inspecting | effect |
 //! |---|---|---|
@@ -14,59 +15,34 @@
 //! | 59 | further quantities, then a reason | faulty pieces, what is done with them left open |
 //! | 60 | SCRAP, REWORK, CONCESSION, a quantity, a reason | faulty pieces, and what is done with them |
 //! | 61 | UNDO | takes out what was noted last |
-//! | 62 | CANCEL | nothing was inspected; with a quantity or a reason open, only that is dropped |
+//! | 62 | CANCEL | with a quantity or a reason open, only that is dropped; with numbers noted, asked about first; else nothing was inspected |
 //! | 63 | DONE | `QUALITY_INSPECTION_COMPLETED` |
 //! | 64 | STATUS | what was noted so far |
-//! | 65 | anything else | `FINISH_INPUT_FIRST` |
-//! | 66 | the idle time-out | `INSPECTION_TIMED_OUT`: nothing was inspected |
-//! | 67 | restart, power loss | the inspection goes on; an open quantity or reason is asked anew |
+//! | 65 | anything else | what has to come first: a badge, how many, the number before its reason; `FINISH_INSPECTION_FIRST` |
+//! | 66 | silence for two hours, or the idle time-out where it is longer | `INSPECTION_TIMED_OUT`: nothing was inspected |
+//! | 67 | restart, power loss | the inspection goes on, with what is open in it; its time begins anew |
+//! | 68 | (after 66) CHECK; OK or CANCEL; anything else | begun anew; back to work; `INSPECTION_TIMED_OUT` |
+//! | 69 | (right after 63) DONE | asked whether the order is complete, too |
+//! | 70 | LOGOUT with numbers noted | `FINISH_INSPECTION_FIRST` |
+
+use std::time::Duration;
 
 use rust_decimal::Decimal;
-use serde::{Deserialize, Serialize};
 
 use super::counting::{defect_reason, kind_of_scan};
 use super::plan::is_aimed;
-use super::{Asked, Context, Dialogue, Operator, Pending, QuantityKind, Signal, Step, Unexplained, crew, words};
+use super::sheet::{Ended, Sheet};
+use super::{
+    Asked, Context, Dialogue, Operator, Pending, QuantityKind, Question, Signal, Step, Unexplained, crew, supervisor,
+    words,
+};
 use crate::intake::barcode::Meaning;
-use crate::intake::inspections::{UNVERIFIED, examine};
-use crate::language::Words;
-use crate::record::{CheckResult, Circumstances, DefectKind, FoundDefect, Inspection, Objection};
+use crate::record::{DefectKind, FoundDefect};
 
 /// Who may inspect, beside supervisors.
 const SKILLS: [&str; 4] = ["inspector", "quality", "质检", "质检员"];
-
-/// What was noted of the pieces that are being inspected.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Sheet {
-    pub checker: Option<Operator>,
-    /// How many were inspected.
-    pub quantity: Option<Decimal>,
-    pub faults: Vec<FoundDefect>,
-}
-
-impl Sheet {
-    pub fn faulty(&self) -> Decimal {
-        self.faults.iter().map(|fault| fault.quantity).sum()
-    }
-
-    /// What the next quantity is about.
-    fn next(&self) -> QuantityKind {
-        match self.quantity {
-            None => QuantityKind::Inspected,
-            Some(_) => QuantityKind::Fault(None),
-        }
-    }
-
-    pub fn expects(&self) -> Words {
-        let code = match (&self.checker, self.quantity) {
-            (None, _) => "EXPECT_INSPECTOR",
-            (_, None) => "EXPECT_INSPECTED",
-            _ => "EXPECT_FAULTS",
-        };
-        words::in_every_language(code, &[])
-    }
-}
+/// Silence that an inspection outlives: measuring takes longer than reporting.
+const INSPECTING_FOR: Duration = Duration::from_hours(2);
 
 pub fn begin(dialogue: &mut Dialogue, _: &Meaning, context: &Context) -> Step {
     if !is_aimed(dialogue) {
@@ -78,6 +54,7 @@ pub fn begin(dialogue: &mut Dialogue, _: &Meaning, context: &Context) -> Step {
     } else {
         "WHO_INSPECTS"
     };
+    dialogue.last_inspection = None;
     dialogue.sheet = Some(Sheet {
         checker: checker.cloned(),
         ..Sheet::default()
@@ -87,7 +64,7 @@ pub fn begin(dialogue: &mut Dialogue, _: &Meaning, context: &Context) -> Step {
 
 pub fn sign(dialogue: &mut Dialogue, meaning: &Meaning, context: &Context) -> Step {
     let Some(sheet) = dialogue.sheet.as_mut().filter(|sheet| sheet.checker.is_none()) else {
-        return Step::err("FINISH_INPUT_FIRST", &[], context);
+        return out_of_place(dialogue, meaning, context);
     };
     let badge = match crew::operator(meaning, context) {
         Ok(badge) => badge,
@@ -97,7 +74,10 @@ pub fn sign(dialogue: &mut Dialogue, meaning: &Meaning, context: &Context) -> St
         return Step::err("NOT_INSPECTOR", &[badge.called()], context);
     }
     sheet.checker = Some(badge);
-    Step::ask("HOW_MANY_INSPECTED", &[dialogue.order_at_hand()], context)
+    match sheet.quantity {
+        Some(_) => noted(dialogue, context),
+        None => Step::ask("HOW_MANY_INSPECTED", &[dialogue.order_at_hand()], context),
+    }
 }
 
 pub fn quantity(dialogue: &mut Dialogue, meaning: &Meaning, context: &Context) -> Step {
@@ -161,7 +141,7 @@ pub fn note(dialogue: &mut Dialogue, kind: QuantityKind, quantity: Decimal, cont
     dialogue.asked = Some(Asked {
         what: Pending::Reason(Unexplained::Fault { kind, quantity }),
         since: context.now,
-        approved_by: None,
+        approved_by: dialogue.asked.take().and_then(|asked| asked.approved_by),
     });
     Step::ask("WHICH_REASON", &[&quantity.to_string()], context)
 }
@@ -177,17 +157,28 @@ pub fn explain(
         Ok(reason) => reason,
         Err(step) => return step,
     };
+    let approval = kind.map(|kind| dialogue.approval(supervisor::approval_for(kind), context));
+    let approval = match approval.transpose() {
+        Ok(approval) => approval.flatten(),
+        Err(step) => return step,
+    };
     let Some(mut sheet) = dialogue.sheet.clone() else {
         return Step::err("NOT_NOW", &[], context);
     };
+    sheet.approvals.extend(approval);
+    sheet.approvals.dedup();
     sheet.faults.push(FoundDefect { reason, quantity, kind });
     if let Err(objections) = dialogue.inspection(&sheet, context) {
         return dialogue.refuse(&objections, quantity, context);
     }
     dialogue.asked = None;
-    let told = [sheet.faulty(), sheet.quantity.unwrap_or_default()].map(|quantity| quantity.to_string());
     dialogue.sheet = Some(sheet);
-    Step::ask("FAULT_NOTED", &[&told[0], &told[1]], context)
+    noted(dialogue, context)
+}
+
+fn noted(dialogue: &Dialogue, context: &Context) -> Step {
+    let [inspected, faulty] = dialogue.sheet.clone().unwrap_or_default().told();
+    Step::ask("FAULT_NOTED", &[&faulty, &inspected], context)
 }
 
 /// Where it is not decided what is done with the pieces, any reason of a defect will do.
@@ -205,6 +196,9 @@ pub fn take_out(dialogue: &mut Dialogue, _: &Meaning, context: &Context) -> Step
         return Step::err("NOT_NOW", &[], context);
     };
     if let Some(fault) = sheet.faults.pop() {
+        if sheet.faults.is_empty() {
+            sheet.approvals.clear();
+        }
         return Step::ok(
             "FAULT_TAKEN_OUT",
             &[&fault.quantity.to_string(), &fault.reason],
@@ -217,17 +211,50 @@ pub fn take_out(dialogue: &mut Dialogue, _: &Meaning, context: &Context) -> Step
     }
 }
 
+/// What took an inspector a while is not gone by one scan too many.
 pub fn cancel(dialogue: &mut Dialogue, _: &Meaning, context: &Context) -> Step {
+    let Some(sheet) = dialogue.sheet.as_ref().filter(|sheet| sheet.quantity.is_some()) else {
+        return give_up(dialogue, context);
+    };
+    let [inspected, faulty] = sheet.told();
+    dialogue.ask(Pending::Confirm(Question::DropInspection), context);
+    Step::ask("DROP_INSPECTION", &[&inspected, &faulty], context)
+}
+
+pub fn give_up(dialogue: &mut Dialogue, context: &Context) -> Step {
     dialogue.sheet = None;
     Step::ok("INSPECTION_CANCELLED", &[], context)
 }
 
+/// What has to come before this scan.
+pub fn out_of_place(dialogue: &mut Dialogue, meaning: &Meaning, context: &Context) -> Step {
+    if let (Err(step), None) = (counted(dialogue, context), &dialogue.asked) {
+        return step;
+    }
+    let code = match meaning {
+        Meaning::Reason(_) => "NUMBER_FIRST",
+        Meaning::Piece { .. } => "COUNT_PIECES",
+        _ => "FINISH_INSPECTION_FIRST",
+    };
+    Step::err(code, &[], context)
+}
+
+/// Somebody has seen that the inspection was not finished.
+pub fn seen(dialogue: &mut Dialogue, _: &Meaning, context: &Context) -> Step {
+    dialogue.last_inspection = None;
+    Step::ok("INSPECTION_CANCELLED", &[], context)
+}
+
+pub fn is_over(_: &mut Dialogue, _: &Meaning, context: &Context) -> Step {
+    Step::err("INSPECTION_TIMED_OUT", &[], context)
+}
+
 pub fn show_status(dialogue: &mut Dialogue, _: &Meaning, context: &Context) -> Step {
     let sheet = dialogue.sheet.clone().unwrap_or_default();
-    let told = [sheet.quantity.unwrap_or_default(), sheet.faulty()].map(|quantity| quantity.to_string());
+    let [inspected, faulty] = sheet.told();
     Step::told(
         "INSPECTION_STATUS",
-        &[&told[0], &told[1], dialogue.order_at_hand()],
+        &[&inspected, &faulty, dialogue.order_at_hand()],
         context,
     )
 }
@@ -240,14 +267,15 @@ pub fn done(dialogue: &mut Dialogue, _: &Meaning, context: &Context) -> Step {
     let quantity = sheet.quantity.unwrap_or_default();
     match dialogue.inspection(&sheet, context) {
         Ok(inspection) => {
-            let told = [quantity, sheet.faulty()].map(|quantity| quantity.to_string());
+            let [inspected, faulty] = sheet.told();
             dialogue.sheet = None;
+            dialogue.last_inspection = Some(Ended::Recorded);
             dialogue.is_aimed = false;
             Step {
                 signal: Some(Box::new(Signal::Inspection(Box::new(inspection)))),
                 ..Step::ok(
                     "INSPECTION_RECORDED",
-                    &[&told[0], &told[1], dialogue.order_at_hand()],
+                    &[&inspected, &faulty, dialogue.order_at_hand()],
                     context,
                 )
             }
@@ -268,95 +296,28 @@ fn counted<'d>(dialogue: &'d Dialogue, context: &Context) -> Result<&'d Sheet, S
 
 impl Context<'_> {
     /// Whom nobody could look up is believed, as with reports, and the inspection says so.
-    fn may_inspect(&self, operator: &Operator) -> bool {
+    pub(super) fn may_inspect(&self, operator: &Operator) -> bool {
         operator.unverified || self.is_supervisor(&operator.worker_no) || self.has_skill(&operator.worker_no, &SKILLS)
+    }
+
+    /// Silence for this long ends an inspection.
+    pub(super) fn inspecting_for(&self) -> Duration {
+        self.bench.idle_timeout.max(INSPECTING_FOR)
     }
 }
 
 impl Dialogue {
     /// Who was inspecting has gone: what was noted is not finished, so it is nothing.
     pub(super) fn end_inspection(&mut self, context: &Context) -> Option<Step> {
-        if self.sheet.is_none() || self.silent_for(context)? < context.bench.idle_timeout {
+        if self.sheet.is_none() || self.silent_for(context)? < context.inspecting_for() {
             return None;
         }
         self.sheet = None;
+        self.asked = None;
+        self.last_inspection = Some(Ended::TimedOut);
         Some(Step {
             is_change: true,
             ..Step::err("INSPECTION_TIMED_OUT", &[], context)
         })
-    }
-
-    fn order_at_hand(&self) -> &str {
-        self.job.as_ref().map_or("", |job| &job.order_no)
-    }
-
-    /// What the sheet would be as an inspection, checked like any other.
-    fn inspection(&self, sheet: &Sheet, context: &Context) -> Result<Inspection, Vec<Objection>> {
-        let (quantity, faulty) = (sheet.quantity.unwrap_or_default(), sheet.faulty());
-        let checker = sheet.checker.clone().unwrap_or_default();
-        let job = self.job.clone().unwrap_or_default();
-        let maker = self
-            .crew
-            .first()
-            .filter(|operator| operator.worker_no != checker.worker_no);
-        let first_shift = context.shift_starts.first().copied().unwrap_or_default();
-        let is_unverified = checker.unverified || job.unverified;
-        let mut inspection = Inspection {
-            check_no: String::new(),
-            receipt_id: None,
-            order_no: job.order_no,
-            product_code: None,
-            product_name: None,
-            check_date: context.zone.production_day(context.now, first_shift),
-            check_quantity: quantity,
-            qualified_quantity: quantity - faulty,
-            unqualified_quantity: faulty,
-            check_result: if faulty.is_zero() {
-                CheckResult::Qualified
-            } else {
-                CheckResult::Unqualified
-            },
-            defect_description: None,
-            checker_id: checker.worker_id,
-            checker_no: Some(checker.worker_no),
-            checker_name: checker.name,
-            remark: None,
-            measurements: Vec::new(),
-            defects: sheet.faults.clone(),
-            disposition: None,
-            circumstances: Circumstances {
-                process_code: Some(job.process_code).filter(|code| !code.is_empty()),
-                equipment: context.bench.equipment.clone(),
-                worker_no: maker.map(|operator| operator.worker_no.clone()),
-                ..Circumstances::default()
-            },
-            flags: is_unverified.then(|| UNVERIFIED.to_owned()).into_iter().collect(),
-        };
-        let objections = examine(&mut inspection, context.reference, context.now);
-        if objections.is_empty() {
-            Ok(inspection)
-        } else {
-            Err(objections)
-        }
-    }
-
-    /// Too large a number is what people do; what else is wrong is told as it is.
-    fn refuse(&self, objections: &[Objection], quantity: Decimal, context: &Context) -> Step {
-        if let [
-            Objection {
-                code: "OVER_QUANTITY", ..
-            },
-        ] = objections
-        {
-            let order = context.reference.order(self.order_at_hand());
-            let planned = order.map(|order| order.order_quantity).unwrap_or_default();
-            return Step::err(
-                "TOO_MANY_INSPECTED",
-                &[&quantity.to_string(), &planned.to_string()],
-                context,
-            );
-        }
-        let all: Vec<_> = objections.iter().map(|objection| &objection.words).collect();
-        Step::err("INVALID_INSPECTION", &[], context).worded(&[words::listed(&all)], context)
     }
 }

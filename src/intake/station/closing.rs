@@ -6,6 +6,7 @@ use super::counting::submit;
 use super::job::Phase;
 use super::labor::Labor;
 use super::plan::done_and_plan;
+use super::sheet::Ended;
 use super::{Context, Dialogue, Pending, Question, ShiftEnd, State, Step};
 use crate::intake::barcode::Meaning;
 use crate::record::{Timestamp, WorkReport};
@@ -28,6 +29,10 @@ pub fn done(dialogue: &mut Dialogue, _: &Meaning, context: &Context) -> Step {
     if is_short {
         dialogue.ask(Pending::Confirm(Question::Short), context);
         return Step::ask("SHORT_QUANTITY", &[&done.to_string(), &plan.to_string()], context);
+    }
+    if dialogue.last_inspection == Some(Ended::Recorded) {
+        dialogue.ask(Pending::Confirm(Question::CompleteToo), context);
+        return Step::ask("COMPLETE_TOO", &[dialogue.order_at_hand()], context);
     }
     complete(dialogue, &[], context)
 }
@@ -69,7 +74,7 @@ pub fn pause_instead(dialogue: &mut Dialogue, _: &Meaning, context: &Context) ->
 impl Dialogue {
     /// A shift has ended while a job was at hand.
     pub(super) fn end_shift(&mut self, context: &Context) -> Option<Step> {
-        let was_running = self.state() == State::Running;
+        let was_running = self.base() == State::Running;
         let reports = self.cross_shifts(context)?;
         let order_no = self.job().map(|job| job.order_no.clone()).unwrap_or_default();
         let code = match context.bench.shift_end {
@@ -123,8 +128,10 @@ impl Dialogue {
 
     /// Who has gone without signing off is signed off.
     pub(super) fn end_session(&mut self, context: &Context) -> Option<Step> {
-        let limit = match self.state() {
+        let limit = match self.base() {
             State::Idle => return None,
+            // It ends first, and not unseen.
+            _ if self.sheet.is_some() => return None,
             State::Running => context.bench.running_timeout?,
             _ => context.bench.idle_timeout,
         };

@@ -5,8 +5,8 @@ use rust_decimal::Decimal;
 use super::job::{Phase, stop_reason};
 use super::plan::{done_and_plan, excess, is_aimed, is_same_item};
 use super::{
-    Approval, Context, Dialogue, Mode, Pending, QuantityKind, Question, Step, Unexplained, WhilePaused, checking,
-    share, words,
+    Context, Dialogue, Mode, Pending, QuantityKind, Question, Step, Unexplained, WhilePaused, checking, share,
+    supervisor, words,
 };
 use crate::intake::barcode::{Meaning, Verb};
 use crate::intake::validate;
@@ -125,6 +125,9 @@ pub fn pending_quantity(dialogue: &mut Dialogue, meaning: &Meaning, context: &Co
 
 /// A kind was scanned before, and then the piece that it is about.
 pub fn pending_serial(dialogue: &mut Dialogue, meaning: &Meaning, context: &Context) -> Step {
+    if dialogue.sheet.is_some() {
+        return checking::out_of_place(dialogue, meaning, context);
+    }
     match piece_of(dialogue, meaning, context) {
         Ok(piece) => enter(dialogue, piece, context),
         Err(step) => step,
@@ -158,8 +161,6 @@ fn enter(dialogue: &mut Dialogue, Good { quantity, serial }: Good, context: &Con
                 context,
             )
         }
-        // An inspection counts pieces and does not name them.
-        QuantityKind::Inspected | QuantityKind::Fault(_) if serial.is_some() => Step::err("NOT_NOW", &[], context),
         kind @ (QuantityKind::Inspected | QuantityKind::Fault(_)) => checking::note(dialogue, kind, quantity, context),
         QuantityKind::Defect(kind) => {
             let asked = dialogue.asked.as_mut().expect("it was looked at just now");
@@ -180,12 +181,7 @@ pub fn pending_reason(dialogue: &mut Dialogue, meaning: &Meaning, context: &Cont
                 Ok(reason) => reason,
                 Err(step) => return step,
             };
-            let needed = match kind {
-                DefectKind::Scrap => Approval::Scrap,
-                DefectKind::Rework => Approval::Rework,
-                DefectKind::Concession => Approval::Concession,
-            };
-            let approval = match dialogue.approval(needed, context) {
+            let approval = match dialogue.approval(supervisor::approval_for(kind), context) {
                 Ok(approval) => approval,
                 Err(step) => return step,
             };

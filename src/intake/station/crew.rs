@@ -118,6 +118,9 @@ pub fn logout(dialogue: &mut Dialogue, _: &Meaning, context: &Context) -> Step {
     if dialogue.crew.is_empty() {
         return Step::dup("NOT_SIGNED_ON", &[], context);
     }
+    if dialogue.sheet.as_ref().is_some_and(|sheet| sheet.quantity.is_some()) {
+        return Step::err("FINISH_INSPECTION_FIRST", &[], context);
+    }
     let reports = dialogue.sign_off(context, &[]);
     Step::ok("SIGNED_OFF", &[], context).with(reports)
 }
@@ -156,6 +159,7 @@ impl Dialogue {
         self.asked = None;
         self.held = None;
         self.sheet = None;
+        self.last_inspection = None;
         self.crew.clear();
         self.trace.clear();
         reports

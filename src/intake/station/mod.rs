@@ -4,7 +4,7 @@
 //! tallies, and keeps what comes out (reports, alerts and the new state) in one commit before the operator is answered.
 //! The rules stand in [`table`], one row each. What the rows do stands in a room per concern: [`crew`] signs people on
 //! and off, [`load`] finds and loads jobs, [`job`] starts and stops them, [`counting`] takes quantities and serials, [`closing`] ends jobs, shifts and
-//! sessions, [`checking`] inspects on the spot, [`questions`] are answered, [`undo`] takes back, [`supervisor`] approves, [`signals`] calls people and tells of machines. How time becomes
+//! sessions, [`checking`] inspects on the spot and notes it on a [`sheet`], [`questions`] are answered, [`undo`] takes back, [`supervisor`] approves, [`signals`] calls people and tells of machines. How time becomes
 //! hours stands in [`labor`], how all of it becomes reports in [`report`].
 
 mod accepts;
@@ -20,6 +20,7 @@ mod plan;
 mod questions;
 mod report;
 mod share;
+mod sheet;
 mod signals;
 mod step;
 mod supervisor;
@@ -35,16 +36,17 @@ use chrono::NaiveTime;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use super::barcode::{Meaning, Scanned};
+use super::barcode::{Meaning, Scanned, Verb};
 use super::tallies::Tallies;
 use crate::clock::Zone;
 use crate::record::{DefectKind, Feedback, FeedbackKind, ScanTrace, Timestamp, WorkReport};
 use crate::reference::Reference;
+use sheet::Ended;
 
 pub use bench::{Approval, Bench, Mode, ShiftEnd, UnknownOrder, WhilePaused};
-pub use checking::Sheet;
 pub use job::Job;
 pub use report::ReportNumbers;
+pub use sheet::Sheet;
 pub use signals::CALL;
 pub use step::{MachineWord, Signal, Step, feedback, printable};
 
@@ -65,8 +67,8 @@ pub struct Context<'a> {
     pub tallies: &'a Tallies,
 }
 
-/// The states of the table, S0 to S7, and S8 of inspections. From S5 on they lie on top of a base state, and S5 and S6 on top of
-/// S8 too, and hold until they are answered.
+/// The states of the table, S0 to S7, and S8 and S9 of inspections. From S5 on they lie on top of a base state, and S5 to S7 on
+/// top of S8 too, and hold until they are answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum State {
     Idle,
@@ -78,6 +80,8 @@ pub enum State {
     ReasonPending,
     ConfirmPending,
     Inspecting,
+    /// An inspection that nobody finished; nothing is counted before somebody has seen that.
+    InspectionOver,
 }
 
 impl State {
@@ -92,6 +96,7 @@ impl State {
             Self::ReasonPending => "reason_pending",
             Self::ConfirmPending => "confirm_pending",
             Self::Inspecting => "inspecting",
+            Self::InspectionOver => "inspection_over",
         }
     }
 }
@@ -107,7 +112,7 @@ pub struct Operator {
 }
 
 /// What an operator has begun and not finished.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Asked {
     what: Pending,
     since: Timestamp,
@@ -115,7 +120,7 @@ struct Asked {
     approved_by: Option<String>,
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 enum Pending {
     /// `keyed` is what number-pad cards have added up to.
     Quantity {
@@ -126,7 +131,7 @@ enum Pending {
     Confirm(Question),
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 enum Unexplained {
     Defect {
         kind: DefectKind,
@@ -142,7 +147,7 @@ enum Unexplained {
     Stop(Timestamp),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 enum QuantityKind {
     Good,
     ToInspect,
@@ -153,7 +158,7 @@ enum QuantityKind {
     Fault(Option<DefectKind>),
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 enum Question {
     /// Leave the running job for another.
     Switch(Box<Job>),
@@ -163,6 +168,10 @@ enum Question {
     Over { quantity: Decimal, serial: Option<String> },
     /// Done with less than planned.
     Short,
+    /// DONE once more, right after the one that ended an inspection.
+    CompleteToo,
+    /// Give up an inspection with what was noted.
+    DropInspection,
     /// Take back the last report.
     Undo,
 }
@@ -183,7 +192,7 @@ struct Undoable {
     reports: Vec<WorkReport>,
 }
 
-/// The state of one station. What is pending is not kept over a restart: the operator is asked anew.
+/// The state of one station. What is pending is not kept over a restart, except at an inspection: the operator is asked anew.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Dialogue {
@@ -199,6 +208,8 @@ pub struct Dialogue {
     left: Vec<Job>,
     /// The inspection that goes on at the job at hand.
     sheet: Option<Sheet>,
+    /// How the last one ended, as long as that matters.
+    last_inspection: Option<Ended>,
     undoable: VecDeque<Undoable>,
     last_scan: Option<(String, Timestamp)>,
     last_activity: Option<Timestamp>,
@@ -206,7 +217,6 @@ pub struct Dialogue {
     shift: Option<Timestamp>,
     /// Scans since the last report, for its trace.
     trace: Vec<ScanTrace>,
-    #[serde(skip)]
     asked: Option<Asked>,
     #[serde(skip)]
     held: Option<(Held, Timestamp)>,
@@ -214,16 +224,22 @@ pub struct Dialogue {
 
 impl Dialogue {
     pub fn state(&self) -> State {
-        match (&self.asked, self.crew.is_empty(), &self.job) {
-            (Some(asked), ..) => match asked.what {
-                Pending::Quantity { .. } => State::QuantityPending,
-                Pending::Reason(_) => State::ReasonPending,
-                Pending::Confirm(_) => State::ConfirmPending,
-            },
-            (None, ..) if self.sheet.is_some() => State::Inspecting,
-            (None, true, _) => State::Idle,
-            (None, false, None) => State::SignedOn,
-            (None, false, Some(job)) => job.state(),
+        match self.asked.as_ref().map(|asked| &asked.what) {
+            Some(Pending::Quantity { .. }) => State::QuantityPending,
+            Some(Pending::Reason(_)) => State::ReasonPending,
+            Some(Pending::Confirm(_)) => State::ConfirmPending,
+            None if self.sheet.is_some() => State::Inspecting,
+            None if self.last_inspection == Some(Ended::TimedOut) => State::InspectionOver,
+            None => self.base(),
+        }
+    }
+
+    /// What inputs and inspections lie on top of.
+    fn base(&self) -> State {
+        match (self.crew.is_empty(), &self.job) {
+            (true, _) => State::Idle,
+            (false, None) => State::SignedOn,
+            (false, Some(job)) => job.state(),
         }
     }
 
@@ -256,9 +272,11 @@ impl Dialogue {
 
     /// What is expected next, as a sentence for the screen.
     pub fn expects(&self, bench: &Bench) -> String {
-        let expected = match (self.state(), &self.sheet) {
-            (State::Inspecting, Some(sheet)) => sheet.expects(),
-            (state, _) => words::expects(state, bench),
+        let state = self.state();
+        let lacking = self.sheet.as_ref().filter(|_| state == State::Inspecting);
+        let expected = match lacking.and_then(Sheet::lacks) {
+            Some(code) => words::in_every_language(code, &[]),
+            None => words::expects(state, bench),
         };
         expected.in_language(bench.language).to_owned()
     }
@@ -276,6 +294,7 @@ impl Dialogue {
         };
         self.last_activity = Some(context.now);
         self.verify_crew(context);
+        self.verify_checker(context);
         self.verify_jobs(context);
         let of_last_shift = self.cross_shifts(context);
         self.trace.push(ScanTrace {
@@ -283,9 +302,12 @@ impl Dialogue {
             raw: scanned.text.clone(),
             at: context.zone.rfc3339(context.now),
         });
-        let was_inspecting = self.sheet.is_some();
+        if self.last_inspection == Some(Ended::Recorded) && !matches!(meaning, Meaning::Command(Verb::Done)) {
+            self.last_inspection = None;
+        }
+        let was_inspecting = self.is_inspecting();
         let mut step = table::act(self, meaning, context);
-        let is_of_inspection = was_inspecting || self.sheet.is_some();
+        let is_of_inspection = was_inspecting || self.is_inspecting();
         if is_of_inspection || matches!(step.feedback.kind, FeedbackKind::Err | FeedbackKind::Dup) {
             self.trace.pop();
         }
@@ -303,7 +325,7 @@ impl Dialogue {
     /// Lets time pass: what was begun and not finished is dropped, shifts end, who has gone is signed off.
     pub fn tick(&mut self, context: &Context) -> Option<Step> {
         let is_over = |since: Timestamp| context.now - since >= PENDING_FOR;
-        if self.asked.as_ref().is_some_and(|asked| is_over(asked.since)) {
+        if !self.keeps_asking() && self.asked.as_ref().is_some_and(|asked| is_over(asked.since)) {
             self.asked = None;
             return Some(Step::err("INPUT_TIMED_OUT", &[], context));
         }
@@ -314,9 +336,15 @@ impl Dialogue {
         step.or_else(|| self.end_session(context))
     }
 
-    /// After a restart: what was pending is gone; an inspection goes on. Gives what the operator is to be told.
+    /// After a restart: what was pending is gone; an inspection goes on, and nobody was slow while there was no power. Gives
+    /// what the operator is to be told.
     pub fn restored(mut self, context: &Context) -> (Self, Option<Feedback>) {
-        self.asked = None;
+        if !self.keeps_asking() {
+            self.asked = None;
+        }
+        if self.sheet.is_some() {
+            self.last_activity = Some(context.now);
+        }
         self.held = None;
         let is_at_work = !self.crew.is_empty();
         let feedback = is_at_work.then(|| *Step::ask("RESTARTED", &[], context).feedback);

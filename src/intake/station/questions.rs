@@ -1,7 +1,7 @@
 //! Answers to questions: OK, CANCEL.
 
 use super::counting::{Good, submit_good};
-use super::{Approval, Context, Dialogue, Pending, Question, Step, closing};
+use super::{Approval, Context, Dialogue, Pending, Question, Step, checking, closing};
 use crate::intake::barcode::Meaning;
 
 pub fn cancel(dialogue: &mut Dialogue, _: &Meaning, context: &Context) -> Step {
@@ -17,7 +17,7 @@ pub fn confirm(dialogue: &mut Dialogue, _: &Meaning, context: &Context) -> Step 
         return Step::err("NOT_NOW", &[], context);
     };
     let needed = match question {
-        Question::Switch(_) | Question::SwitchOrder(_) => None,
+        Question::Switch(_) | Question::SwitchOrder(_) | Question::CompleteToo | Question::DropInspection => None,
         Question::Over { .. } => Some(Approval::OverQuantity),
         Question::Short => Some(Approval::ShortClose),
         Question::Undo => Some(Approval::Undo),
@@ -43,6 +43,8 @@ pub fn confirm(dialogue: &mut Dialogue, _: &Meaning, context: &Context) -> Step 
             submit_good(dialogue, &good, &flags("over_quantity"), context)
         }
         Question::Short => closing::complete(dialogue, &flags("short_close"), context),
+        Question::CompleteToo => closing::complete(dialogue, &[], context),
+        Question::DropInspection => checking::give_up(dialogue, context),
         Question::Undo => dialogue.undo(approval.as_ref(), context),
     }
 }

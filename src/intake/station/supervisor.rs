@@ -51,17 +51,21 @@ pub fn approval_of(pending: &Pending) -> Option<Approval> {
         Pending::Confirm(Question::Short) => return Some(Approval::ShortClose),
         Pending::Confirm(Question::Undo) => return Some(Approval::Undo),
         Pending::Quantity {
-            kind: QuantityKind::Defect(kind),
+            kind: QuantityKind::Defect(kind) | QuantityKind::Fault(Some(kind)),
             ..
         }
-        | Pending::Reason(Unexplained::Defect { kind, .. }) => *kind,
+        | Pending::Reason(Unexplained::Defect { kind, .. } | Unexplained::Fault { kind: Some(kind), .. }) => *kind,
         _ => return None,
     };
-    Some(match kind {
+    Some(approval_for(kind))
+}
+
+pub fn approval_for(kind: DefectKind) -> Approval {
+    match kind {
         DefectKind::Scrap => Approval::Scrap,
         DefectKind::Rework => Approval::Rework,
         DefectKind::Concession => Approval::Concession,
-    })
+    }
 }
 
 impl Dialogue {

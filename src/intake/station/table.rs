@@ -4,7 +4,10 @@
 use super::{Context, Dialogue, State, Step};
 use super::{checking, closing, counting, crew, job, load, questions, signals, supervisor, undo};
 use crate::intake::barcode::{Meaning, Verb};
-use State::{ConfirmPending, Idle, Inspecting, JobLoaded, Paused, QuantityPending, ReasonPending, Running, SignedOn};
+use State::{
+    ConfirmPending, Idle, Inspecting, InspectionOver, JobLoaded, Paused, QuantityPending, ReasonPending, Running,
+    SignedOn,
+};
 
 /// What kind of scan a row is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,15 +83,19 @@ const ALL: &[State] = &[
     ReasonPending,
     ConfirmPending,
     Inspecting,
+    InspectionOver,
 ];
+const AT_WORK: &[State] = ALL.split_at(1).1;
 
 #[rustfmt::skip]
 const TABLE: &[Row] = &[
-    row(&[44], ALL, On::Command(Verb::Logout), crew::logout),
+    row(&[44, 70], ALL, On::Command(Verb::Logout), crew::logout),
     row(&[43], ALL, On::Down, signals::machine),
     row(&[43], ALL, On::Command(Verb::Up), signals::machine),
     row(&[1, 2, 3], &[Idle], On::Badge, crew::sign_on),
     row(&[4], &[Idle], On::Anything, crew::not_signed_on),
+    // Help is called whatever is open.
+    row(&[54], AT_WORK, On::Call, signals::call),
     // Innermost first: what was begun is finished or cancelled before anything else.
     row(&[30, 52, 53], PENDING, On::Badge, supervisor::approve),
     row(&[24, 25, 58, 59, 60], &[QuantityPending], On::Quantity, counting::pending_quantity),
@@ -99,8 +106,8 @@ const TABLE: &[Row] = &[
     row(&[29, 62], INPUT, On::Command(Verb::Cancel), questions::cancel),
     row(&[28, 30], INPUT, On::KindCommand, counting::kind_while_pending),
     row(&[30], INPUT, On::Anything, job::finish_input_first),
-    row(&[40], &[ConfirmPending], On::Command(Verb::Ok), questions::confirm),
-    row(&[40], &[ConfirmPending], On::Command(Verb::Cancel), questions::cancel),
+    row(&[40, 62, 69], &[ConfirmPending], On::Command(Verb::Ok), questions::confirm),
+    row(&[40, 62, 69], &[ConfirmPending], On::Command(Verb::Cancel), questions::cancel),
     row(&[37], &[ConfirmPending], On::Command(Verb::Pause), closing::pause_instead),
     row(&[52], &[ConfirmPending], On::Anything, job::finish_input_first),
     row(&[57], &[Inspecting], On::Badge, checking::sign),
@@ -111,10 +118,13 @@ const TABLE: &[Row] = &[
     row(&[62], &[Inspecting], On::Command(Verb::Cancel), checking::cancel),
     row(&[63], &[Inspecting], On::Command(Verb::Done), checking::done),
     row(&[64], &[Inspecting], On::Command(Verb::Status), checking::show_status),
-    row(&[65], &[Inspecting], On::Anything, job::finish_input_first),
+    row(&[65], &[Inspecting], On::Anything, checking::out_of_place),
+    row(&[68], &[InspectionOver], On::Command(Verb::Check), checking::begin),
+    row(&[68], &[InspectionOver], On::Command(Verb::Ok), checking::seen),
+    row(&[68], &[InspectionOver], On::Command(Verb::Cancel), checking::seen),
+    row(&[68], &[InspectionOver], On::Anything, checking::is_over),
     row(&[5, 6, 7], SIGNED, On::Badge, crew::badge),
     row(&[54], SIGNED, On::Command(Verb::Status), signals::show_status),
-    row(&[54], SIGNED, On::Call, signals::call),
     row(&[38, 39], SIGNED, On::Command(Verb::Undo), undo::ask_undo),
     row(&[8, 9, 10, 13, 14, 16, 17, 18], SIGNED, On::OrderOrTraveler, load::load),
     row(&[11, 12], SIGNED, On::Operation, load::operation),
@@ -128,7 +138,7 @@ const TABLE: &[Row] = &[
     row(&[31, 32, 33], WITH_JOB, On::Piece, counting::piece),
     row(&[23, 49, 50, 51], WITH_JOB, On::KindCommand, counting::ask_quantity),
     row(&[55, 56], WITH_JOB, On::Command(Verb::Check), checking::begin),
-    row(&[36, 37, 50], WITH_JOB, On::Command(Verb::Done), closing::done),
+    row(&[36, 37, 50, 69], WITH_JOB, On::Command(Verb::Done), closing::done),
     row(&[29], SIGNED, On::Command(Verb::Cancel), load::unload),
     row(&[12], &[SignedOn], On::Anything, job::no_order),
     row(&[30], WITH_JOB, On::Anything, job::out_of_place),
@@ -169,7 +179,7 @@ pub fn act(dialogue: &mut Dialogue, meaning: &Meaning, context: &Context) -> Ste
 mod tests {
     use super::*;
 
-    const ROWS: u8 = 67;
+    const ROWS: u8 = 70;
 
     #[test]
     fn all_rows_are_there_and_each_has_its_test() {

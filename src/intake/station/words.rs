@@ -56,6 +56,7 @@ pub fn expects(state: State, bench: &Bench) -> Words {
         (State::ReasonPending, _) => "EXPECT_REASON_PENDING",
         (State::ConfirmPending, _) => "EXPECT_CONFIRM_PENDING",
         (State::Inspecting, _) => "EXPECT_FAULTS",
+        (State::InspectionOver, _) => "EXPECT_INSPECTION_OVER",
     };
     in_every_language(code, &[])
 }
@@ -109,7 +110,7 @@ mod tests {
     use super::*;
 
     /// What an answer of the kind ERR or DUP may be called: other programs hold on to these names.
-    const REFUSALS: [&str; 43] = [
+    const REFUSALS: [&str; 46] = [
         "UNKNOWN_BADGE",
         "NOT_SIGNED_ON",
         "NO_ORDER",
@@ -153,6 +154,9 @@ mod tests {
         "TOO_MANY_INSPECTED",
         "TOO_MANY_FAULTY",
         "INSPECTION_TIMED_OUT",
+        "FINISH_INSPECTION_FIRST",
+        "NUMBER_FIRST",
+        "COUNT_PIECES",
     ];
 
     #[test]

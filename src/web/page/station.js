@@ -29,9 +29,9 @@ const WORDS = {
     gone: "The gateway does not answer. Scans are not saved; they wait here. What you see is from {0} ago.", never: "The gateway does not answer. Scans are not saved; they wait here.", unknown: "This gateway has no station {0}. Look at the address.",
     badge: "Scan your badge", order: "Scan an order or traveler", operation: "Which operation of {0}?", start: "START the job", travelers: "More travelers, or START",
     quantity: "Quantity, then DONE", piece: "Scan each piece, then DONE", card: "One card for each piece, then DONE", resume: "Paused. RESUME?", supervisor: "Supervisor’s badge needed",
-    inspector: "Inspector’s badge needed", sample: "How many were inspected?", faults: "Faulty pieces, or DONE",
+    inspector: "Inspector’s badge needed", unfinished: "Inspection not finished in time. OK?", sample: "How many were inspected?", faults: "Faulty pieces, or DONE",
     many: "How many {0}?", why: "Why {0} {1}?", whyStop: "Why was it stopped?",
-    over: "{0} more than planned. OK?", short: "Fewer than planned. Done anyway?", undo: "Take back the last report?", switch: "Pause, and take {0}?",
+    over: "{0} more than planned. OK?", short: "Fewer than planned. Done anyway?", undo: "Take back the last report?", complete: "Complete the order as well?", discard: "Drop the inspection?", switch: "Pause, and take {0}?",
     good: "good", to_inspect: "to inspect", scrap: "scrap", rework: "rework", concession: "concession", inspected: "inspected", faulty: "faulty", keyedSoFar: "{0} so far",
     who: "Who", nobody: "Nobody", crew: "with {0}", today: "today {0} good, {1} defective",
     what: "Order", noOrder: "No order", inspection: "Inspection", byWhom: "by {0}", here: "This job", whole: "Operation in total", of: "of {0}", defective: "{0} defective", unverified: "not verified",
@@ -48,9 +48,9 @@ const WORDS = {
     gone: "网关无应答。扫描尚未保存，在此等待。以下是 {0} 前的数据。", never: "网关无应答。扫描尚未保存，在此等待。", unknown: "本网关没有工位 {0}，请核对地址。",
     badge: "请扫描工牌", order: "请扫描工单或流转卡", operation: "工单 {0}：哪道工序？", start: "请开工", travelers: "继续扫流转卡，或开工",
     quantity: "报数量，完成后完工", piece: "逐件扫描，完成后完工", card: "每件扫一次卡，完成后完工", resume: "已暂停，继续？", supervisor: "请班组长扫描工牌",
-    inspector: "请检验员扫描工牌", sample: "检验多少件？", faults: "报不良数量，或完工",
+    inspector: "请检验员扫描工牌", unfinished: "检验超时未完成，确认？", sample: "检验多少件？", faults: "报不良数量，或完工",
     many: "{0}数量？", why: "{1} {0} 件，原因？", whyStop: "停机原因？",
-    over: "{0} 件超过计划，确认？", short: "少于计划，仍要完工？", undo: "撤销上次报工？", switch: "暂停并切换到 {0}？",
+    over: "{0} 件超过计划，确认？", short: "少于计划，仍要完工？", undo: "撤销上次报工？", complete: "工单也要完工？", discard: "放弃本次检验？", switch: "暂停并切换到 {0}？",
     good: "合格", to_inspect: "待检", scrap: "报废", rework: "返工", concession: "让步接收", inspected: "检验", faulty: "不良", keyedSoFar: "已输入 {0}",
     who: "人员", nobody: "未登录", crew: "同组 {0}", today: "今日合格 {0}，不良 {1}",
     what: "工单", noOrder: "无工单", inspection: "检验", byWhom: "检验员 {0}", here: "本次任务", whole: "本工序合计", of: "计划 {0}", defective: "不良 {0}", unverified: "未验证",
@@ -122,6 +122,7 @@ function expected() {
     if (!view.inspection.checker_no) return ["badge", say("inspector"), ""];
     return ["quantity", say(view.inspection.check_quantity === null ? "sample" : "faults"), ""];
   }
+  if (view.state === "inspection_over") return ["question", say("unfinished"), ""];
   if (view.state === "idle") return ["badge", say("badge"), ""];
   if (view.state === "signed_on") return ["order", say("order"), ""];
   if (view.state === "paused") return ["pause", say("resume"), ""];

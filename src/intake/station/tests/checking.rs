@@ -1,4 +1,4 @@
-//! Rows 55 to 67: inspections on the spot.
+//! Rows 55 to 70: inspections on the spot.
 
 use super::*;
 use crate::record::{CheckResult, FoundDefect, Inspection};
@@ -26,6 +26,15 @@ impl Bed {
             (fault.reason.clone(), quantity, fault.kind)
         };
         sheet.faults.iter().map(told).collect()
+    }
+
+    fn restarted(mut self) -> Self {
+        let kept = serde_json::to_vec(&self.dialogue).expect("encodes");
+        let kept: Dialogue = serde_json::from_slice(&kept).expect("decodes");
+        let (restored, told) = self.with(|_, context| kept.restored(context));
+        assert_eq!(told.expect("someone is there").code, "RESTARTED");
+        self.dialogue = restored;
+        self
     }
 
     fn expects(&self) -> String {
@@ -64,7 +73,7 @@ fn row_57_the_badge_says_who_inspects_and_the_job_goes_on_with_its_worker() {
     assert_eq!(bed.scan("EMP-8"), "NOT_INSPECTOR");
     assert_eq!(bed.scan("EMP-9"), "UNKNOWN_BADGE");
     assert_eq!(bed.scan("EMP-60"), "HOW_MANY_INSPECTED");
-    assert_eq!(bed.scan("EMP-50"), "FINISH_INPUT_FIRST", "it is known who inspects");
+    assert_eq!(bed.scan("EMP-50"), "COUNT_FIRST", "it is known who inspects");
     bed.all(&["QTY-20", "LSN-DONE"]);
     let inspection = bed.inspection();
     assert_eq!(inspection.checker_no.as_deref(), Some("60"));
@@ -81,6 +90,49 @@ fn row_57_the_badge_says_who_inspects_and_the_job_goes_on_with_its_worker() {
     let mut offline = Bed::new().offline();
     offline.all(&["EMP-404", "TRV-1.20", "LSN-CHECK", "QTY-1", "LSN-DONE"]);
     assert_eq!(offline.inspection().flags, ["unverified"], "nobody can say no");
+}
+
+#[test]
+fn row_57_who_turns_out_to_be_no_inspector_is_asked_for_anew_and_what_was_noted_stays() {
+    let nobody = Snapshot {
+        workers: Vec::new(),
+        ..snapshot()
+    };
+    let mut bed = Bed::new();
+    bed.reference = Reference::new(nobody.clone(), bed.now, Duration::from_hours(1));
+    let mut bed = bed.offline();
+    bed.all(&["EMP-8", "TRV-1.20", "LSN-CHECK", "QTY-20", "QTY-2", "RSN-D03"]);
+    bed.reference = Reference::new(snapshot(), bed.now, Duration::from_hours(1));
+    assert_eq!(bed.scan("LSN-DONE"), "INSPECTOR_NEEDED");
+    assert_eq!(bed.scan("EMP-60"), "FAULT_NOTED");
+    bed.scan("LSN-DONE");
+    assert_eq!(bed.inspection().checker_no.as_deref(), Some("60"));
+    assert_eq!(bed.inspection().unqualified_quantity, Decimal::TWO);
+    let mut bed = Bed::new();
+    bed.reference = Reference::new(nobody, bed.now, Duration::from_hours(1));
+    let mut bed = bed.offline();
+    bed.all(&["EMP-60", "TRV-1.20", "LSN-CHECK", "QTY-20"]);
+    bed.reference = Reference::new(snapshot(), bed.now, Duration::from_hours(1));
+    bed.scan("LSN-DONE");
+    assert_eq!(bed.inspection().checker_name.as_deref(), Some("李60"));
+    assert!(bed.inspection().flags.is_empty(), "by now it is known who it is");
+}
+
+#[test]
+fn row_57_in_a_crew_the_maker_is_the_first_who_does_not_inspect() {
+    let mut bed = Bed::of(Mode::Crew);
+    bed.all(&[
+        "EMP-60",
+        "EMP-7",
+        "TRV-1.20",
+        "LSN-START",
+        "LSN-CHECK",
+        "QTY-20",
+        "LSN-DONE",
+    ]);
+    let inspection = bed.inspection();
+    assert_eq!(inspection.checker_no.as_deref(), Some("60"));
+    assert_eq!(inspection.circumstances.worker_no.as_deref(), Some("7"));
 }
 
 #[test]
@@ -137,6 +189,23 @@ fn row_60_what_is_done_with_them_is_said_before_their_number() {
 }
 
 #[test]
+fn row_60_what_a_supervisor_has_to_allow_is_not_decided_by_an_inspector_alone() {
+    let mut bed = Bed::inspecting();
+    bed.bench.approval = vec![Approval::Concession];
+    bed.all(&["LSN-CONCESSION", "QTY-2"]);
+    assert_eq!(bed.scan("RSN-C01"), "APPROVAL_NEEDED");
+    assert_eq!(bed.scan("EMP-50"), "APPROVED");
+    assert_eq!(bed.scan("RSN-C01"), "FAULT_NOTED");
+    bed.scan("LSN-CONCESSION");
+    assert_eq!(bed.scan("EMP-50"), "APPROVED", "before the number, too");
+    bed.all(&["QTY-1", "RSN-C01"]);
+    bed.all(&["QTY-1", "RSN-C01"]);
+    assert_eq!(bed.faults().len(), 3, "what is left open needs nobody");
+    bed.scan("LSN-DONE");
+    assert_eq!(bed.inspection().flags, ["approved_by:50"]);
+}
+
+#[test]
 fn row_61_undo_takes_out_what_was_noted_last() {
     let mut bed = Bed::inspecting();
     bed.all(&["QTY-2", "RSN-D03", "QTY-3", "RSN-R01"]);
@@ -154,17 +223,47 @@ fn row_62_cancel_drops_the_innermost() {
     bed.all(&["LSN-CHECK", "EMP-60", "QTY-20", "QTY-2"]);
     assert_eq!(bed.scan("LSN-CANCEL"), "CANCELLED");
     assert_eq!((bed.state(), bed.faults().len()), (State::Inspecting, 0));
-    bed.scan("LSN-SCRAP");
+    bed.all(&["QTY-3", "RSN-D03"]);
+    assert_eq!(bed.scan("LSN-CANCEL"), "DROP_INSPECTION");
     assert_eq!(
-        bed.wait(TimeDelta::seconds(20)).as_deref(),
-        Some("INPUT_TIMED_OUT"),
-        "a number is waited for"
+        bed.step().feedback.message,
+        "20 inspected, 3 faulty are noted. OK to drop them, or CANCEL to go on."
     );
-    assert_eq!(bed.state(), State::Inspecting);
-    assert_eq!(bed.wait(TimeDelta::minutes(5)), None, "inspecting takes its time");
-    assert_eq!(bed.scan("LSN-CANCEL"), "INSPECTION_CANCELLED");
+    assert_eq!(bed.scan("LSN-CANCEL"), "CANCELLED", "scanned once too often");
+    assert_eq!((bed.state(), bed.faults().len()), (State::Inspecting, 1));
+    bed.scan("LSN-CANCEL");
+    assert_eq!(bed.wait(TimeDelta::seconds(20)).as_deref(), Some("INPUT_TIMED_OUT"));
+    assert_eq!(bed.faults().len(), 1, "no answer is none");
+    bed.scan("LSN-CANCEL");
+    assert_eq!(bed.scan("LSN-OK"), "INSPECTION_CANCELLED");
     assert!(bed.step().is_change && bed.step().signal.is_none());
     assert_eq!(bed.state(), State::Running);
+    bed.scan("LSN-CHECK");
+    assert_eq!(bed.scan("LSN-CANCEL"), "INSPECTION_CANCELLED", "nothing was noted");
+}
+
+#[test]
+fn row_59_a_number_waits_for_its_reason_as_long_as_the_inspection_does() {
+    let mut bed = Bed::running();
+    bed.all(&["LSN-CHECK", "EMP-60", "QTY-20", "QTY-3"]);
+    assert_eq!(bed.wait(TimeDelta::minutes(5)), None, "the reasons hang elsewhere");
+    let until = bed
+        .with(|dialogue, context| dialogue.asked(context))
+        .expect("a reason")
+        .until;
+    assert!(until.starts_with("2026-11-21T12:00:"), "{until}");
+    assert_eq!(
+        bed.scan("LSN-DONE"),
+        "FINISH_INPUT_FIRST",
+        "three faulty ones are no good ones"
+    );
+    assert_eq!(bed.scan("RSN-D03"), "FAULT_NOTED");
+    bed.scan("LSN-SCRAP");
+    assert_eq!(bed.wait(TimeDelta::minutes(5)), None);
+    bed.all(&["QTY-ADD-2"]);
+    assert_eq!(bed.wait(TimeDelta::minutes(5)), None);
+    bed.all(&["LSN-OK", "RSN-D03", "LSN-DONE"]);
+    assert_eq!(bed.inspection().unqualified_quantity, Decimal::from(5));
 }
 
 #[test]
@@ -258,54 +357,149 @@ fn row_64_status_tells_what_was_noted_so_far() {
 }
 
 #[test]
-fn row_65_nothing_else_has_its_place() {
-    let mut bed = Bed::inspecting();
-    for code in [
-        "TRV-2.10",
-        "LSN-START",
-        "LSN-PAUSE",
-        "RSN-D03",
-        "LSN-CHECK",
-        "LSN-OK",
-        "SN1",
-    ] {
-        assert_eq!(bed.scan(code), "FINISH_INPUT_FIRST", "{code}");
+fn row_65_nothing_else_has_its_place_and_the_answer_says_what_has() {
+    let mut bed = Bed::new();
+    bed.all(&["EMP-60", "TRV-1.20", "LSN-CHECK"]);
+    assert_eq!(bed.scan("RSN-D03"), "COUNT_FIRST");
+    bed.scan("QTY-20");
+    assert_eq!(bed.scan("RSN-D03"), "NUMBER_FIRST");
+    assert_eq!(bed.scan("SN1"), "COUNT_PIECES");
+    for code in ["TRV-2.10", "LSN-START", "LSN-PAUSE", "EMP-60", "LSN-CHECK", "LSN-OK"] {
+        assert_eq!(bed.scan(code), "FINISH_INSPECTION_FIRST", "{code}");
     }
+    assert_eq!(bed.scan("LSN-CALL-QA"), "CALLED", "but help is called");
     bed.all(&["LSN-SCRAP"]);
-    assert_eq!(bed.scan("SN1"), "ITEM_FITS", "pieces are counted here, not named");
-    assert_eq!(bed.scan("LSN-DOWN-P01"), "MACHINE_DOWN", "but machines do not wait");
-    assert_eq!(bed.scan("LSN-LOGOUT"), "SIGNED_OFF");
-    assert!(bed.dialogue.sheet().is_none());
+    assert_eq!(bed.scan("SN1"), "COUNT_PIECES", "pieces are counted here, not named");
+    assert_eq!(bed.scan("LSN-DOWN-P01"), "MACHINE_DOWN", "and machines do not wait");
+    assert_eq!(bed.scan("LSN-CALL-QA"), "CALLED");
+    assert_eq!(bed.state(), State::QuantityPending);
 }
 
 #[test]
 fn row_66_who_goes_away_has_inspected_nothing() {
     let mut bed = Bed::running();
-    bed.all(&["LSN-CHECK", "EMP-60", "QTY-20"]);
-    assert_eq!(bed.wait(TimeDelta::minutes(29)), None);
+    bed.all(&["LSN-CHECK", "EMP-60", "QTY-20", "QTY-1"]);
+    assert_eq!(bed.wait(TimeDelta::minutes(119)), None, "measuring takes its time");
     let over = bed.wait(TimeDelta::minutes(2));
     assert_eq!(over.as_deref(), Some("INSPECTION_TIMED_OUT"));
     assert!(bed.step().is_change, "a restart must not bring it back");
-    assert_eq!(bed.state(), State::Running, "the job goes on");
+    assert_eq!(bed.state(), State::InspectionOver);
+    assert_eq!(bed.wait(TimeDelta::hours(5)), None, "the job goes on");
+    let mut bed = Bed::inspecting();
+    bed.bench.idle_timeout = Duration::from_hours(3);
+    assert_eq!(bed.wait(TimeDelta::minutes(179)), None);
+    assert_eq!(bed.wait(TimeDelta::minutes(2)).as_deref(), Some("INSPECTION_TIMED_OUT"));
+    assert_eq!(bed.wait(TimeDelta::seconds(1)).as_deref(), Some("SESSION_TIMED_OUT"));
+    assert_eq!(bed.state(), State::Idle, "no job keeps anyone");
+}
+
+#[test]
+fn row_68_what_is_scanned_after_the_time_out_is_no_good_piece() {
+    let mut bed = Bed::running();
+    bed.all(&["LSN-CHECK", "EMP-60", "QTY-20"]);
+    bed.wait(TimeDelta::hours(2));
+    assert_eq!(
+        bed.expects(),
+        "The inspection ran out of time. CHECK to begin it again, or OK."
+    );
+    for code in ["QTY-3", "LSN-SCRAP", "RSN-D03", "LSN-DONE", "EMP-60", "SN1"] {
+        assert_eq!(bed.scan(code), "INSPECTION_TIMED_OUT", "{code}");
+        assert!(bed.reports().is_empty());
+    }
+    bed = bed.restarted();
+    assert_eq!(bed.scan("QTY-3"), "INSPECTION_TIMED_OUT", "not after a restart either");
+    let accepted = bed.with(|dialogue, context| dialogue.accepts(context));
+    let offered: Vec<_> = accepted.into_iter().map(|accepted| accepted.scan).collect();
+    for (scan, is_offered) in [
+        ("ok", true),
+        ("cancel", true),
+        ("check", true),
+        ("call", true),
+        ("badge", false),
+        ("quantity", false),
+    ] {
+        assert_eq!(
+            offered.iter().any(|known| known == scan),
+            is_offered,
+            "{scan}: {offered:?}"
+        );
+    }
+    assert_eq!(bed.scan("LSN-OK"), "INSPECTION_CANCELLED");
+    assert!(bed.step().is_change);
+    assert_eq!(bed.state(), State::Running);
+    assert_eq!(bed.scan("QTY-5"), "REPORTED");
+    let scans: Vec<_> = bed.report().scans.iter().map(|scan| scan.raw.as_str()).collect();
+    assert_eq!(scans.last(), Some(&"QTY-5"));
+    assert!(!scans.contains(&"LSN-OK"), "that was about the inspection");
+    bed.all(&["LSN-CHECK", "EMP-60", "QTY-20"]);
+    bed.wait(TimeDelta::hours(2));
+    assert_eq!(bed.scan("LSN-CHECK"), "WHO_INSPECTS", "begun anew");
+    assert_eq!(bed.scan("LSN-CANCEL"), "INSPECTION_CANCELLED");
+    assert_eq!(bed.state(), State::Running);
+}
+
+#[test]
+fn row_69_done_once_too_often_does_not_complete_the_order() {
+    let mut bed = Bed::running();
+    bed.made("WO-1", "0020", 100);
+    bed.all(&["LSN-CHECK", "EMP-60", "QTY-20", "LSN-DONE"]);
+    bed = bed.restarted();
+    assert_eq!(bed.scan("LSN-DONE"), "COMPLETE_TOO");
+    assert_eq!((bed.kind(), bed.reports().len()), (FeedbackKind::Ask, 0));
+    let asked = bed
+        .with(|dialogue, context| dialogue.asked(context))
+        .expect("a question");
+    assert_eq!((asked.what, asked.about), ("confirm", Some("complete")));
+    assert_eq!(bed.scan("LSN-DONE"), "FINISH_INPUT_FIRST");
+    assert_eq!(bed.scan("LSN-CANCEL"), "CANCELLED");
+    assert_eq!(bed.state(), State::Running);
+    bed.all(&["LSN-CHECK", "EMP-60", "QTY-20", "LSN-DONE", "LSN-DONE"]);
+    assert_eq!(bed.scan("LSN-OK"), "COMPLETED", "it was meant");
+    assert!(bed.report().is_final);
+    let mut bed = Bed::running();
+    bed.made("WO-1", "0020", 100);
+    bed.all(&["LSN-CHECK", "EMP-60", "QTY-20", "LSN-DONE", "LSN-STATUS"]);
+    assert_eq!(bed.scan("LSN-DONE"), "COMPLETED", "another scan was between them");
+}
+
+#[test]
+fn row_70_nobody_leaves_with_an_inspection_begun() {
+    let mut bed = Bed::running();
+    bed.all(&["LSN-CHECK", "EMP-60", "QTY-20"]);
+    assert_eq!(bed.scan("LSN-LOGOUT"), "FINISH_INSPECTION_FIRST");
+    bed.scan("QTY-3");
+    assert_eq!(bed.scan("LSN-LOGOUT"), "FINISH_INSPECTION_FIRST");
+    assert_eq!(bed.state(), State::ReasonPending);
+    let mut bed = Bed::running();
+    bed.scan("LSN-CHECK");
+    assert_eq!(bed.scan("LSN-LOGOUT"), "SIGNED_OFF", "nothing was noted");
+    assert_eq!((bed.state(), bed.dialogue.sheet()), (State::Idle, None));
 }
 
 #[test]
 fn row_67_an_inspection_outlives_a_restart() {
     let mut bed = Bed::inspecting();
     bed.all(&["LSN-SCRAP", "QTY-2", "RSN-D03", "QTY-1"]);
-    assert_eq!(bed.state(), State::ReasonPending);
-    let kept = serde_json::to_vec(&bed.dialogue).expect("encodes");
-    let kept: Dialogue = serde_json::from_slice(&kept).expect("decodes");
-    let told = bed.with(|dialogue, context| {
-        let (restored, told) = kept.restored(context);
-        *dialogue = restored;
-        told
-    });
-    assert_eq!(told.expect("someone is there").code, "RESTARTED");
-    assert_eq!(bed.state(), State::Inspecting);
+    bed.now += TimeDelta::hours(3);
+    bed.reference.confirmed_at = Some(bed.now);
+    bed = bed.restarted();
+    assert_eq!(
+        bed.wait(TimeDelta::minutes(1)),
+        None,
+        "nobody was slow while there was no power"
+    );
+    assert_eq!(
+        bed.state(),
+        State::ReasonPending,
+        "the one without a reason is asked about"
+    );
     assert_eq!(bed.faults(), [("D03".to_owned(), 2, Some(DefectKind::Scrap))]);
-    bed.scan("LSN-DONE");
-    assert_eq!(bed.inspection().unqualified_quantity, Decimal::TWO);
+    assert_eq!(bed.scan("LSN-DONE"), "FINISH_INPUT_FIRST");
+    bed.all(&["RSN-D03", "LSN-DONE"]);
+    assert_eq!(bed.inspection().unqualified_quantity, Decimal::from(3));
+    let mut bed = Bed::inspecting();
+    bed.scan("LSN-CANCEL");
+    assert_eq!(bed.restarted().state(), State::Inspecting, "a question is dropped");
 }
 
 #[test]
@@ -316,7 +510,16 @@ fn a_screen_offers_what_an_inspection_takes() {
         let accepted = bed.with(|dialogue, context| dialogue.accepts(context));
         accepted.into_iter().map(|accepted| accepted.scan).collect::<Vec<_>>()
     };
-    assert_eq!(offers(&mut bed), ["badge", "cancel", "logout", "status", "up", "down"]);
+    assert_eq!(
+        offers(&mut bed),
+        ["badge", "cancel", "logout", "status", "up", "call", "down"]
+    );
+    let accepted = bed.with(|dialogue, context| dialogue.accepts(context));
+    assert_eq!(
+        accepted[0].kind,
+        FeedbackKind::Ask,
+        "the badge is answered by a question"
+    );
     bed.all(&["EMP-60", "QTY-20"]);
     let expected = [
         "done",
@@ -325,9 +528,9 @@ fn a_screen_offers_what_an_inspection_takes() {
         "concession",
         "undo",
         "cancel",
-        "logout",
         "status",
         "up",
+        "call",
         "down",
         "quantity",
         "keyed",

@@ -189,6 +189,14 @@ fn row_46_hours_are_split_where_a_shift_ends_and_the_job_runs_on_or_stops() {
         assert_eq!(bed.wait(TimeDelta::seconds(1)), None, "told once");
         assert_eq!(bed.state(), state);
     }
+    // An inspection lies over the job, which stops all the same.
+    let mut bed = Bed::running();
+    bed.bench.shift_end = ShiftEnd::Pause;
+    bed.now = "2026-11-21T11:59:00Z".parse().expect("a minute before eight");
+    bed.reference.confirmed_at = Some(bed.now);
+    bed.scan("LSN-CHECK");
+    assert_eq!(bed.wait(TimeDelta::minutes(2)).as_deref(), Some("SHIFT_END_PAUSED"));
+    assert_eq!(bed.state(), State::Inspecting);
     // From ten in the morning, over two ends of shifts: the night shift belongs to the day it began on.
     let mut bed = Bed::running_as(Mode::Crew);
     bed.scan("EMP-8");

@@ -273,8 +273,33 @@ pub const SENTENCES: &[(&str, &str, &str)] = &[
     ),
     (
         "INSPECTION_TIMED_OUT",
-        "The inspection was not finished in time; nothing was recorded. Begin it again.",
-        "检验超时未完成，未记录。请重新开始检验。",
+        "The inspection was not finished in time; nothing was recorded. CHECK to begin it again, or OK to go on.",
+        "检验超时未完成，未记录。请扫描检验重新开始，或扫描 OK 继续工作。",
+    ),
+    (
+        "DROP_INSPECTION",
+        "{0} inspected, {1} faulty are noted. OK to drop them, or CANCEL to go on.",
+        "已记录检验 {0} 件，不良 {1} 件。扫描 OK 放弃，或扫描取消继续检验。",
+    ),
+    (
+        "COMPLETE_TOO",
+        "The inspection is recorded. OK to complete order {0} as well, or CANCEL.",
+        "检验已记录。工单 {0} 也要完工吗？扫描 OK 确认或取消。",
+    ),
+    (
+        "FINISH_INSPECTION_FIRST",
+        "An inspection goes on. DONE to finish it, or CANCEL.",
+        "正在检验。请扫描完工结束检验，或扫描取消。",
+    ),
+    (
+        "NUMBER_FIRST",
+        "Scan the number of faulty pieces first, then the reason.",
+        "请先扫描不良数量，再扫描原因码。",
+    ),
+    (
+        "COUNT_PIECES",
+        "An inspection counts pieces and does not name them. Scan a quantity.",
+        "检验只计数量，不记单件。请扫描数量码。",
     ),
     (
         "NOT_INSPECTOR",
@@ -331,8 +356,8 @@ pub const SENTENCES: &[(&str, &str, &str)] = &[
     ),
     (
         "INPUT_TIMED_OUT",
-        "No answer in time; nothing was reported. Begin the input again.",
-        "输入超时，未报工。请重新输入。",
+        "No answer in time; nothing was changed. Begin the input again.",
+        "输入超时，未作更改。请重新输入。",
     ),
     // The station itself.
     (
@@ -441,6 +466,11 @@ pub const SENTENCES: &[(&str, &str, &str)] = &[
         "EXPECT_FAULTS",
         "Scan the number of faulty pieces, or DONE.",
         "请扫描不良数量，或扫描完工。",
+    ),
+    (
+        "EXPECT_INSPECTION_OVER",
+        "The inspection ran out of time. CHECK to begin it again, or OK.",
+        "检验已超时。请扫描检验重新开始，或扫描 OK。",
     ),
     ("EXPECT_CONFIRM_PENDING", "Scan OK or CANCEL.", "请扫描 OK 或取消。"),
 ];
