@@ -8,6 +8,7 @@ mod view;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use chrono::TimeDelta;
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -214,6 +215,15 @@ impl Desk {
         }
         all.extend(self.pass(now));
         all
+    }
+
+    /// The clock was set: whoever stands at a station has been there for as long as before.
+    pub fn clock_was_set(&mut self, by: TimeDelta, now: Timestamp, states: &mut States) {
+        self.floor.clock_was_set(by, now);
+        for (name, place) in &mut self.places {
+            place.dialogue.clock_was_set(by);
+            states.insert(state_name(name), to_state(&place.dialogue));
+        }
     }
 
     /// Lets time pass for orders. New reference data knows orders that were not known, and orders that are closed.

@@ -17,6 +17,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::TimeDelta;
+
 use crate::clock::Zone;
 use crate::record::{EquipmentStatus, Fault, Sample, Timestamp};
 use crate::status::Status;
@@ -129,7 +131,7 @@ impl Tracker {
         };
         let places = points
             .into_iter()
-            .map(|point| tracked.take_last_known(point, time, now));
+            .filter_map(|point| tracked.take_last_known(point, time, now));
         let places: Vec<usize> = places.collect();
         tracked.show(&status, &equipment, Some(source), places);
     }
@@ -171,6 +173,13 @@ impl Tracker {
             tracked.go_offline(reason, now);
             record(&tracked.show_all(&status, equipment, zone, now))
         })
+    }
+
+    /// The clock was set: everyone has been silent for as long as before.
+    pub fn clock_was_set(&mut self, by: TimeDelta, now: Timestamp) {
+        self.equipment
+            .values_mut()
+            .for_each(|tracked| tracked.clock_was_set(by, now));
     }
 
     /// Equipment that fell silent since the last call, each with its last values as stale. What was never heard is as

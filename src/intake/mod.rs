@@ -316,8 +316,11 @@ impl Intake {
     }
 
     /// The clock was set: whoever waits for something goes on waiting for as long as before.
-    fn clock_was_set(&mut self, by: TimeDelta, now: Timestamp) {
+    fn clock_was_set(&mut self, by: TimeDelta, now: Timestamp, urgent: &mut Commit) {
         tracing::warn!(seconds = by.as_seconds_f64(), "the clock was set");
+        self.routes.values_mut().for_each(|routes| routes.clock_was_set(now));
+        self.tracker.clock_was_set(by, now);
+        self.desk.clock_was_set(by, now, &mut urgent.states);
         self.alerts.clock_was_set(by);
         self.judgement.clock_was_set(by, now);
     }

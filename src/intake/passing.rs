@@ -25,6 +25,14 @@ impl Passing {
     }
 }
 
+/// What the clock shows now for a moment that it may have shown before it was set. None lies ahead.
+pub fn now_shown_as(at: Timestamp, set_by: Option<TimeDelta>, now: Timestamp) -> Timestamp {
+    let moved = at + set_by.unwrap_or_default();
+    let was_before = if moved > at { moved <= now } else { at > now };
+    let at = if was_before { moved } else { at };
+    at.min(now)
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -51,5 +59,17 @@ mod tests {
         assert_eq!(look(3601, 3_631_000), Some(30));
         assert_eq!(look(3602, 3_632_000), None, "once");
         assert_eq!(look(3603, 33_000), Some(-3600));
+    }
+
+    #[test]
+    fn what_was_heard_before_the_clock_was_set_is_moved_and_never_ahead() {
+        let at = |second| Timestamp::UNIX_EPOCH + TimeDelta::seconds(second);
+        let shown = |second, set_by_s: i64, now| {
+            let set_by = (set_by_s != 0).then_some(TimeDelta::seconds(set_by_s));
+            now_shown_as(at(second), set_by, at(now)).timestamp()
+        };
+        assert_eq!([shown(9, 0, 10), shown(11, 0, 10)], [9, 10]);
+        assert_eq!([shown(9, 7200, 7210), shown(7209, 7200, 7210)], [7209, 7209], "forward");
+        assert_eq!([shown(7209, -7200, 10), shown(9, -7200, 10)], [9, 9], "back");
     }
 }

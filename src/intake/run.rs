@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
-use super::passing::Passing;
+use super::passing::{self, Passing};
 use super::repeats::Repeats;
 use super::{Accepted, Intake, Reading, Verdict};
 use crate::buffer::{Buffer, Closed, Commit};
@@ -34,7 +34,7 @@ impl Intake {
                 _ = ticks.tick() => true,
                 heard = readings.recv_many(&mut waiting, READINGS_PER_COMMIT_MAX) => {
                     if heard == 0 {
-                        return Ok(());
+                        return self.stop(generation, &buffer).await;
                     }
                     false
                 }
@@ -59,13 +59,15 @@ impl Intake {
             };
             // Before anything is judged by it.
             let now = chrono::Utc::now();
-            if let Some(by) = passing.look(Instant::now(), now) {
-                self.clock_was_set(by, now);
+            let set_by = passing.look(Instant::now(), now);
+            if let Some(by) = set_by {
+                self.clock_was_set(by, now, &mut urgent);
             }
             if is_tick {
                 self.tick(now, &mut urgent, &mut patient);
             }
-            for reading in waiting.drain(..) {
+            for mut reading in waiting.drain(..) {
+                reading.at = passing::now_shown_as(reading.at, set_by, now);
                 let (verdict, receipt) = self.judge(reading);
                 self.sort(verdict, receipt, &mut urgent, &mut patient);
             }
@@ -77,6 +79,20 @@ impl Intake {
                 self.submit_patient(patient, &buffer).await?;
             }
         }
+    }
+
+    /// Nothing comes any more: what judges know is written, so that the next start has nothing to tell them again.
+    async fn stop(mut self, generation: u64, buffer: &Buffer) -> Result<(), Closed> {
+        let mut last = Commit {
+            generation,
+            is_patient: true,
+            ..Commit::default()
+        };
+        self.judgement.stop(&mut last);
+        if !last.is_empty() {
+            self.submit_patient(last, buffer).await?;
+        }
+        Ok(())
     }
 
     /// Telemetry must not hold up scans: while the disk has no room for it, it is refused, and its senders repeat.

@@ -47,6 +47,13 @@ impl Routes {
         }
         self.0.get_mut(topic)
     }
+
+    /// The clock was set, and shows `now`: no topic has to wait until it shows again what it showed before.
+    pub fn clock_was_set(&mut self, now: Timestamp) {
+        for route in self.0.values_mut() {
+            route.counted_until = route.counted_until.min(now);
+        }
+    }
 }
 
 impl Route {
@@ -263,5 +270,23 @@ mod tests {
             "time that goes back allows nothing"
         );
         assert_eq!([60_000; 3].map(&mut speaks), [true, true, false]);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_mutes_no_topic() {
+        let limit = RateLimit {
+            per_second: 1.0,
+            burst: 1.0,
+        };
+        let (topic, rules) = (Bytes::from_static(b"a"), []);
+        let mut routes = Routes::default();
+        let speaks = |routes: &mut Routes, second| {
+            let at = Timestamp::UNIX_EPOCH + TimeDelta::seconds(second);
+            let route = routes.find(&topic, "a", &rules).expect("there is room");
+            route.may_speak(limit, at)
+        };
+        assert_eq!([9999, 9999].map(|second| speaks(&mut routes, second)), [true, false]);
+        routes.clock_was_set(Timestamp::UNIX_EPOCH);
+        assert_eq!([0, 1].map(|second| speaks(&mut routes, second)), [false, true]);
     }
 }

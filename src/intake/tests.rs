@@ -37,6 +37,21 @@ fn scan(intake: &mut Intake, code: &str) -> (Commit, Commit) {
 }
 
 #[test]
+fn that_the_clock_was_set_is_kept_of_every_station() {
+    let mut intake = intake();
+    scan(&mut intake, "EMP-7");
+    let before = scan(&mut intake, "LSN-STATUS").0.states;
+    let mut urgent = Commit::default();
+    intake.clock_was_set(TimeDelta::hours(1), Timestamp::UNIX_EPOCH, &mut urgent);
+    let kept = urgent.states.get("station/S").expect("a dialogue");
+    assert!(!before.contains_key("station/S"), "{before:?}");
+    assert!(
+        String::from_utf8_lossy(kept).contains("1970-01-01T01:00:00Z"),
+        "{kept:?}"
+    );
+}
+
+#[test]
 fn who_says_that_a_machine_is_down_is_answered_when_the_disk_has_all_of_it() {
     let (urgent, patient) = scan(&mut intake(), "LSN-DOWN-D01");
     let kinds: Vec<Kind> = urgent.records.iter().map(|record| record.kind).collect();

@@ -241,6 +241,37 @@ fn what_was_retained_is_last_known_and_never_over_what_is_newer() {
 }
 
 #[test]
+fn a_counter_that_was_retained_is_no_point_that_could_not_be_read() {
+    let mut bench = Bench::new(None);
+    let (source, def) = ("mqtt/x".into(), counter(None));
+    bench
+        .tracker
+        .last_known(sample(None, &def, Ok(Value::Uint(9))), &source, bench.now);
+    assert_eq!(bench.shown("good"), Json::Null);
+    let told = |status: &EquipmentStatus| serde_json::to_value(status).expect("encodes");
+    let gone = bench.tracker.gone(&"P7".into(), "connection lost", bench.now, told);
+    assert_eq!(gone.expect("told")["points"], json!({}));
+}
+
+#[test]
+fn a_clock_that_is_set_neither_silences_nor_freezes() {
+    for hours in [2, -2] {
+        let mut bench = Bench::new(Some(Duration::from_mins(1)));
+        let def = point("force", None, None);
+        bench.hear_of(Some(bench.now), &def, Ok(Value::Int(1)));
+        bench.now += TimeDelta::hours(hours);
+        bench.tracker.clock_was_set(TimeDelta::hours(hours), bench.now);
+        bench.now += TimeDelta::seconds(60);
+        let silent = |bench: &mut Bench| bench.tracker.silent(bench.now, |_| ()).len();
+        assert_eq!(silent(&mut bench), 0);
+        bench.now += TimeDelta::seconds(1);
+        assert_eq!(silent(&mut bench), 1, "61 s after it was heard");
+        bench.hear_of(Some(bench.now), &def, Ok(Value::Int(2)));
+        assert_eq!(bench.shown("force")["value"], 2);
+    }
+}
+
+#[test]
 fn a_lost_connection_is_told_once_with_its_reason() {
     let mut bench = Bench::new(None);
     let def = point("n", None, None);

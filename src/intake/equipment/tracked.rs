@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::TimeDelta;
+
 use super::known::Known;
 use super::point::{Last, Outcome, Read, past_status, state_name};
 use crate::clock::Zone;
@@ -155,6 +157,17 @@ impl Tracked {
         is_silent
     }
 
+    /// The clock was set and shows `now`: it has been silent for as long as before, and nothing was read later than that.
+    pub fn clock_was_set(&mut self, by: TimeDelta, now: Timestamp) {
+        for moment in [&mut self.last_heard, &mut self.awaited_since] {
+            *moment = moment.map(|moment| (moment + by).min(now));
+        }
+        self.state_since = self.state_since.map(|since| since.min(now));
+        for last in self.points.all_mut() {
+            last.newest = last.newest.map(|newest| newest.min(now));
+        }
+    }
+
     /// What was good becomes stale.
     pub fn go_offline(&mut self, reason: &str, now: Timestamp) {
         self.set_state(Some(OFFLINE.to_owned()), now);
@@ -269,18 +282,19 @@ impl Tracked {
         })
     }
 
-    /// Keeps what the broker had kept, where nothing newer is known; gives the point's place.
-    pub fn take_last_known(&mut self, point: PointReading, time: Option<Timestamp>, now: Timestamp) -> usize {
-        let def = point.def;
+    /// Keeps what the broker had kept, where nothing newer is known; gives the point's place then.
+    pub fn take_last_known(&mut self, point: PointReading, time: Option<Timestamp>, now: Timestamp) -> Option<usize> {
+        let PointReading { def, value } = point;
+        // A counter may have begun anew since, so it says nothing of the total. What says nothing is given no place: it
+        // would be told as a point that could not be read.
+        let value = value.ok().filter(|_| def.counter.is_none())?;
         let place = self.points.place(&def, 0);
         let last = &mut self.points[place];
         let newest = time.map(|time| time.min(now));
         let is_news = last.value.is_none() || (newest.is_some() && last.newest < newest);
-        // A counter may have begun anew since, so it says nothing of the total.
-        let is_told = is_news && def.counter.is_none();
-        let Some(value) = point.value.ok().filter(|_| is_told) else {
-            return place;
-        };
+        if !is_news {
+            return None;
+        }
         let state = (def.role == Some(Role::State)).then(|| state_name(&def, &value));
         (last.value, last.quality) = (Some(value), Quality::Stale);
         last.reason = Some(RETAINED.to_owned());
@@ -289,7 +303,7 @@ impl Tracked {
             self.set_state(state, time.unwrap_or(now));
             self.is_state_retained = true;
         }
-        place
+        Some(place)
     }
 
     /// Not from what a broker had kept.

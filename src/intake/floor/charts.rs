@@ -1,5 +1,7 @@
 //! Charts of what people report: values measured at inspections, and the defects of work reports. There are few of them, so
 //! their states go with the records that they follow from.
+//!
+//! All are of the gateway's clock: what seems to lie ahead was heard before that was set, perhaps while the gateway was off.
 
 use bytes::Bytes;
 use chrono::TimeDelta;
@@ -71,6 +73,7 @@ impl Charts {
                 continue;
             }
             let product = inspection.product_code.as_deref();
+            chart.monitor.clock_was_set(at);
             for (nth, value) in (0..).zip(values) {
                 // They were handed in at one moment, but one came after the other.
                 let at = at + TimeDelta::microseconds(nth);
@@ -115,6 +118,7 @@ impl Charts {
                 continue;
             }
             let counted = Observation::Count { defects, size };
+            chart.monitor.clock_was_set(at);
             found.extend(chart.monitor.take(&chart.settings, at, counted));
             chart.keep(states, &self.status);
         }
@@ -167,5 +171,6 @@ mod tests {
         assert_eq!(inspect(1, "A", 10.05), []);
         assert_eq!(inspect(2, "B", 49.95), []);
         assert_eq!(inspect(3, "A", 49.95).len(), 1);
+        assert_eq!(inspect(-7200, "A", 10.05).len(), 1, "the clock was set back");
     }
 }

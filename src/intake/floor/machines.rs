@@ -22,6 +22,7 @@ use crate::status::{CapacityView, Status};
 
 const OEE: &str = "oee/";
 const KEEP_EVERY: TimeDelta = TimeDelta::seconds(10);
+const SHOWN_EVERY: TimeDelta = TimeDelta::seconds(1);
 const KEEP_ANYWAY: TimeDelta = TimeDelta::minutes(1);
 
 #[derive(Debug)]
@@ -121,18 +122,30 @@ impl Machines {
         machine.has_news = true;
     }
 
+    /// The clock was set. Nobody knows what was done in time that it left out.
+    pub fn clock_was_set(&mut self, by: TimeDelta, now: Timestamp) {
+        for machine in self.known.values_mut() {
+            machine.oee.goes_on_from(now, &self.calendar);
+            if by > TimeDelta::zero() {
+                machine.enters(now - by, None, &self.calendar);
+            }
+        }
+    }
+
     /// Lets time pass: states that nobody spoke of, such as silence, and what is to be shown and kept.
     pub fn tick(&mut self, tracker: &Tracker, now: Timestamp, states: &mut States) {
         for (code, machine) in &mut self.known {
+            // It may have been set while the gateway was off.
+            machine.oee.goes_on_from(now, &self.calendar);
             machine.enters(now, tracker.state(code).map(|(state, _)| state), &self.calendar);
             let wait = if machine.has_news { KEEP_EVERY } else { KEEP_ANYWAY };
-            if machine.kept_at.is_none_or(|kept| now - kept >= wait) {
+            if machine.kept_at.is_none_or(|kept| (now - kept).abs() >= wait) {
                 machine.oee.advance(now, &self.calendar);
                 states.insert(format!("{OEE}{code}"), to_state(&machine.oee));
                 (machine.kept_at, machine.has_news) = (Some(now), false);
             }
         }
-        if self.shown_at.is_none_or(|shown| now - shown >= TimeDelta::seconds(1)) {
+        if self.shown_at.is_none_or(|shown| (now - shown).abs() >= SHOWN_EVERY) {
             self.show(now);
             self.shown_at = Some(now);
         }

@@ -9,6 +9,7 @@ mod orders;
 use std::collections::HashMap;
 
 use bytes::Bytes;
+use chrono::TimeDelta;
 use rust_decimal::Decimal;
 use rust_decimal::prelude::{FromPrimitive, ToPrimitive};
 
@@ -206,6 +207,10 @@ impl Floor {
             rate.open_key(order_no, process_code)
         });
         self.orders.open_keys().chain(self.charts.open_keys()).chain(rates)
+    }
+
+    pub fn clock_was_set(&mut self, by: TimeDelta, now: Timestamp) {
+        self.machines.clock_was_set(by, now);
     }
 
     /// Lets the time of machines pass.

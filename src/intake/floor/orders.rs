@@ -79,7 +79,7 @@ impl Orders {
         };
         known.progress.report(report, at, completes);
         known.is_due = true;
-        if report.is_final || known.looked_at.is_none_or(|looked| at - looked >= LOOK_AGAIN) {
+        if report.is_final || known.looked_at.is_none_or(|looked| (at - looked).abs() >= LOOK_AGAIN) {
             self.look(order, &report.report_no, at, accepted);
         } else {
             accepted
@@ -97,7 +97,7 @@ impl Orders {
     pub fn tick(&mut self, reference: &Reference, now: Timestamp, accepted: &mut Accepted) {
         let is_due = |known: &Known| {
             let wait = if known.is_due { LOOK_AGAIN } else { LOOK_ANYWAY };
-            known.looked_at.is_none_or(|looked| now - looked >= wait)
+            known.looked_at.is_none_or(|looked| (now - looked).abs() >= wait)
         };
         let due = self.known.iter().filter(|(_, known)| is_due(known));
         let due: Vec<_> = due

@@ -265,6 +265,35 @@ fn a_closed_order_leaves_nothing_behind() {
 }
 
 #[test]
+fn a_clock_that_is_set_neither_freezes_the_effectiveness_nor_makes_time_of_nothing() {
+    let year = 365 * 86_400;
+    let oee_after = |from: i64, set_to: i64| {
+        let mut shop = Shop::new();
+        let mut states = States::default();
+        for second in [0, 3600] {
+            shop.press(0, from + second);
+            shop.floor.tick_machines(&shop.tracker, at(from + second), &mut states);
+        }
+        let (by, now) = (TimeDelta::seconds(set_to - from - 3600), at(set_to));
+        shop.tracker.clock_was_set(by, now);
+        shop.floor.clock_was_set(by, now);
+        shop.floor.tick_machines(&shop.tracker, now, &mut states);
+        states.clear();
+        shop.press(600, set_to + 60);
+        shop.floor.tick_machines(&shop.tracker, at(set_to + 60), &mut states);
+        assert!(states.contains_key("oee/PRESS-7"), "it is kept");
+        let view = shop.status.equipment()["PRESS-7"].oee.clone().expect("a view");
+        ["running_s", "unknown_s", "produced"].map(|figure| view["current"][figure].clone())
+    };
+    assert_eq!(
+        oee_after(0, 10_800),
+        [json!(3660), json!(7200), json!(600.0)],
+        "two hours forward"
+    );
+    assert_eq!(oee_after(year, 600), [json!(60), json!(0), json!(600.0)], "a year back");
+}
+
+#[test]
 fn machines_show_their_effectiveness_and_the_workshop_its_capacity() {
     let mut shop = Shop::new();
     shop.press(0, 0);

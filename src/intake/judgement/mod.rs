@@ -119,6 +119,8 @@ impl Judgement {
         // What they find was recorded with what they were told, unless other settings found less then.
         let untold = begun.into_values().filter(|finding| !is_told(&finding.key));
         self.found_before.extend(untold);
+        // It may have been set while nobody looked: nothing that was heard can lie ahead.
+        self.clock_was_set(TimeDelta::zero(), now);
         self.seats.values_mut().for_each(|seat| seat.resume(now));
         self.show(now);
     }
@@ -212,11 +214,12 @@ impl Judgement {
 
     /// The wall clock was set by so much, and no other time has passed.
     pub fn clock_was_set(&mut self, by: TimeDelta, now: Timestamp) {
+        self.journal.clock_was_set(by);
         let by_ms = by.num_milliseconds();
         let observation = Observation::new(now, now, What::ClockSet { by_ms });
         let mut ears = Vec::new();
         for (name, seat) in &mut self.seats {
-            if seat.clock_was_set(TimeDelta::milliseconds(by_ms)) {
+            if seat.clock_was_set(TimeDelta::milliseconds(by_ms), observation.at()) {
                 ears.push(Ear::only(name));
             }
         }
@@ -241,18 +244,33 @@ impl Judgement {
 
     /// What goes to disk with the readings that the judges were told of.
     pub fn commit(&mut self, commit: &mut Commit, now: Timestamp) {
-        let kept = self.journal.commit(&mut commit.telemetry_states);
-        if let Some(kept) = kept {
-            commit.afterwards.push(Box::new(kept));
-        }
+        self.bring(commit);
         if self.journal.is_due(now) {
-            let states = self.seats.iter().map(|(name, seat)| (name.clone(), seat.encode()));
-            let write = self.journal.checkpoint(states.collect());
+            let write = self.checkpoint();
             // On a thread of its own: the buffer's must not wait for another file.
             commit.afterwards.push(Box::new(move || {
                 std::thread::spawn(write);
             }));
         }
+    }
+
+    /// The last commit: with it everything is in the file.
+    pub fn stop(&mut self, commit: &mut Commit) {
+        self.bring(commit);
+        if self.journal.may_be_written() {
+            commit.afterwards.push(Box::new(self.checkpoint()));
+        }
+    }
+
+    fn bring(&mut self, commit: &mut Commit) {
+        if let Some(kept) = self.journal.commit(&mut commit.telemetry_states) {
+            commit.afterwards.push(Box::new(kept));
+        }
+    }
+
+    fn checkpoint(&mut self) -> impl FnOnce() + Send + use<> {
+        let states = self.seats.iter().map(|(name, seat)| (name.clone(), seat.encode()));
+        self.journal.checkpoint(states.collect())
     }
 }
 

@@ -155,11 +155,12 @@ impl Seat {
         ticked
     }
 
-    /// The gateway's clock was set. Whether that matters to it.
-    pub fn clock_was_set(&mut self, by: TimeDelta) -> bool {
+    /// The gateway's clock was set, and shows `now`. Whether that matters to it.
+    pub fn clock_was_set(&mut self, by: TimeDelta, now: Timestamp) -> bool {
         match &mut self.mind {
-            Mind::Watch(_, watch) => watch.clock_was_set(by),
-            Mind::Chart(..) | Mind::Together(..) => false,
+            Mind::Watch(_, watch) => watch.clock_was_set(by, now),
+            Mind::Chart(_, monitor) => monitor.clock_was_set(now),
+            Mind::Together(_, together) => together.clock_was_set(now),
         }
     }
 
@@ -202,7 +203,7 @@ impl Seat {
             }
             (_, What::Tick) => self.tick(at).found,
             (_, What::ClockSet { by_ms }) => {
-                self.clock_was_set(TimeDelta::milliseconds(*by_ms));
+                self.clock_was_set(TimeDelta::milliseconds(*by_ms), at);
                 Vec::new()
             }
         }
@@ -227,7 +228,7 @@ impl Seat {
 
     /// Whether what is shown of it has changed, and was not shown a moment ago. It is to be shown then.
     pub fn has_news(&mut self, now: Timestamp) -> bool {
-        let was_shown = self.shown_at.is_some_and(|at| now - at < SHOWN_EVERY);
+        let was_shown = self.shown_at.is_some_and(|at| (now - at).abs() < SHOWN_EVERY);
         let has_news = !was_shown && std::mem::take(&mut self.has_news);
         if has_news {
             self.shown_at = Some(now);

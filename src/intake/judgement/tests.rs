@@ -123,6 +123,12 @@ impl Bench {
         found
     }
 
+    fn set_clock(&mut self, hours: i64) {
+        self.seconds += hours * 3600;
+        self.judgement.clock_was_set(TimeDelta::hours(hours), self.now());
+        self.commit();
+    }
+
     fn commit(&mut self) {
         let mut states = States::new();
         let kept = self.judgement.journal.commit(&mut states);
@@ -214,24 +220,72 @@ fn a_clock_that_is_set_is_no_silence_also_when_it_is_told_again() {
         judges: vec![watch(How::Heartbeat(heartbeat::Settings::DEFAULT), None)],
         file: dir.path().join("judgement.state"),
     };
-    for is_killed in [false, true] {
+    for (hours, is_killed) in [(2, false), (2, true), (-2, false), (-2, true)] {
         let mut bench = Bench::new();
         bench.restart(heartbeat(&bench.dir), |_| true);
         for _ in 0..10 {
             bench.hear(0.0);
         }
-        bench.seconds += 7200;
-        bench.judgement.clock_was_set(TimeDelta::hours(2), bench.now());
-        bench.commit();
+        bench.set_clock(hours);
         if is_killed {
             bench.restart(heartbeat(&bench.dir), |_| true);
         }
-        for _ in 0..8 {
-            assert_eq!(bench.wait(), [], "every second, three times that, and 5 s");
+        for _ in 0..20 {
+            assert_eq!((bench.hear(0.0), bench.wait()), (vec![], vec![]), "it goes on speaking");
         }
-        let begun: Vec<Change> = (0..2).flat_map(|_| bench.wait()).map(|found| found.change).collect();
+        for _ in 0..8 {
+            assert_eq!(bench.wait(), [], "every two seconds, three times that, and 5 s");
+        }
+        let begun: Vec<Change> = (0..4).flat_map(|_| bench.wait()).map(|found| found.change).collect();
         assert_eq!(begun, [Change::Begins], "silent it is all the same");
     }
+}
+
+#[test]
+fn a_clock_that_is_set_makes_nobody_deaf() {
+    #[derive(Debug, Clone, Copy, PartialEq)]
+    enum Set {
+        WhileItRuns,
+        BeforeAKill,
+        WhileItIsOff,
+    }
+    for set in [Set::WhileItRuns, Set::BeforeAKill, Set::WhileItIsOff] {
+        for hours in [2, -2] {
+            let mut bench = Bench::new();
+            for _ in 0..10 {
+                bench.hear(0.0);
+            }
+            match set {
+                Set::WhileItIsOff => bench.seconds += hours * 3600,
+                Set::WhileItRuns | Set::BeforeAKill => bench.set_clock(hours),
+            }
+            if set != Set::WhileItRuns {
+                bench.kill();
+            }
+            let keys: Vec<String> = (0..5).flat_map(|_| bench.hear(3.5)).map(|found| found.key).collect();
+            for key in ["spc/force/N1", "watch/heat/range"] {
+                assert!(keys.iter().any(|known| known == key), "{set:?} {hours}: {keys:?}");
+            }
+            let open = bench.open();
+            bench.kill();
+            assert_eq!(bench.open(), open, "{set:?} {hours}: they are told the same again");
+        }
+    }
+}
+
+#[test]
+fn after_a_clean_stop_nothing_is_told_again() {
+    let mut bench = Bench::new();
+    bench.hear(0.25);
+    bench.hear(3.5);
+    let open = bench.open();
+    let mut last = Commit::default();
+    bench.judgement.stop(&mut last);
+    last.afterwards.into_iter().for_each(|then| then());
+    let file = bench.dir.path().join("judgement.state");
+    assert_eq!(Journal::new(file).restore(&bench.disk).told, []);
+    bench.kill();
+    assert_eq!((bench.open(), open.is_empty()), (open, false));
 }
 
 #[test]

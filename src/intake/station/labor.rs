@@ -3,6 +3,7 @@
 //! Time runs in milliseconds and is reported in hundredths of an hour, rounded down; what is left over goes into the next
 //! report, so that many short reports add up to the true time. The last report of a worker rounds to nearest.
 
+use chrono::TimeDelta;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
@@ -83,6 +84,14 @@ impl Labor {
     pub fn end(&mut self, now: Timestamp) {
         if let Some(open) = self.intervals.last_mut().filter(|interval| interval.to.is_none()) {
             open.to = Some(now.max(open.from));
+        }
+    }
+
+    /// The clock was set: everyone has worked for as long as before.
+    pub fn clock_was_set(&mut self, by: TimeDelta) {
+        for interval in &mut self.intervals {
+            interval.from += by;
+            interval.to = interval.to.map(|to| to + by);
         }
     }
 
@@ -184,7 +193,6 @@ fn ms(hours: Decimal) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use chrono::TimeDelta;
 
     fn at(minute: i64) -> Timestamp {
         Timestamp::UNIX_EPOCH + TimeDelta::minutes(minute)

@@ -32,7 +32,7 @@ mod words;
 
 use std::collections::VecDeque;
 
-use chrono::NaiveTime;
+use chrono::{NaiveTime, TimeDelta};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
@@ -334,6 +334,27 @@ impl Dialogue {
         }
         let step = self.end_shift(context).or_else(|| self.end_inspection(context));
         step.or_else(|| self.end_session(context))
+    }
+
+    /// The clock was set by so much: nobody has waited or worked any longer for it.
+    pub fn clock_was_set(&mut self, by: TimeDelta) {
+        let of_scans = self.last_scan.iter_mut().map(|(_, at)| at);
+        let of_reports = self.undoable.iter_mut().map(|undoable| &mut undoable.at);
+        let of_pending = self.held.iter_mut().map(|(_, since)| since);
+        let moments = of_scans
+            .chain(of_reports)
+            .chain(of_pending)
+            .chain(&mut self.last_activity);
+        moments.for_each(|moment| *moment += by);
+        if let Some(asked) = &mut self.asked {
+            asked.since += by;
+            if let Pending::Reason(Unexplained::Stop(since)) = &mut asked.what {
+                *since += by;
+            }
+        }
+        let jobs = self.job.iter_mut().chain(&mut self.batch).chain(&mut self.left);
+        jobs.flat_map(|job| &mut job.labor)
+            .for_each(|labor| labor.clock_was_set(by));
     }
 
     /// After a restart: what was pending is gone; an inspection goes on, and nobody was slow while there was no power. Gives

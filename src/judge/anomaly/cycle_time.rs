@@ -112,6 +112,11 @@ impl CycleTime {
         (before != Some(value) && value > 0.0).then_some((value, 1.0))
     }
 
+    /// Nobody knows how long the cycle takes that goes on.
+    pub fn interrupt(&mut self) {
+        self.since = None;
+    }
+
     pub fn is_learning(&self) -> bool {
         self.kinds
             .iter()

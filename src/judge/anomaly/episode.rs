@@ -97,7 +97,7 @@ impl Episode {
         }
     }
 
-    /// Over a gap nothing can have lasted, neither the sign nor its absence.
+    /// Over a gap, or while the clock was set, nothing can have lasted, neither the sign nor its absence.
     pub fn interrupt(&mut self) {
         match self {
             Self::Doubtful { .. } => *self = Self::Quiet,

@@ -73,12 +73,14 @@ impl Heartbeat {
         self.started = Some(now);
     }
 
-    /// The clock by which it hears was set; as much time has passed as before.
-    pub fn clock_was_set(&mut self, by: TimeDelta) {
+    /// The clock by which it hears was set, and shows `now`; as much time has passed as before. Whether that changes anything.
+    pub fn clock_was_set(&mut self, by: TimeDelta, now: Timestamp) -> bool {
+        let is_changed = !by.is_zero() || self.last > Some(now);
         for moment in [&mut self.last, &mut self.started] {
-            *moment = moment.map(|moment| moment + by);
+            *moment = moment.map(|moment| (moment + by).min(now));
         }
-        self.rhythm.clock_was_set(by);
+        self.rhythm.clock_was_set(by, now);
+        is_changed
     }
 
     pub fn is_learning(&self, settings: &Settings) -> bool {
@@ -149,7 +151,7 @@ mod tests {
             for nth in 0..=5 {
                 heartbeat.heard(&settings, at(nth * 10));
             }
-            heartbeat.clock_was_set(TimeDelta::seconds(by_s));
+            heartbeat.clock_was_set(TimeDelta::seconds(by_s), at(by_s + 55));
             let flags = [85, 86].map(|second| flag(&heartbeat, &settings, by_s + second));
             assert_eq!(flags, [None, Some(Flag::Suspect)], "35 s after the last, as ever");
             heartbeat.heard(&settings, at(by_s + 60));

@@ -50,6 +50,11 @@ impl Natural {
         self.is_learnt = self.seen >= SEEN_MIN && elapsed_s(since, at) >= for_s && self.largest > 0.0;
     }
 
+    /// Time goes on from here, however far ahead the clock was: learning must come to its end.
+    pub fn goes_on_from(&mut self, now: Timestamp) {
+        self.since = self.since.map(|since| since.min(now));
+    }
+
     pub fn is_learning(&self, limit: &Limit) -> bool {
         matches!(limit, Limit::Learnt { .. }) && !self.is_learnt
     }

@@ -59,6 +59,11 @@ impl Pace {
         Some(Steps(steps))
     }
 
+    /// What comes next does not continue what was before.
+    pub fn interrupt(&mut self) {
+        self.last = None;
+    }
+
     fn follow(&mut self, interval_s: f64) {
         let off = interval_s / self.typical_s;
         self.typical_s = if self.typical_s == 0.0 || (1.0 / FOLLOW..=FOLLOW).contains(&off) {

@@ -90,6 +90,10 @@ impl Range {
         Some((seen.widened(0.5), Some(seen.widened(1.0))))
     }
 
+    pub fn goes_on_from(&mut self, now: Timestamp) {
+        self.natural.goes_on_from(now);
+    }
+
     pub fn is_learning(&self, settings: &Settings) -> bool {
         match *settings {
             Settings::Given { .. } => false,

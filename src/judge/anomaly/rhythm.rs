@@ -38,9 +38,9 @@ impl Rhythm {
         Some((pause_s, is_gap))
     }
 
-    /// The clock was set: the pause that goes on is as long as it was.
-    pub fn clock_was_set(&mut self, by: TimeDelta) {
-        self.last = self.last.map(|last| last + by);
+    /// The clock was set and shows `now`: the pause that goes on is as long as it was.
+    pub fn clock_was_set(&mut self, by: TimeDelta, now: Timestamp) {
+        self.last = self.last.map(|last| (last + by).min(now));
     }
 
     pub fn usual_s(&self) -> Option<f64> {

@@ -103,6 +103,11 @@ impl Stuck {
         }
     }
 
+    /// What comes next does not continue what was before.
+    pub fn interrupt(&mut self) {
+        self.begin_anew(None);
+    }
+
     fn begin_anew(&mut self, since: Option<Timestamp>) {
         self.since = since;
         self.moved = None;

@@ -140,6 +140,18 @@ impl Together {
         Some(words::key(settings.of(&open.what), &open.what))
     }
 
+    /// The gateway's clock was set, and shows `now`. What was heard then cannot lie ahead: whatever comes next would be late.
+    /// Whether that changes anything here.
+    pub fn clock_was_set(&mut self, now: Timestamp) -> bool {
+        let is_ahead = self.row_at.take_if(|row_at| *row_at > now).is_some();
+        if is_ahead {
+            self.row.fill(Channel::Silent);
+            self.drift.interrupt();
+            self.episode.interrupt();
+        }
+        is_ahead
+    }
+
     /// Takes what one channel says: a good value, or none.
     pub fn take(&mut self, settings: &Settings, at: Timestamp, channel: usize, value: Option<f64>) -> Vec<Finding> {
         if self.row_at.is_some_and(|row_at| at < row_at) {
@@ -277,6 +289,22 @@ mod tests {
         assert!((at(2000)..at(2060)).contains(&first.at), "{first:#?}");
         assert!(found.iter().all(|finding| finding.change != Change::Ends), "{found:#?}");
         assert!(watch.encode().len() <= 8 << 10);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_makes_no_row_late() {
+        let settings = settings();
+        let mut watch = Together::new(&settings);
+        run(&settings, &mut watch, &rows(100, 100));
+        let late = watch.view(&settings).late;
+        assert!(watch.clock_was_set(at(-7200)));
+        assert!(!watch.clock_was_set(at(-7200)), "once");
+        for second in 0..10 {
+            for channel in 0..3 {
+                watch.take(&settings, at(second - 7200), channel, Some(1.0));
+            }
+        }
+        assert_eq!(watch.view(&settings).late, late);
     }
 
     #[test]

@@ -184,6 +184,17 @@ impl Oee {
         self.doing = Doing::of(state);
     }
 
+    /// The clock was ahead: what it showed then is still to come, and is accounted for when it does.
+    pub fn goes_on_from(&mut self, now: Timestamp, calendar: &Calendar) {
+        if self.until > Some(now) {
+            self.until = Some(now);
+            self.current = self.current.filter(|turn| turn.start <= now);
+            self.last = self.last.filter(|turn| turn.start <= now);
+            let today = calendar.production_day(now);
+            self.day = self.day.filter(|known| known.day <= today);
+        }
+    }
+
     /// The machine's totals at this moment.
     pub fn counted(&mut self, at: Timestamp, good: Option<f64>, scrap: Option<f64>, calendar: &Calendar) {
         self.advance(at, calendar);

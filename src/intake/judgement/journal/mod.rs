@@ -7,7 +7,7 @@
 //! bytes. So commits that may still go together bring along one growing page: a new one is begun when it has reached the disk.
 //!
 //! ```text
-//! states of the telemetry lane   judgement/told/0000000000000042   a page: who was told what, one after another
+//! states of the telemetry lane   judgement/told/0000000000000042   a page: version, then who was told what, in order
 //! judgement.state                version, number of the first "told" that is not in it, by judge: its state, checksum
 //! ```
 
@@ -28,6 +28,8 @@ use crate::record::{ChartChange, Timestamp};
 
 const TOLD: &str = "judgement/told/";
 const VERSION: u32 = 1;
+/// What a page begins with: none of a form that had no version begins with a zero.
+const PAGE: [u8; 2] = [0, 2];
 /// All states are written after this time, or sooner when much was told: each new segment of the lane copies it.
 const WRITTEN_EVERY: Duration = Duration::from_mins(1);
 /// But no sooner.
@@ -171,7 +173,7 @@ pub struct Journal {
     told_bytes: usize,
     /// The newest page that has reached the disk.
     on_disk: Arc<AtomicU64>,
-    /// In the file, and to be forgotten with the next commit.
+    /// In the file or of no use, and to be forgotten with the next commit.
     is_in_file: Vec<u64>,
     /// Refused by the disk, and to be written with the next commit.
     refused: States,
@@ -210,6 +212,7 @@ impl Journal {
             states: judges,
             told: Vec::new(),
         };
+        let mut unread = Vec::new();
         for (name, value) in states {
             let Some(number) = name.strip_prefix(TOLD).and_then(|number| number.parse().ok()) else {
                 continue;
@@ -219,9 +222,12 @@ impl Journal {
                 self.is_in_file.push(number);
                 continue;
             }
+            let Some(mut rest) = value.strip_prefix(&PAGE) else {
+                unread.push(number);
+                continue;
+            };
             self.told.insert(number, value.len());
             self.told_bytes += value.len();
-            let mut rest: &[u8] = value;
             while !rest.is_empty() {
                 match postcard::take_from_bytes(rest) {
                     Ok((told, after)) => {
@@ -235,6 +241,14 @@ impl Journal {
                 }
             }
         }
+        if !unread.is_empty() {
+            let pages = unread.len();
+            tracing::warn!(
+                pages,
+                "what judges were told last is of another version and is set aside"
+            );
+            self.is_in_file.append(&mut unread);
+        }
         kept
     }
 
@@ -244,7 +258,10 @@ impl Journal {
             self.turn();
         }
         self.has_grown = true;
-        let page = std::mem::take(&mut self.page);
+        let mut page = std::mem::take(&mut self.page);
+        if page.is_empty() {
+            page.extend(PAGE);
+        }
         self.page = postcard::to_extend(&(ears, observation), page).expect("names and numbers always encode");
     }
 
@@ -294,9 +311,14 @@ impl Journal {
             .extend(states.into_iter().filter(|(name, _)| name.starts_with(TOLD)));
     }
 
+    /// Whether something was told since they were written, and nobody is writing.
+    pub fn may_be_written(&self) -> bool {
+        !self.told.is_empty() && !self.is_writing.load(Ordering::Acquire)
+    }
+
     /// Whether all states are to be written now: what was told is on its way to the disk, and old or much.
     pub fn is_due(&mut self, now: Timestamp) -> bool {
-        if self.told.is_empty() || self.is_writing.load(Ordering::Acquire) {
+        if !self.may_be_written() {
             return false;
         }
         let since = *self.due_since.get_or_insert(now);
@@ -307,6 +329,11 @@ impl Journal {
             self.due_since = None;
         }
         is_due
+    }
+
+    /// As much time has passed as before.
+    pub fn clock_was_set(&mut self, by: TimeDelta) {
+        self.due_since = self.due_since.map(|since| since + by);
     }
 
     /// Writes the states, which are those after the last commit. To be called once that commit is on disk: a state must not

@@ -141,6 +141,18 @@ fn it_goes_on_counting_after_a_restart() {
 }
 
 #[test]
+fn a_page_of_another_version_is_set_aside_and_forgotten() {
+    let mut bench = Bench::new();
+    let of_before = postcard::to_allocvec(&("spc/x", observation(1))).expect("encodes");
+    bench.disk.insert(name_of(7), of_before.into());
+    let mut journal = bench.journal();
+    assert_eq!(journal.restore(&bench.disk).told, []);
+    journal.note(&[Ear::only("spc/x")], &observation(2));
+    bench.commit(&mut journal);
+    assert_eq!((bench.disk.len(), bench.kept().1), (1, vec![2]));
+}
+
+#[test]
 fn an_observation_is_read_back_as_it_was() {
     let told = observation(1_763_715_600_123);
     let encoded = postcard::to_allocvec(&told).expect("encodes");
@@ -171,6 +183,9 @@ fn states_are_written_when_what_was_told_is_old_or_much() {
     journal.note(&[Ear::only("spc/x")], &observation(1));
     bench.commit(&mut journal);
     assert!(!journal.is_due(now));
+    journal.clock_was_set(TimeDelta::hours(-1));
+    let now = now - TimeDelta::hours(1);
+    assert!(!journal.is_due(now + TimeDelta::seconds(59)));
     assert!(journal.is_due(now + TimeDelta::seconds(60)));
     assert!(!journal.is_due(now + TimeDelta::seconds(61)));
     assert!(!journal.is_due(now + TimeDelta::seconds(62)));

@@ -319,3 +319,19 @@ fn report_numbers_never_repeat_even_when_the_clock_is_set_back() {
         assert!(seen.insert(number.clone()), "{number} twice");
     }
 }
+
+#[test]
+fn a_clock_that_is_set_is_neither_work_nor_absence() {
+    for set_by in [TimeDelta::hours(1), TimeDelta::hours(-1)] {
+        let mut bed = Bed::running();
+        bed.wait(TimeDelta::minutes(30));
+        bed.scan("LSN-SCRAP");
+        bed.now += set_by;
+        bed.dialogue.clock_was_set(set_by);
+        assert_eq!(bed.wait(TimeDelta::seconds(19)), None);
+        assert_eq!(bed.wait(TimeDelta::seconds(1)).as_deref(), Some("INPUT_TIMED_OUT"));
+        bed.scan("LSN-LOGOUT");
+        let worked = bed.report().work_hours;
+        assert!((hours(50)..=hours(51)).contains(&worked), "{set_by}: {worked}");
+    }
+}

@@ -136,6 +136,11 @@ impl Drift {
         self.late
     }
 
+    /// What comes next does not continue what was before.
+    pub fn interrupt(&mut self) {
+        self.pace.interrupt();
+    }
+
     pub fn is_learning(&self) -> bool {
         self.rows < self.learn_rows
     }

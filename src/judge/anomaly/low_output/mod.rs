@@ -91,9 +91,11 @@ impl LowOutput {
         settings.is_silent_at_rest.then(|| self.pass(settings, until, false))?
     }
 
-    /// The gateway's clock was set: what seems to lie between is no window without pieces. One that is begun anew is not whole.
-    pub fn clock_was_set(&mut self) {
-        self.window = None;
+    /// The gateway's clock was set, and shows `now`: what seems to lie between is no window without pieces. One that is begun
+    /// anew is not whole. Whether that changes anything.
+    pub fn clock_was_set(&mut self, by: TimeDelta, now: Timestamp) -> bool {
+        let is_off = |window: &mut Window| !by.is_zero() || window.start > now;
+        self.window.take_if(is_off).is_some()
     }
 
     /// Closes all windows before the one of this moment.
@@ -325,8 +327,9 @@ mod tests {
         };
         let mut line = Line::new(silent);
         line.run(60, 1200.0, Moment::of);
-        line.output.clock_was_set();
         line.second += 7200;
+        let now = at(line.second);
+        assert!(line.output.clock_was_set(TimeDelta::hours(2), now));
         for _ in 0..60 {
             let sign = line.output.tick(&line.settings, at(line.second));
             line.hear(sign);

@@ -203,6 +203,11 @@ impl Outlier {
         }
     }
 
+    /// What comes next does not continue what was before.
+    pub fn interrupt(&mut self) {
+        self.pace.interrupt();
+    }
+
     pub fn is_learning(&self) -> bool {
         self.seen < self.learn_samples
     }

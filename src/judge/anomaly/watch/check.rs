@@ -144,14 +144,30 @@ impl State {
         }
     }
 
-    /// The gateway's clock was set: whether this check goes by it.
-    pub fn clock_was_set(&mut self, by: TimeDelta) -> bool {
+    /// The gateway's clock was set, and shows `now`: whether that changes anything here.
+    pub fn clock_was_set(&mut self, by: TimeDelta, now: Timestamp) -> bool {
         match self {
-            Self::Heartbeat(heartbeat) => heartbeat.clock_was_set(by),
-            Self::LowOutput(output) => output.clock_was_set(),
-            _ => return false,
+            Self::Heartbeat(heartbeat) => heartbeat.clock_was_set(by, now),
+            Self::LowOutput(output) => output.clock_was_set(by, now),
+            _ => false,
         }
-        true
+    }
+
+    /// Everything that was heard seems to lie ahead: time goes on from here.
+    pub fn goes_on_from(&mut self, now: Timestamp) {
+        self.interrupt();
+        match self {
+            Self::Outlier(outlier) => outlier.interrupt(),
+            Self::Stuck(stuck) => {
+                stuck.interrupt();
+                stuck.natural.goes_on_from(now);
+            }
+            Self::Rate(rate) => rate.natural.goes_on_from(now),
+            Self::Range(range) => range.goes_on_from(now),
+            Self::Spike(spike) => spike.natural.goes_on_from(now),
+            Self::CycleTime(cycle) => cycle.interrupt(),
+            Self::Heartbeat(_) | Self::LowOutput(_) | Self::CounterReset(_) => {}
+        }
     }
 
     pub fn is_learning(&self, how: &How) -> bool {

@@ -157,13 +157,24 @@ impl Watch {
         self.checks.iter_mut().for_each(|checked| checked.state.resume(now));
     }
 
-    /// The gateway's clock was set by so much, while no such time passed. Whether a check goes by that clock.
-    pub fn clock_was_set(&mut self, by: TimeDelta) -> bool {
-        let mut goes_by_it = false;
-        for checked in &mut self.checks {
-            goes_by_it |= checked.state.clock_was_set(by);
+    /// The gateway's clock was set by so much and shows `now`, while no such time passed. What was heard then cannot lie ahead:
+    /// whatever comes next would be late. Whether that changes anything here.
+    pub fn clock_was_set(&mut self, by: TimeDelta, now: Timestamp) -> bool {
+        let is_ahead = self.last.take_if(|last| *last > now).is_some();
+        if is_ahead {
+            self.rhythm.clock_was_set(by, now);
         }
-        goes_by_it
+        let mut is_changed = is_ahead;
+        for checked in &mut self.checks {
+            if is_ahead {
+                checked.state.goes_on_from(now);
+            }
+            if checked.state.clock_was_set(by, now) || is_ahead {
+                checked.episode.interrupt();
+                is_changed = true;
+            }
+        }
+        is_changed
     }
 
     /// Keys of the episodes that last.

@@ -183,6 +183,12 @@ impl Monitor {
         rules.chain(spec).map(|rule| words::key(settings, rule)).collect()
     }
 
+    /// The gateway's clock was set, and shows `now`. What was heard then cannot lie ahead: whatever comes next would be late.
+    /// Whether that changes anything here.
+    pub fn clock_was_set(&mut self, now: Timestamp) -> bool {
+        self.last_at.take_if(|last| *last > now).is_some()
+    }
+
     pub fn take(&mut self, settings: &Settings, at: Timestamp, observation: Observation) -> Vec<Finding> {
         if self.last_at.is_some_and(|last| at <= last) {
             self.late += 1;
