@@ -109,7 +109,8 @@ impl Shop {
             assert_eq!(barriers(&self.window).await, Vec::<String>::new(), "{what}");
         }
         // What is refused for good reason the browser notes as well.
-        let is_refusal = |trouble: &String| trouble.contains("status of 422") || trouble.contains("status of 502");
+        let refusals = ["status of 422", "status of 502", "status of 504"];
+        let is_refusal = |trouble: &String| refusals.iter().any(|status| trouble.contains(status));
         let troubles: Vec<_> = self
             .window
             .troubles()

@@ -63,6 +63,19 @@ pub enum ReadError {
     LinkDown(&'static str),
 }
 
+/// Why it is not certain that a machine took a write.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum WriteError {
+    /// Nothing was sent.
+    #[error("{0}")]
+    NotSent(ReadError),
+    #[error("{0}")]
+    Refused(Exception),
+    /// It was sent, and may have been carried out.
+    #[error("{0}")]
+    Unknown(ReadError),
+}
+
 pub struct Link {
     url: Url,
     timing: Timing,
@@ -201,39 +214,43 @@ impl Link {
     }
 
     /// Sends one unit one write. It is never sent twice: who was not answered cannot know whether it was carried out.
-    pub async fn write(&mut self, unit: u8, write: &Write, status: &SourceStatus) -> Result<(), ReadError> {
+    pub async fn write(&mut self, unit: u8, write: &Write, status: &SourceStatus) -> Result<(), WriteError> {
         let mut open = match self.open.take() {
             Some(open) => open,
-            None => self.connect(status).await?,
+            None => self.connect(status).await.map_err(WriteError::NotSent)?,
         };
         let patience = self.timing.timeout;
         let asked = match &mut open.wire {
             Wire::Tcp(tcp) => tcp.write(unit, write, patience).await,
             Wire::Rtu(rtu) => over_rtu(rtu.write(unit, write, patience, &mut self.debts).await),
         };
-        match asked {
+        let unanswered = match asked {
             Ok(reply) => {
                 self.answered(&mut open, status);
                 self.open = Some(open);
-                reply
+                return reply.map_err(|error| match error {
+                    ReadError::Exception(exception) if !exception.may_be_done() => WriteError::Refused(exception),
+                    error => WriteError::Unknown(error),
+                });
             }
             Err(Trouble::Silent(cause)) => {
                 self.open = Some(open);
-                Err(ReadError::DeviceSilent(cause))
+                ReadError::DeviceSilent(cause)
             }
             Err(Trouble::Owing(cause)) => {
                 status.down(Utc::now(), format!("unit {unit} did not answer to a write in time"));
-                Err(ReadError::DeviceSilent(cause))
+                ReadError::DeviceSilent(cause)
             }
             Err(Trouble::Stray(cause)) => {
                 status.down(Utc::now(), format!("unit {unit}, a write: {cause}"));
-                Err(ReadError::DeviceSilent(cause))
+                ReadError::Astray(cause)
             }
             Err(Trouble::Lost(cause)) => {
                 status.down(Utc::now(), format!("unit {unit}, a write: {cause}"));
-                Err(ReadError::LinkDown("connection lost"))
+                ReadError::LinkDown("connection lost")
             }
-        }
+        };
+        Err(WriteError::Unknown(unanswered))
     }
 
     fn answered(&mut self, open: &mut Open, status: &SourceStatus) {
