@@ -62,14 +62,20 @@ pub struct Form {
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotSeen {
-    #[error("{0}")]
-    Unknown(String),
+    #[error("there is no connection modbus/{0}")]
+    NoConnection(String),
+    #[error("there is no device {device}; there are {known}")]
+    NoDevice { device: String, known: String },
     /// No device could be asked for this.
     #[error("{0}")]
     WrongRange(String),
     /// Others are before it.
     #[error("too many wait to look at this connection; try again in a moment")]
     Busy,
+    #[error("the gateway is ending")]
+    Ending,
+    #[error("the device was not asked in time: polls and other devices take the connection's time")]
+    Late,
     /// The device refused it, or was not reached.
     #[error("{0}")]
     Failed(String),
@@ -79,9 +85,12 @@ impl NotSeen {
     /// What the device said stays as it is.
     pub fn words(&self) -> Words {
         let zh = match self {
-            Self::Unknown(what) => format!("没有该连接或从站：{what}"),
-            Self::WrongRange(what) => format!("读取范围无效：{what}"),
+            Self::NoConnection(name) => format!("没有连接 modbus/{name}"),
+            Self::NoDevice { device, known } => format!("没有从站 {device}；现有：{known}"),
+            Self::WrongRange(_) => "读取范围无效，请检查寄存器表、起始地址和数量".to_owned(),
             Self::Busy => "等待读取该连接的操作过多，请稍候再试".to_owned(),
+            Self::Ending => "网关正在停止".to_owned(),
+            Self::Late => "未能及时读取：该连接的时间被轮询和其他从站占用".to_owned(),
             Self::Failed(what) => format!("读取失败：{what}"),
         };
         Words::new(self.to_string(), zh)
@@ -113,7 +122,7 @@ impl Looks {
         count: u16,
     ) -> Result<Seen, NotSeen> {
         let Some(way) = self.0.get(connection) else {
-            return Err(NotSeen::Unknown(format!("there is no connection modbus/{connection}")));
+            return Err(NotSeen::NoConnection(connection.to_owned()));
         };
         let (done, outcome) = oneshot::channel();
         let look = Look {
@@ -123,17 +132,14 @@ impl Looks {
             count,
             done,
         };
-        let failed = |what: &str| NotSeen::Failed(what.to_owned());
         way.try_send(look).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => NotSeen::Busy,
-            mpsc::error::TrySendError::Closed(_) => failed("the gateway is ending"),
+            mpsc::error::TrySendError::Closed(_) => NotSeen::Ending,
         })?;
         match timeout(ANSWER_WITHIN, outcome).await {
             Ok(Ok(outcome)) => outcome,
-            Ok(Err(_)) => Err(failed("the gateway ended before the device answered")),
-            Err(_) => Err(failed(
-                "the device was not asked in time: polls and other devices take the connection's time",
-            )),
+            Ok(Err(_)) => Err(NotSeen::Ending),
+            Err(_) => Err(NotSeen::Late),
         }
     }
 }

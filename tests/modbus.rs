@@ -432,9 +432,15 @@ async fn answers_that_are_not_ours_are_never_values() {
 
 #[tokio::test]
 async fn what_is_always_answered_as_another_spoils_its_own_point_only() {
-    let server = FaultServer::start(|asked| match asked.start {
-        100 => Reaction::WrongTransaction,
-        _ => Reaction::Answer,
+    const POLLS: usize = 150;
+    let asked_astray = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&asked_astray);
+    let server = FaultServer::start(move |asked| {
+        if asked.start == 100 {
+            counter.fetch_add(1, Ordering::SeqCst);
+            return Reaction::WrongTransaction;
+        }
+        Reaction::Answer
     })
     .await;
     let mut line = Line::start(settings(&format!(
@@ -459,7 +465,7 @@ async fn what_is_always_answered_as_another_spoils_its_own_point_only() {
     let stray = Fault::Silent("an answer with another transaction or unit id");
     let (mut polls, mut last) = ([0, 0], 0);
     let started = Instant::now();
-    for _ in 0..40 {
+    for _ in 0..POLLS {
         let heard = line.next().await;
         if heard.equipment == "N" {
             polls[1] += 1;
@@ -472,8 +478,17 @@ async fn what_is_always_answered_as_another_spoils_its_own_point_only() {
         assert_eq!(heard.fault("b"), Some(&stray));
         last = numbers[1];
     }
-    assert!(polls.iter().all(|polls| *polls > 10), "{polls:?}");
-    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    assert!(polls.iter().all(|polls| *polls > POLLS / 4), "{polls:?}");
+    let took = started.elapsed();
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    // Twice at first, then after pauses of at least 0.5 s, 1 s, 2 s.
+    let asked = asked_astray.load(Ordering::SeqCst);
+    assert!((3..=5).contains(&asked), "{asked} times in {took:?}");
+    assert!(
+        server.connections() <= asked + 1,
+        "{} connections",
+        server.connections()
+    );
 }
 
 #[tokio::test]

@@ -5,14 +5,16 @@ use std::sync::Arc;
 
 use lineside::record;
 use lineside::source::modbus;
-use lineside::writes::Writes;
+use lineside::writes::{NotWritten, Writes};
 use serde_json::Value;
+use tokio::sync::mpsc;
 use tokio_modbus::Slave;
 use tokio_modbus::client::{Context, Reader, Writer, tcp};
 use tokio_util::sync::CancellationToken;
 
 use crate::modbus::{Foreign, settings};
 use crate::park::gateway::Site;
+use crate::park::modbus_faults::{FaultServer, Reaction};
 use crate::park::pty::SerialLine;
 use crate::park::until;
 
@@ -116,6 +118,8 @@ heat = {{ at = "holding:313", type = "u16" }}
     ] {
         let (status, answer) = write(point, value, token).await;
         assert_eq!(status, expected, "{point}: {answer}");
+        let zh = answer["words"]["zh"].as_str().unwrap_or_default();
+        assert!(!zh.contains(" is ") && !zh.is_empty() || status == 401, "{answer}");
     }
     let mut machine = hands_on(&device).await;
     let held = machine.read_holding_registers(310, 3).await.unwrap().unwrap();
@@ -143,18 +147,7 @@ async fn points_are_written_over_a_serial_line_too() {
         "#,
         serial.end("ours")
     ));
-    let (writes, mut asked) = Writes::new([settings.writable_points()].into_iter());
-    let (out, _readings) = tokio::sync::mpsc::channel(8);
-    let stop = CancellationToken::new();
-    let task = tokio::spawn(modbus::run(
-        "line".into(),
-        settings,
-        out,
-        asked.remove(0),
-        tokio::sync::mpsc::channel(1).1,
-        Arc::default(),
-        stop.clone(),
-    ));
+    let (writes, _readings) = serve(settings);
     for (point, value) in [
         ("count", record::Value::Uint(7)),
         ("wide", record::Value::Uint(70_000)),
@@ -163,6 +156,43 @@ async fn points_are_written_over_a_serial_line_too() {
         let held = writes.write("M".to_owned(), point.to_owned(), value.clone()).await;
         assert_eq!(held, Ok(value), "{point}");
     }
-    stop.cancel();
-    task.await.unwrap();
+}
+
+#[tokio::test]
+async fn of_a_write_that_was_not_answered_nobody_knows_what_came_of_it() {
+    let server = FaultServer::start(|_| Reaction::Answer).await;
+    let (writes, _readings) = serve(settings(&format!(
+        r#"
+        url = "tcp://127.0.0.1:{}"
+        writable = ["n"]
+        [device.m]
+        unit = 1
+        equipment = "M"
+        poll = "1h"
+        points.n = {{ at = "holding:0", type = "u16", write_range = {{ low = 0, high = 10 }} }}
+        "#,
+        server.port
+    )));
+    let outcome = writes
+        .write("M".to_owned(), "n".to_owned(), record::Value::Uint(7))
+        .await;
+    assert_eq!(outcome, Err(NotWritten::Unknown("connection lost".to_owned())));
+}
+
+/// Runs the connection for as long as the test.
+fn serve(settings: modbus::Settings) -> (Writes, mpsc::Receiver<record::Reading>) {
+    let (writes, mut asked) = Writes::new([settings.writable_points()].into_iter());
+    let (out, readings) = mpsc::channel(8);
+    let (asked, looks) = (asked.remove(0), mpsc::channel(1).1);
+    let stop = CancellationToken::new();
+    tokio::spawn(modbus::run(
+        "line".into(),
+        settings,
+        out,
+        asked,
+        looks,
+        Arc::default(),
+        stop,
+    ));
+    (writes, readings)
 }

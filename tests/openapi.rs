@@ -50,14 +50,14 @@ spec = {{ lower = 11.0, upper = 13.0, target = 12.0 }}
 /// What the document can not know: things that are there, and answers that what is valid may get all the same.
 fn settings(alert: &str, letter: &str, discarded: &str) -> String {
     // 410: what to go on after is shown no more; 422: the order is not released, the sums are not right.
-    let also = r#"expected-statuses = ["2xx", 304, 401, 403, 404, 409, 410, 422, 429, 502, 503]"#;
+    let also = r#"expected-statuses = ["2xx", 304, 401, 403, 404, 409, 410, 422, 429, 502, 503, 504]"#;
     let there = |path: &str, id: &str| {
         format!("[[operations]]\ninclude-path = \"/api/v1/{path}\"\nparameters = {{ id = \"{id}\" }}\n")
     };
     [
         format!("[checks.positive_data_acceptance]\n{also}\n"),
-        // 502: the machine refused it.
-        "[checks.not_a_server_error]\nexpected-statuses = [\"2xx\", \"3xx\", \"4xx\", 502]\n".to_owned(),
+        // 502: the machine refused it; 504: it did not say.
+        "[checks.not_a_server_error]\nexpected-statuses = [\"2xx\", \"3xx\", \"4xx\", 502, 504]\n".to_owned(),
         there("alerts/{id}/acknowledge", alert),
         there("buffer/dead-letters/{id}", letter),
         there("buffer/dead-letters/{id}/resubmit", letter),

@@ -3,6 +3,7 @@
 //! With `LINESIDE_SOAK_ROUNDS=500` for a night: a round takes up to a minute.
 
 use std::fmt::Write;
+use std::time::Duration;
 
 use lineside::demo::operators::Scanner;
 use serde_json::Value;
@@ -11,7 +12,7 @@ use crate::park::gateway::{Daemon, Held, Site};
 use crate::park::modbus_faults::{FaultServer, Reaction};
 use crate::park::mosquitto::Mosquitto;
 use crate::park::upstream::{self, Upstream};
-use crate::park::{free_port, until};
+use crate::park::{free_port, until, until_within};
 
 const ROUNDS: &str = "LINESIDE_SOAK_ROUNDS";
 const ROUNDS_DEFAULT: usize = 3;
@@ -20,6 +21,9 @@ const BROKERS: usize = 20;
 const SCANS: usize = 40;
 const BUSES: usize = 10;
 const BUS_CONNECTIONS: usize = 200;
+
+/// The pauses grow from one loss to the next, up to a minute.
+const SESSIONS_PATIENCE: Duration = Duration::from_secs(90);
 
 /// What may be open besides at the moment of the look: a request of ours, a bus that connects, threads for the disk.
 const TASKS_MORE: u64 = 10;
@@ -58,9 +62,8 @@ async fn all_connected(site: &Site) {
         let brokers = sources.filter(|(name, _)| name.starts_with("mqtt/"));
         brokers.filter(|(_, source)| source["connected"] == true).count() == BROKERS
     };
-    until("all brokers' sessions", async || {
+    until_within(SESSIONS_PATIENCE, "all brokers' sessions", async || {
         let status = site.get("status").await;
-        // With the pauses that grow from one loss to the next, this may take a minute.
         is_up(&status).then_some(())
     })
     .await;

@@ -109,7 +109,8 @@ impl Shop {
             assert_eq!(barriers(&self.window).await, Vec::<String>::new(), "{what}");
         }
         // What is refused for good reason the browser notes as well.
-        let is_refusal = |trouble: &String| trouble.contains("status of 422") || trouble.contains("status of 502");
+        let refusals = ["status of 422", "status of 502", "status of 504"];
+        let is_refusal = |trouble: &String| refusals.iter().any(|status| trouble.contains(status));
         let troubles: Vec<_> = self
             .window
             .troubles()
@@ -177,6 +178,16 @@ async fn a_point_is_taken_back_in_and_limits_are_learnt_anew() {
             "!document.body.innerText.includes('断刀')",
         )
         .await;
+    // Who takes it back in once more is told why not, though no form is there to show it.
+    let refused = "import('/assets/shell.js').then(async ({ call, refusal }) => {
+        const include = { action: 'include', point: 5 };
+        return call('POST', 'spc/burr/phase', include).catch((problem) => refusal(problem).textContent);
+    })";
+    let told = window.look(refused).await;
+    assert!(
+        told.as_str().is_some_and(|told| told.contains("第 5 点未被剔除")),
+        "{told}"
+    );
     window.click("重新学习").await;
     shop.is_sound("the dialog that asks").await;
     window.click("保存").await;

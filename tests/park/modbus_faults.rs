@@ -135,10 +135,13 @@ async fn converse(stream: TcpStream, inner: &Inner) {
     }
 }
 
-/// Transaction id and unit of a request, and what it asks for; only holding registers are served.
+/// Transaction id and unit of a request, and what it asks for; only holding registers are served. A write ends the connection.
 async fn hear(from: &mut OwnedReadHalf, inner: &Inner) -> Option<([u8; 3], Asked)> {
     let mut request = [0; 12];
     from.read_exact(&mut request).await.ok()?;
+    if request[7] == 6 {
+        return None;
+    }
     assert_eq!(request[7], 3, "only holding registers are served");
     let asked = Asked {
         number: inner.requests.fetch_add(1, Ordering::SeqCst) + 1,

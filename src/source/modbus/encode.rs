@@ -5,6 +5,7 @@ use super::address::{At, ByteOrder, Order, Type};
 use super::decode::Answer;
 use super::plan::Span;
 use super::settings::{PointSettings, WriteRange};
+use crate::language::Words;
 use crate::record::Value;
 use crate::scaling::Scaling;
 
@@ -50,21 +51,24 @@ impl Encoder {
     }
 
     /// What to send for a value, or why it cannot be meant.
-    pub fn encode(&self, value: &Value) -> Result<Write, String> {
+    pub fn encode(&self, value: &Value) -> Result<Write, Words> {
         let address = self.at.address;
         if self.at.area.has_bits() {
             return match value {
                 Value::Bool(is_on) => Ok(Write::Coil { address, is_on: *is_on }),
-                _ => Err("a coil is true or false".to_owned()),
+                _ => Err(Words::new("a coil is true or false", "线圈只能为 true 或 false")),
             };
         }
         let number = match value {
             Value::Bool(_) | Value::Text(_) => None,
             number => number.as_f64(),
         };
-        let number = number.ok_or("this point holds a number")?;
+        let number = number.ok_or_else(|| Words::new("this point holds a number", "该点的值应为数字"))?;
         if let Some(WriteRange { low, high }) = self.range.filter(|range| !range.holds(number)) {
-            return Err(format!("{number} is not within {low} to {high}"));
+            return Err(Words::new(
+                format!("{number} is not within {low} to {high}"),
+                format!("{number} 不在 {low} 至 {high} 的范围内"),
+            ));
         }
         let unscaled = self.scaling.map_or(number, |scaling| scaling.undo(number));
         let raw = match (self.kind, value) {
@@ -73,9 +77,12 @@ impl Encoder {
             (Type::F64, _) => unscaled.to_bits(),
             (_, Value::Uint(whole)) if self.scaling.is_none() => self.whole(i128::from(*whole))?,
             (_, Value::Int(whole)) if self.scaling.is_none() => self.whole(i128::from(*whole))?,
-            _ => {
-                self.whole(steps(unscaled).ok_or_else(|| format!("{number} lies between two steps of this point"))?)?
-            }
+            _ => self.whole(steps(unscaled).ok_or_else(|| {
+                Words::new(
+                    format!("{number} lies between two steps of this point"),
+                    format!("{number} 不是该点分度的整数倍"),
+                )
+            })?)?,
         };
         Ok(Write::Registers {
             address,
@@ -84,7 +91,7 @@ impl Encoder {
     }
 
     /// The bits of a whole number as the device holds it.
-    fn whole(&self, number: i128) -> Result<u64, String> {
+    fn whole(&self, number: i128) -> Result<u64, Words> {
         let bits = 16 * u32::from(self.kind.registers());
         let (least, most) = match self.kind {
             Type::I16 | Type::I32 | Type::I64 => (-(1_i128 << (bits - 1)), (1_i128 << (bits - 1)) - 1),
@@ -93,7 +100,10 @@ impl Encoder {
             _ => (0, (1_i128 << bits) - 1),
         };
         if !(least..=most).contains(&number) {
-            return Err(format!("it does not fit into a {}", self.kind));
+            return Err(Words::new(
+                format!("it does not fit into a {}", self.kind),
+                format!("超出 {} 的取值范围", self.kind),
+            ));
         }
         Ok(match self.kind {
             Type::Bcd16 | Type::Bcd32 => as_bcd(number),
@@ -154,7 +164,7 @@ mod tests {
         toml::from_str(&format!("at = \"holding:7\"\n{point}")).expect("point settings")
     }
 
-    fn encode(settings: &str, value: &Value) -> Result<Vec<u16>, String> {
+    fn encode(settings: &str, value: &Value) -> Result<Vec<u16>, Words> {
         match Encoder::new(&point(settings)).encode(value)? {
             Write::Registers { address: 7, values } => Ok(values),
             other => panic!("{other:?}"),

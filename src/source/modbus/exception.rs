@@ -30,6 +30,11 @@ impl Exception {
         !matches!(self.remedy(), Remedy::Unreached(_))
     }
 
+    /// Whether what it answers may be carried out all the same.
+    pub fn may_be_done(self) -> bool {
+        matches!(self.0, 5 | 0x0B)
+    }
+
     pub fn remedy(self) -> Remedy {
         match self.0 {
             1 => Remedy::GiveUp,
@@ -79,5 +84,6 @@ mod tests {
             );
         }
         assert!(matches!(Exception(0x0B).remedy(), Remedy::Unreached(_)));
+        assert!(Exception(0x0B).may_be_done() && !Exception(2).may_be_done());
     }
 }

@@ -113,6 +113,14 @@ impl Poll {
                 self.miss(&part.block, cause);
             }
             Err(ReadError::DeviceSilent(cause)) => return Step::Silent { cause, is_device: true },
+            // This is no answer, so a device that has no other is silent.
+            Err(ReadError::Astray(cause)) => {
+                self.is_answered = is_answered;
+                self.miss(&part.block, cause);
+                if !is_answered && self.todo.is_empty() {
+                    return Step::Silent { cause, is_device: true };
+                }
+            }
             Err(ReadError::LinkDown(cause)) => {
                 return Step::Silent {
                     cause,
@@ -371,6 +379,23 @@ mod tests {
         assert!(!torn([Some(5), Some(9), Some(5)]));
         assert!(torn([Some(5), Some(9), Some(6)]));
         assert!(!torn([None, Some(9), Some(6)]), "a refusal speaks for itself");
+    }
+
+    #[test]
+    fn what_is_answered_as_another_ends_the_poll_only_where_there_is_nothing_else() {
+        let device = device(&[0, 100]);
+        let astray = || Err(ReadError::Astray("stray"));
+        let mut poll = Poll::new(&device);
+        assert_eq!(poll.take(&device, astray()), Step::Next);
+        assert_eq!(poll.take(&device, Ok(Answer::Registers(vec![7]))), Step::Next);
+        let values = poll.end().values;
+        assert_eq!(values, [Some(Err(Fault::Silent("stray"))), Some(Ok(Value::Uint(7)))]);
+        let mut poll = Poll::new(&device);
+        poll.take(&device, astray());
+        assert!(matches!(
+            poll.take(&device, astray()),
+            Step::Silent { is_device: true, .. }
+        ));
     }
 
     #[test]

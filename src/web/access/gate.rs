@@ -219,9 +219,11 @@ impl Access {
         if is_ours {
             return Ok(());
         }
-        let detail =
-            "this gateway is called by its address, by localhost, or by a name that stands in `hosts` of [web]";
-        Err(Problem::new(StatusCode::FORBIDDEN, detail))
+        let words = Words::new(
+            "this gateway is called by its address, by localhost, or by a name that stands in `hosts` of [web]",
+            "请用网关的地址、localhost 或 [web] 的 hosts 中列出的名称访问",
+        );
+        Err(Problem::worded(StatusCode::FORBIDDEN, &words))
     }
 
     fn check_origin(&self, head: &Parts, by_cookie: bool) -> Result<(), Problem> {
@@ -238,8 +240,11 @@ impl Access {
         if is_right {
             return Ok(());
         }
-        let detail = "changes and live connections of a browser come from the gateway's own pages alone; programs show a bearer token";
-        Err(Problem::new(StatusCode::FORBIDDEN, detail))
+        let words = Words::new(
+            "changes and live connections of a browser come from the gateway's own pages alone; programs show a bearer token",
+            "浏览器只能在网关自己的页面上进行更改和实时连接；程序请使用 Bearer 令牌",
+        );
+        Err(Problem::worded(StatusCode::FORBIDDEN, &words))
     }
 
     fn check_rate(&self, head: &Parts, caller: Option<&Caller>) -> Result<(), Problem> {

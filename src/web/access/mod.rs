@@ -136,11 +136,14 @@ impl Caller {
         match said {
             Some(said) if self.is_program || *said == *self.name => Ok(said),
             Some(_) => {
-                let detail = format!(
-                    "{} is signed in and speaks for themselves; leave out who it was",
-                    self.name
+                let words = Words::new(
+                    format!(
+                        "{} is signed in and speaks for themselves; leave out who it was",
+                        self.name
+                    ),
+                    format!("当前登录者为 {}，只能以本人名义操作，请勿填写他人", self.name),
                 );
-                Err(Problem::new(StatusCode::FORBIDDEN, detail))
+                Err(Problem::worded(StatusCode::FORBIDDEN, &words))
             }
             None => Ok(self.name.to_string()),
         }

@@ -123,10 +123,10 @@ async fn registers(
     let seen = window.looks.look(&connection, device, table, from, count).await;
     let seen = seen.map_err(|error| {
         let status = match error {
-            NotSeen::Unknown(_) => StatusCode::NOT_FOUND,
+            NotSeen::NoConnection(_) | NotSeen::NoDevice { .. } => StatusCode::NOT_FOUND,
             NotSeen::WrongRange(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            NotSeen::Busy => StatusCode::SERVICE_UNAVAILABLE,
-            NotSeen::Failed(_) => StatusCode::BAD_GATEWAY,
+            NotSeen::Busy | NotSeen::Ending => StatusCode::SERVICE_UNAVAILABLE,
+            NotSeen::Late | NotSeen::Failed(_) => StatusCode::BAD_GATEWAY,
         };
         Problem::worded(status, &error.words())
     })?;

@@ -181,7 +181,7 @@ struct HeldValue {
 }
 
 /// Sends a value to a machine; answers with what the machine holds then.
-#[utoipa::path(post, path = "/api/v1/equipment/{equipment}/points/{point}", tag = "floor", security(("caller" = ["admin"])), params(("equipment" = String, Path, example = "PRESS-7"), ("point" = String, Path, example = "speed")), request_body = PointValue, responses((status = OK, description = "what the machine holds", body = HeldValue), (status = FORBIDDEN, description = "the point is not listed as writable", body = Problem), (status = UNPROCESSABLE_ENTITY, description = "the value can not be meant", body = Problem), (status = BAD_GATEWAY, description = "the machine did not take it", body = Problem), (status = SERVICE_UNAVAILABLE, description = "others are before it", body = Problem)))]
+#[utoipa::path(post, path = "/api/v1/equipment/{equipment}/points/{point}", tag = "floor", security(("caller" = ["admin"])), params(("equipment" = String, Path, example = "PRESS-7"), ("point" = String, Path, example = "speed")), request_body = PointValue, responses((status = OK, description = "what the machine holds", body = HeldValue), (status = FORBIDDEN, description = "the point is not listed as writable", body = Problem), (status = UNPROCESSABLE_ENTITY, description = "the value can not be meant", body = Problem), (status = BAD_GATEWAY, description = "the machine did not take it", body = Problem), (status = GATEWAY_TIMEOUT, description = "nobody knows whether the machine took it", body = Problem), (status = SERVICE_UNAVAILABLE, description = "others are before it", body = Problem)))]
 async fn write_point(
     State(window): State<Window>,
     Path((equipment, point)): Path<(String, String)>,
@@ -196,8 +196,9 @@ async fn write_point(
         let status = match error {
             NotWritten::NotAllowed(_) => StatusCode::FORBIDDEN,
             NotWritten::WrongValue(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            NotWritten::Busy => StatusCode::SERVICE_UNAVAILABLE,
-            NotWritten::Failed(_) => StatusCode::BAD_GATEWAY,
+            NotWritten::Busy | NotWritten::Ending => StatusCode::SERVICE_UNAVAILABLE,
+            NotWritten::NotReached(_) | NotWritten::Refused(_) | NotWritten::HoldsOther(_) => StatusCode::BAD_GATEWAY,
+            NotWritten::Unknown(_) => StatusCode::GATEWAY_TIMEOUT,
         };
         Problem::worded(status, &error.words())
     })?;

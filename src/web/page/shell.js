@@ -196,17 +196,20 @@ export function field(text, control, name) {
 }
 
 // Why something was not done, with what to do about it where that is known.
-export function refusal(problem) {
-  const note = element("p", "note warn", shape(MARKS.warn), whyNot(problem));
+// What is found wrong is listed here, unless a form shows it at its fields.
+export function refusal(problem, isMarked = false) {
+  const note = element("p", "note warn", shape(MARKS.warn), whyNot(problem, isMarked));
   note.setAttribute("role", "alert");
   if (problem?.status === 401) note.append(" ", wayIn());
   return note;
 }
 
-function whyNot(problem) {
+function whyNot(problem, isMarked) {
   if (problem?.status === 401) return say("signInFirst");
   if (problem?.status === 403) return say("notAllowed", worded(problem));
-  if (problem?.findings?.length > 0) return say("objections");
+  if (problem?.findings?.length > 0) return isMarked ? say("objections") : say("notDone", problem.findings.map(worded).join(language === "zh" ? "；" : "; "));
+  // It may have been done.
+  if (problem?.status === 504) return worded(problem);
   return problem?.detail ? say("notDone", worded(problem)) : say("noAnswer");
 }
 

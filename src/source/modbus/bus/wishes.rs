@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 use tracing::{info, warn};
@@ -11,7 +12,7 @@ use crate::looks::{Look, NotSeen};
 use crate::record::Value;
 use crate::source::modbus::breaker::SHARE_OF_THE_SILENT;
 use crate::source::modbus::forms::{self, Range};
-use crate::source::modbus::link::ReadError;
+use crate::source::modbus::link::WriteError;
 use crate::source::modbus::schedule::Turn;
 use crate::writes::{NotWritten, Write};
 
@@ -82,11 +83,10 @@ impl Bus {
         let found = match index {
             None => {
                 let names: Vec<&str> = self.slots.iter().map(|slot| slot.device.name.as_str()).collect();
-                Err(NotSeen::Unknown(format!(
-                    "there is no device {}; there are {}",
-                    look.device,
-                    names.join(", ")
-                )))
+                Err(NotSeen::NoDevice {
+                    device: look.device.clone(),
+                    known: names.join(", "),
+                })
             }
             Some(index) => Range::of(&look.table, look.from, look.count)
                 .map(|range| (index, range))
@@ -172,24 +172,21 @@ impl Bus {
             .find(|slot| *slot.device.equipment == *write.equipment);
         let way_in = slot.and_then(|slot| Some((slot.device.unit, slot.device.way_in(&write.point)?)));
         let Some((unit, (encoder, decoder))) = way_in else {
-            return Err(NotWritten::NotAllowed(format!("{} has no such point", write.equipment)));
+            return Err(NotWritten::NotAllowed(format!("{}.{}", write.equipment, write.point)));
         };
         let sent = encoder.encode(&write.value).map_err(NotWritten::WrongValue)?;
-        let failed = |what: &str, error: ReadError| NotWritten::Failed(format!("{what}: {error}"));
         let (status, patience) = (&self.out.status, self.link.timeout());
         let written = self.link.write(unit, &sent, status).await;
-        written.map_err(|error| failed("the machine did not take it", error))?;
+        written.map_err(|error| match error {
+            WriteError::NotSent(why) => NotWritten::NotReached(why.to_string()),
+            WriteError::Refused(why) => NotWritten::Refused(why.to_string()),
+            WriteError::Unknown(why) => NotWritten::Unknown(why.to_string()),
+        })?;
         let answer = self.link.read(unit, encoder.span, patience, status).await;
-        let answer = answer.map_err(|error| failed("it was sent, but could not be read back", error))?;
-        let held = decoder.decode(&answer, 0);
-        match held {
+        let answer = answer.map_err(|error| NotWritten::Unknown(format!("not read back: {error}")))?;
+        match decoder.decode(&answer, 0) {
             Ok(held) if sent.is_held_by(&answer) => Ok(held),
-            Ok(held) => Err(NotWritten::Failed(format!(
-                "it was sent, but the machine holds {held:?}"
-            ))),
-            Err(_) => Err(NotWritten::Failed(
-                "it was sent, but the machine holds no value".to_owned(),
-            )),
+            held => Err(NotWritten::HoldsOther(held.ok().map(|held| json!(held).to_string()))),
         }
     }
 }

@@ -4,12 +4,14 @@
 //!   still come, and on a fresh socket it cannot be taken for the answer to a later request. RTU frames come to the new
 //!   connection just as well, so there the line is kept, and it is remembered who owes an answer (`debts`).
 //! * An exception is the device speaking: the connection stays.
+//! * A block that is answered as another, also where nothing else was asked, is left out for growing times (`strays`).
 //! * A request time-out is answered with a new connection at once, a connection that cannot be made or dies before its
 //!   first answer with growing pauses.
 
 mod debts;
 mod frame;
 mod rtu;
+mod strays;
 mod tcp;
 
 use std::io;
@@ -31,12 +33,14 @@ use crate::status::SourceStatus;
 use debts::Debts;
 pub use frame::{REQUEST_BYTES, answer_bytes};
 use rtu::{Rtu, Timing};
+use strays::Strays;
 use tcp::Tcp;
 
 const RECONNECT_FIRST: Duration = Duration::from_secs(1);
 const RECONNECT_LONGEST: Duration = Duration::from_mins(1);
 
-/// A line on which so many requests in a row stay without any answer is opened anew: it may be the line that is dead.
+/// After so many requests in a row without an answer of their own it may be the line that is dead. It is opened anew; where
+/// each of them had a new connection already, that is not done for a while.
 const SILENCES_MAX: u32 = 4;
 
 /// Why a block was not read.
@@ -48,6 +52,9 @@ pub enum ReadError {
     /// The device gave something that is no answer to what it was asked.
     #[error("{0}")]
     Malformed(&'static str),
+    /// The device answers this block as another; it may answer others as it should.
+    #[error("{0}")]
+    Astray(&'static str),
     /// This device does not answer; others on the connection may.
     #[error("{0}")]
     DeviceSilent(&'static str),
@@ -56,17 +63,33 @@ pub enum ReadError {
     LinkDown(&'static str),
 }
 
+/// Why it is not certain that a machine took a write.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum WriteError {
+    /// Nothing was sent.
+    #[error("{0}")]
+    NotSent(ReadError),
+    #[error("{0}")]
+    Refused(Exception),
+    /// It was sent, and may have been carried out.
+    #[error("{0}")]
+    Unknown(ReadError),
+}
+
 pub struct Link {
     url: Url,
     timing: Timing,
     connect_delay: Duration,
     open: Option<Open>,
     debts: Debts,
+    strays: Strays,
     /// Requests in a row that nobody answered, or somebody answered as another.
     silences: u32,
     backoff: Backoff,
     /// When the next attempt to connect may be made, and why the last failed.
     barred: Option<(Instant, &'static str)>,
+    /// A connection that is only made anew is no news.
+    is_told_up: bool,
 }
 
 struct Open {
@@ -106,9 +129,11 @@ impl Link {
             connect_delay: settings.connect_delay.0,
             open: None,
             debts: Debts::new(timeout),
+            strays: Strays::default(),
             silences: 0,
             backoff: Backoff::new(RECONNECT_FIRST, RECONNECT_LONGEST),
             barred: None,
+            is_told_up: false,
         }
     }
 
@@ -127,6 +152,9 @@ impl Link {
         patience: Duration,
         status: &SourceStatus,
     ) -> Result<Answer, ReadError> {
+        if let Some(cause) = self.strays.rests(unit, block, Instant::now()) {
+            return Err(ReadError::Astray(cause));
+        }
         loop {
             let mut open = match self.open.take() {
                 Some(open) => open,
@@ -138,6 +166,7 @@ impl Link {
             };
             match asked {
                 Ok(reply) => {
+                    self.strays.answered(unit, block);
                     self.answered(&mut open, status);
                     self.open = Some(open);
                     return reply;
@@ -148,6 +177,7 @@ impl Link {
                         self.open = Some(open);
                     } else {
                         self.silences = 0;
+                        self.is_told_up = false;
                         status.down(Utc::now(), "nobody answers on this line");
                     }
                     return Err(ReadError::DeviceSilent(cause));
@@ -160,10 +190,11 @@ impl Link {
                     status.down(Utc::now(), format!("unit {unit}, {block}: {cause}"));
                     // On a new connection nothing else was asked, so it is the device that answers so, and the others
                     // on this connection are not to wait for it.
-                    if !open.has_answered {
+                    if !open.has_answered || self.strays.holds(unit, block) {
+                        self.strays.add(unit, block, cause, Instant::now());
                         self.silences += 1;
                         if self.silences < SILENCES_MAX {
-                            return Err(ReadError::DeviceSilent(cause));
+                            return Err(ReadError::Astray(cause));
                         }
                         self.silences = 0;
                         return Err(self.bar(cause));
@@ -183,39 +214,43 @@ impl Link {
     }
 
     /// Sends one unit one write. It is never sent twice: who was not answered cannot know whether it was carried out.
-    pub async fn write(&mut self, unit: u8, write: &Write, status: &SourceStatus) -> Result<(), ReadError> {
+    pub async fn write(&mut self, unit: u8, write: &Write, status: &SourceStatus) -> Result<(), WriteError> {
         let mut open = match self.open.take() {
             Some(open) => open,
-            None => self.connect(status).await?,
+            None => self.connect(status).await.map_err(WriteError::NotSent)?,
         };
         let patience = self.timing.timeout;
         let asked = match &mut open.wire {
             Wire::Tcp(tcp) => tcp.write(unit, write, patience).await,
             Wire::Rtu(rtu) => over_rtu(rtu.write(unit, write, patience, &mut self.debts).await),
         };
-        match asked {
+        let unanswered = match asked {
             Ok(reply) => {
                 self.answered(&mut open, status);
                 self.open = Some(open);
-                reply
+                return reply.map_err(|error| match error {
+                    ReadError::Exception(exception) if !exception.may_be_done() => WriteError::Refused(exception),
+                    error => WriteError::Unknown(error),
+                });
             }
             Err(Trouble::Silent(cause)) => {
                 self.open = Some(open);
-                Err(ReadError::DeviceSilent(cause))
+                ReadError::DeviceSilent(cause)
             }
             Err(Trouble::Owing(cause)) => {
                 status.down(Utc::now(), format!("unit {unit} did not answer to a write in time"));
-                Err(ReadError::DeviceSilent(cause))
+                ReadError::DeviceSilent(cause)
             }
             Err(Trouble::Stray(cause)) => {
                 status.down(Utc::now(), format!("unit {unit}, a write: {cause}"));
-                Err(ReadError::DeviceSilent(cause))
+                ReadError::Astray(cause)
             }
             Err(Trouble::Lost(cause)) => {
                 status.down(Utc::now(), format!("unit {unit}, a write: {cause}"));
-                Err(ReadError::LinkDown("connection lost"))
+                ReadError::LinkDown("connection lost")
             }
-        }
+        };
+        Err(WriteError::Unknown(unanswered))
     }
 
     fn answered(&mut self, open: &mut Open, status: &SourceStatus) {
@@ -224,7 +259,9 @@ impl Link {
             open.has_answered = true;
             self.backoff.reset();
             status.up(Utc::now());
-            info!(connection = %self.url, "Modbus connection answers");
+            if !std::mem::replace(&mut self.is_told_up, true) {
+                info!(connection = %self.url, "Modbus connection answers");
+            }
         }
     }
 
@@ -258,6 +295,7 @@ impl Link {
         let is_news = self.backoff.failures() == 0;
         let pause = self.backoff.next_delay();
         self.barred = Some((Instant::now() + pause, cause));
+        self.is_told_up = false;
         if is_news {
             warn!(connection = %self.url, cause, "Modbus connection down; trying again with growing pauses");
         }

@@ -26,7 +26,7 @@ export function term(word, ...told) {
 // Shows each finding at its field (`defects[1].quantity`), what has none above them, and goes to the first.
 export function showFindings(form, place, problem) {
   clearFindings(form, place);
-  place.append(refusal(problem));
+  place.append(refusal(problem, true));
   for (const finding of problem?.findings ?? []) {
     const { field: name } = finding;
     const at = form.querySelector(`[data-field="${CSS.escape(name)}"]`) ?? form.querySelector(`[data-field="${CSS.escape(name.replace(/[.[].*$/, ""))}"]`);
