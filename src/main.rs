@@ -12,6 +12,7 @@ use tracing_subscriber::EnvFilter;
 static HEAP: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
+    end_quietly_at_a_closed_pipe();
     lineside::tls::install_provider();
     let cli = Cli::parse();
     let filter = EnvFilter::try_from_env("LINESIDE_LOG").unwrap_or_else(|_| EnvFilter::new(cli.log_filter()));
@@ -49,4 +50,16 @@ fn main() -> ExitCode {
             std::process::exit(1);
         }
     }
+}
+
+/// Of `lineside … | head` only the beginning is wanted: that printing the rest panics is no fault.
+fn end_quietly_at_a_closed_pipe() {
+    let tell = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let what = panic.payload_as_str().unwrap_or_default();
+        if what.starts_with("failed printing to stdout") && what.contains("Broken pipe") {
+            std::process::exit(0);
+        }
+        tell(panic);
+    }));
 }

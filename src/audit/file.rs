@@ -262,9 +262,14 @@ pub enum VerifyError {
 pub fn verify(place: &Path) -> Result<Verified, VerifyError> {
     let unreadable = |error| VerifyError::Unreadable(place.to_owned(), error);
     let paths = if place.is_dir() {
-        // Nobody is in the middle of a line meanwhile.
-        let lock = File::open(place.join(LOCK)).map_err(unreadable)?;
-        lock.lock_shared().map_err(unreadable)?;
+        // Nobody is in the middle of a line meanwhile; a copy has nobody who writes, and may have no lock.
+        let lock = match File::open(place.join(LOCK)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            opened => Some(opened.map_err(unreadable)?),
+        };
+        if let Some(lock) = &lock {
+            lock.lock_shared().map_err(unreadable)?;
+        }
         let mut paths: Vec<PathBuf> = earlier(place)
             .map_err(unreadable)?
             .into_iter()

@@ -134,11 +134,17 @@ async fn connect(plan: &Plan) -> usize {
         );
     }
     for upstream in &plan.upstreams {
-        // Any answer proves the way there; a batch is only sent by the running gateway.
+        // Any answer proves the way there; what it says of the token shows with the first batch, which only a running
+        // gateway sends.
         let asked = async {
             let answer = upstream.http.client.get(&upstream.http.url).send().await;
             answer
-                .map(|answer| format!(" (answers {})", answer.status().as_u16()))
+                .map(|answer| {
+                    format!(
+                        " (answers {}; the token is tried with the first batch)",
+                        answer.status().as_u16()
+                    )
+                })
                 .map_err(|e| crate::files::causes(&e))
         };
         tell(format!("upstream/{}", upstream.name), in_time(asked).await);

@@ -81,6 +81,11 @@ fn draft(job: &Job, operator: &Operator, hours: &Hours, context: &Context) -> Wo
     }
 }
 
+/// Whether it tells of more than time.
+fn says_something(report: &WorkReport) -> bool {
+    report.is_final || has_pieces(report)
+}
+
 pub fn has_pieces(report: &WorkReport) -> bool {
     !report.output_quantity.is_zero() || !report.to_inspect.is_zero()
 }
@@ -156,9 +161,14 @@ impl Dialogue {
         others
     }
 
-    /// Reports of one scan that can be taken back together.
+    /// Reports of one scan that can be taken back together. An order that was completed is open again before its pieces are
+    /// taken back.
     pub(super) fn remember(&mut self, reports: &[WorkReport], context: &Context) {
-        let reports: Vec<_> = reports.iter().filter(|report| has_pieces(report)).cloned().collect();
+        let reports: Vec<_> = reports
+            .iter()
+            .filter(|report| says_something(report))
+            .cloned()
+            .collect();
         if reports.is_empty() {
             return;
         }
@@ -219,7 +229,7 @@ impl Dialogue {
         let is_same = |known: &&mut WorkReport| {
             known.report_no.is_empty() && known.order_no == report.order_no && known.process_code == report.process_code
         };
-        if has_pieces(report)
+        if says_something(report)
             && report.voids.is_none()
             && let Some(last) = self.undoable.back_mut()
             && let Some(known) = last.reports.iter_mut().find(is_same)

@@ -98,6 +98,10 @@ pub fn pieces(reports: &[WorkReport]) -> [Words; 2] {
         }
         add(report.to_inspect, QuantityKind::ToInspect, "");
     }
+    if reports.iter().any(|report| report.is_final) {
+        en.push("the completion".to_owned());
+        zh.push("完工".to_owned());
+    }
     let orders: Vec<&str> = reports.iter().map(|report| report.order_no.as_str()).collect();
     [
         Words::new(en.join(", "), zh.join("，")),

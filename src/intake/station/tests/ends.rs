@@ -88,6 +88,24 @@ fn row_39_undo_of_nothing_of_the_old_or_of_anothers_needs_a_supervisor() {
 }
 
 #[test]
+fn row_38_a_completion_is_taken_back_before_its_pieces() {
+    let mut bed = Bed::running();
+    bed.all(&["QTY-100", "LSN-DONE"]);
+    let last = bed.report().clone();
+    assert!(last.is_final && last.output_quantity.is_zero());
+    bed.scan("LSN-UNDO");
+    assert!(bed.step().feedback.message.contains("the completion of order WO-1"));
+    assert_eq!(bed.scan("LSN-OK"), "UNDONE");
+    let void = bed.report().clone();
+    assert_eq!(void.voids.as_deref(), Some(last.report_no.as_str()));
+    assert!(void.is_final && void.output_quantity.is_zero(), "the order goes on");
+    bed.scan("LSN-UNDO");
+    assert!(bed.step().feedback.message.contains("100 good"));
+    assert_eq!(bed.scan("LSN-OK"), "UNDONE");
+    assert_eq!(bed.report().output_quantity, Decimal::from(-100));
+}
+
+#[test]
 fn row_39_undo_ends_with_the_shift() {
     let mut bed = Bed::running();
     bed.now = "2026-11-21T11:55:00Z".parse().expect("five to eight in the evening");
