@@ -164,6 +164,8 @@ impl Station {
             };
             if done.code == "COMPLETED" {
                 self.tally.reports += 1;
+                // UNDO would take the completion back first, which nobody here wants.
+                self.undoable.clear();
             }
             // Carries the pieces away and fetches the next traveler; meanwhile the office hears of them.
             self.wait(HAND_OVER).await;
