@@ -1,8 +1,8 @@
 //! The MQTT source: one task per broker. PUBACK only after the flush.
 //!
 //! The session lives at the broker, and nothing of ours outlives a connection (`session`) but the names of what is
-//! subscribed (`subscriptions`): what was not acknowledged comes again. When the disk refuses, the connection is dropped so that the broker repeats later. Queues are bounded: a
-//! slow disk slows the reading, and so the broker.
+//! subscribed (`subscriptions`): what was not acknowledged comes again. When the disk refuses, the connection is dropped so
+//! that the broker repeats later. Queues are bounded: a slow disk slows the reading, and so the broker.
 
 mod codec;
 mod inbox;
