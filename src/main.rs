@@ -52,13 +52,16 @@ fn main() -> ExitCode {
     }
 }
 
+/// What a shell says of a program that a closed pipe has ended: whoever wanted all of it must not take this for success.
+const ENDED_BY_CLOSED_PIPE: i32 = 128 + 13;
+
 /// Of `lineside … | head` only the beginning is wanted: that printing the rest panics is no fault.
 fn end_quietly_at_a_closed_pipe() {
     let tell = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         let what = panic.payload_as_str().unwrap_or_default();
         if what.starts_with("failed printing to stdout") && what.contains("Broken pipe") {
-            std::process::exit(0);
+            std::process::exit(ENDED_BY_CLOSED_PIPE);
         }
         tell(panic);
     }));
