@@ -165,9 +165,7 @@ pub fn explain(
     let Some(mut sheet) = dialogue.sheet.clone() else {
         return Step::err("NOT_NOW", &[], context);
     };
-    sheet.approvals.extend(approval);
-    sheet.approvals.dedup();
-    sheet.faults.push(FoundDefect { reason, quantity, kind });
+    sheet.add(FoundDefect { reason, quantity, kind }, approval);
     if let Err(objections) = dialogue.inspection(&sheet, context) {
         return dialogue.refuse(&objections, quantity, context);
     }
@@ -195,10 +193,7 @@ pub fn take_out(dialogue: &mut Dialogue, _: &Meaning, context: &Context) -> Step
     let Some(sheet) = &mut dialogue.sheet else {
         return Step::err("NOT_NOW", &[], context);
     };
-    if let Some(fault) = sheet.faults.pop() {
-        if sheet.faults.is_empty() {
-            sheet.approvals.clear();
-        }
+    if let Some(fault) = sheet.take_out() {
         return Step::ok(
             "FAULT_TAKEN_OUT",
             &[&fault.quantity.to_string(), &fault.reason],

@@ -1,5 +1,7 @@
 //! What is noted at an inspection on the spot, and what it would be as an inspection.
 
+use std::collections::BTreeSet;
+
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
@@ -16,8 +18,8 @@ pub struct Sheet {
     /// How many were inspected.
     pub quantity: Option<Decimal>,
     pub faults: Vec<FoundDefect>,
-    /// Flags of the supervisors who allowed what is done with faulty pieces.
-    pub approvals: Vec<String>,
+    /// For each of these the flag of the supervisor who allowed what is done with them, where that was asked for.
+    pub approvals: Vec<Option<String>>,
 }
 
 /// How an inspection ended, where the next scan has to know.
@@ -41,6 +43,16 @@ impl Sheet {
             None => QuantityKind::Inspected,
             Some(_) => QuantityKind::Fault(None),
         }
+    }
+
+    pub(super) fn add(&mut self, fault: FoundDefect, approval: Option<String>) {
+        self.faults.push(fault);
+        self.approvals.push(approval);
+    }
+
+    pub(super) fn take_out(&mut self) -> Option<FoundDefect> {
+        self.approvals.pop();
+        self.faults.pop()
     }
 
     /// The sentence that asks for what has to come before faulty pieces.
@@ -100,6 +112,7 @@ impl Dialogue {
             .find(|operator| operator.worker_no != checker.worker_no);
         let first_shift = context.shift_starts.first().copied().unwrap_or_default();
         let is_unverified = checker.unverified || job.unverified;
+        let approvals: BTreeSet<_> = sheet.approvals.iter().flatten().cloned().collect();
         let mut inspection = Inspection {
             check_no: String::new(),
             receipt_id: None,
@@ -132,7 +145,7 @@ impl Dialogue {
             flags: is_unverified
                 .then(|| UNVERIFIED.to_owned())
                 .into_iter()
-                .chain(sheet.approvals.iter().cloned())
+                .chain(approvals)
                 .collect(),
         };
         let objections = examine(&mut inspection, context.reference, context.now);

@@ -206,6 +206,24 @@ fn row_60_what_a_supervisor_has_to_allow_is_not_decided_by_an_inspector_alone() 
 }
 
 #[test]
+fn row_61_what_was_allowed_goes_with_what_is_taken_out() {
+    let mut bed = Bed::inspecting();
+    bed.bench.approval = vec![Approval::Concession];
+    bed.all(&[
+        "QTY-1",
+        "RSN-D03",
+        "LSN-CONCESSION",
+        "QTY-2",
+        "RSN-C01",
+        "EMP-50",
+        "RSN-C01",
+    ]);
+    assert_eq!(bed.scan("LSN-UNDO"), "FAULT_TAKEN_OUT");
+    bed.scan("LSN-DONE");
+    assert!(bed.inspection().flags.is_empty(), "nobody allowed what is left");
+}
+
+#[test]
 fn row_61_undo_takes_out_what_was_noted_last() {
     let mut bed = Bed::inspecting();
     bed.all(&["QTY-2", "RSN-D03", "QTY-3", "RSN-R01"]);
