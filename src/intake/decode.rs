@@ -257,11 +257,7 @@ mod tests {
         let def = |name: &str| {
             Arc::new(PointDef {
                 name: name.to_owned(),
-                unit: None,
-                role: None,
-                map: Vec::new(),
-                deadband: None,
-                counter: None,
+                ..PointDef::default()
             })
         };
         TopicRule {

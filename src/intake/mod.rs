@@ -265,11 +265,8 @@ impl Intake {
         let point = |name: &str, role, value: String| PointReading {
             def: Arc::new(PointDef {
                 name: name.to_owned(),
-                unit: None,
                 role,
-                map: Vec::new(),
-                deadband: None,
-                counter: None,
+                ..PointDef::default()
             }),
             value: Ok(Value::Text(value)),
         };

@@ -80,7 +80,7 @@ pub enum Role {
 }
 
 /// A configured point of an equipment: how its value is named, understood and thinned out.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct PointDef {
     pub name: String,
     pub unit: Option<String>,

@@ -70,11 +70,7 @@ mod tests {
     fn def(name: &str) -> Arc<PointDef> {
         Arc::new(PointDef {
             name: name.to_owned(),
-            unit: None,
-            role: None,
-            map: Vec::new(),
-            deadband: None,
-            counter: None,
+            ..PointDef::default()
         })
     }
 

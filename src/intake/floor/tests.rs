@@ -64,11 +64,8 @@ impl Shop {
         let point = |name: &str, role, value| PointReading {
             def: Arc::new(PointDef {
                 name: name.to_owned(),
-                unit: None,
                 role: Some(role),
-                map: Vec::new(),
-                deadband: None,
-                counter: None,
+                ..PointDef::default()
             }),
             value: Ok::<_, Fault>(value),
         };

@@ -74,11 +74,7 @@ impl Bench {
         let status = Status::default();
         let def = PointDef {
             name: "force".to_owned(),
-            unit: None,
-            role: None,
-            map: Vec::new(),
-            deadband: None,
-            counter: None,
+            ..PointDef::default()
         };
         Self {
             judgement: Judgement::new(settings(&dir), status.clone()),

@@ -94,11 +94,7 @@ impl Bench {
         let def = |name: &str| {
             Arc::new(PointDef {
                 name: name.to_owned(),
-                unit: None,
-                role: None,
-                map: Vec::new(),
-                deadband: None,
-                counter: None,
+                ..PointDef::default()
             })
         };
         let rule = Rule {
