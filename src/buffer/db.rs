@@ -1,7 +1,7 @@
 //! One sled database in its own directory: the only file that knows how sled 0.34 has to be used so that it survives
 //! power cuts, full disks and damage.
 //!
-//! * Every commit is one batch, `flush`, then our own `fdatasync` on sled's data file: sled itself only calls
+//! * Every commit is one atomic step, `flush`, then our own `fdatasync` on sled's data file: sled itself only calls
 //!   `sync_file_range`.
 //! * No value is larger than [`PART_BYTES_MAX`]; a larger one is stored in parts. A page of large values would leave the data
 //!   file for a file of its own, which sled neither syncs nor survives: when a full disk refuses such a file, every later
@@ -69,27 +69,43 @@ impl From<SegmentError> for io::Error {
     }
 }
 
-/// Changes that are made in one atomic step.
+/// Changes that are made in one atomic step: keys with their values, or with none where they are removed.
 #[derive(Debug, Default)]
-pub struct Batch(sled::Batch);
+pub struct Batch(Vec<(Vec<u8>, Option<Vec<u8>>)>);
 
 impl Batch {
     pub fn insert(&mut self, key: &[u8], value: &[u8]) {
         let (first, rest) = value.split_at(value.len().min(PART_BYTES_MAX));
         let rest = rest.chunks(PART_BYTES_MAX);
         let count = u16::try_from(1 + rest.len()).expect("values are limited far below 400 MB");
-        self.0.insert(key, [&count.to_le_bytes(), first].concat());
+        self.0.push((key.to_vec(), Some([&count.to_le_bytes(), first].concat())));
         for (nth, part) in (1..).zip(rest) {
-            self.0.insert(part_key(key, nth), part);
+            self.0.push((part_key(key, nth), Some(part.to_vec())));
         }
     }
 
     /// Removes a key that holds the given value.
     pub fn remove(&mut self, key: &[u8], value: &[u8]) {
-        self.0.remove(key);
+        self.0.push((key.to_vec(), None));
         for nth in 1..value.len().div_ceil(PART_BYTES_MAX) {
-            self.0.remove(part_key(key, nth));
+            self.0.push((part_key(key, nth), None));
         }
+    }
+
+    /// A single value is a single message in sled's log, and as such atomic. What ties several together is one more message
+    /// with a write of its own, and each write wakes all seven of sled's threads.
+    fn apply(self, sled: &sled::Db) -> sled::Result<()> {
+        if let [(key, Some(value))] = &self.0[..] {
+            return sled.insert(key, &value[..]).map(drop);
+        }
+        let mut batch = sled::Batch::default();
+        for (key, value) in self.0 {
+            match value {
+                Some(value) => batch.insert(key, value),
+                None => batch.remove(key),
+            }
+        }
+        sled.apply_batch(batch)
     }
 }
 
@@ -222,7 +238,7 @@ impl WriteDb {
     /// One atomic step, durable when it returns.
     pub fn apply(&self, batch: Batch) -> Result<(), SegmentError> {
         let Db { path, sled } = &self.db;
-        guard(path, || sled.apply_batch(batch.0).and_then(|()| sled.flush()))?;
+        guard(path, || batch.apply(sled).and_then(|()| sled.flush()))?;
         Ok(self.data.sync_data()?)
     }
 }
