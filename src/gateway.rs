@@ -149,9 +149,9 @@ impl Gateway {
             anyhow::Ok(())
         });
         if let Some(settings) = plan.reference {
-            let stop = stops.others.clone();
+            let (status, stop) = (status.clone(), stops.others.clone());
             others.spawn(async move {
-                reference::keep_fresh(settings, reference_tx, stop).await;
+                reference::keep_fresh(settings, reference_tx, status, stop).await;
                 anyhow::Ok(())
             });
         } else {

@@ -9,16 +9,22 @@ use std::time::Duration;
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::backoff::Backoff;
 use crate::files;
 use crate::record::Timestamp;
 use crate::secret::Secret;
+use crate::status::Status;
 
 /// How often the age of unchanged data is brought to disk: a gateway that starts offline may take it for this much older.
 const AGE_KEPT_EVERY: Duration = Duration::from_mins(10);
+/// However often data is asked for anew, the store is asked this far apart.
+const PULLS_APART: Duration = Duration::from_secs(2);
+/// How often the upstream is looked at for having gone or come back.
+const UPSTREAM_LOOKED_AT_EVERY: Duration = Duration::from_secs(1);
 /// A body larger than this is not reference data.
 const BODY_BYTES_MAX: usize = 64 << 20;
 
@@ -159,6 +165,9 @@ pub struct Reference {
     pub confirmed_at: Option<Timestamp>,
     /// Older than this, what is missing here may exist.
     pub fresh_for: Duration,
+    /// The store did not answer when it was last asked: what is missing here may exist.
+    is_offline: bool,
+    anew: Arc<Notify>,
     orders: HashMap<String, Arc<Order>>,
     workers: HashMap<String, Arc<Worker>>,
     equipment: HashMap<String, Arc<Equipment>>,
@@ -176,6 +185,8 @@ impl Reference {
             version: snapshot.version,
             confirmed_at: Some(confirmed_at),
             fresh_for,
+            is_offline: false,
+            anew: Arc::default(),
             orders: snapshot
                 .orders
                 .into_iter()
@@ -201,8 +212,19 @@ impl Reference {
 
     /// Whether what is not in here can be said not to exist.
     pub fn is_fresh(&self, now: Timestamp) -> bool {
-        self.confirmed_at
-            .is_some_and(|at| (now - at).to_std().map_or(true, |age| age <= self.fresh_for))
+        let is_young = |at: Timestamp| (now - at).to_std().map_or(true, |age| age <= self.fresh_for);
+        !self.is_offline && self.confirmed_at.is_some_and(is_young)
+    }
+
+    /// Something was refused by this data, which may have changed since it was pulled: it is pulled now.
+    pub fn ask_anew(&self) {
+        self.anew.notify_one();
+    }
+
+    /// The same, confirmed or not answered.
+    fn asked(&mut self, answered_at: Option<Timestamp>) {
+        self.is_offline = answered_at.is_none();
+        self.confirmed_at = answered_at.or(self.confirmed_at);
     }
 
     /// A label carries the order number with or without its own `WO-`.
@@ -243,6 +265,8 @@ impl Reference {
 pub struct Settings {
     /// The store's reference call.
     pub url: String,
+    /// The upstream of the same store.
+    pub upstream: String,
     pub token: Option<Secret>,
     pub workshop_id: Option<i64>,
     pub every: Duration,
@@ -288,12 +312,20 @@ pub fn load(file: &Path, fresh_for: Duration) -> Reference {
     }
 }
 
-/// Pulls until told to stop. A failed pull changes nothing but the data's age.
-pub async fn keep_fresh(settings: Settings, reference: watch::Sender<Arc<Reference>>, stop: CancellationToken) {
+/// Pulls until told to stop: regularly, when something was refused by what is known, and when the store's upstream goes or
+/// comes back. A failed pull changes nothing but whether the data is taken as fresh.
+pub async fn keep_fresh(
+    settings: Settings,
+    reference: watch::Sender<Arc<Reference>>,
+    status: Status,
+    stop: CancellationToken,
+) {
+    let anew = Arc::clone(&reference.borrow().anew);
     let mut backoff = Backoff::new(Duration::from_secs(1), settings.every.max(Duration::from_secs(1)));
     let mut snapshot: Option<Snapshot> = None;
-    let mut kept_at: Option<tokio::time::Instant> = None;
+    let mut kept_at: Option<Instant> = None;
     loop {
+        let was_reachable = is_reachable(&status, &settings.upstream);
         // The first pull is whole: what is on disk may be of another workshop.
         let version = snapshot.as_ref().map(|s| s.version.clone()).unwrap_or_default();
         let pulled = tokio::select! {
@@ -307,19 +339,17 @@ pub async fn keep_fresh(settings: Settings, reference: watch::Sender<Arc<Referen
                 let is_news = news.is_some();
                 snapshot = news.or(snapshot);
                 if is_news && let Some(snapshot) = &snapshot {
-                    reference.send_replace(Arc::new(Reference::new(
-                        snapshot.clone(),
-                        now,
-                        fresh_for(settings.every),
-                    )));
+                    let known = Reference::new(snapshot.clone(), now, fresh_for(settings.every));
+                    let anew = Arc::clone(&anew);
+                    reference.send_replace(Arc::new(Reference { anew, ..known }));
                 } else {
-                    reference.send_modify(|known| Arc::make_mut(known).confirmed_at = Some(now));
+                    reference.send_modify(|known| Arc::make_mut(known).asked(Some(now)));
                 }
                 let is_due = is_news || kept_at.is_none_or(|at| at.elapsed() >= AGE_KEPT_EVERY);
                 if is_due && let Some(snapshot) = snapshot.clone() {
                     let confirmed_at = now;
                     keep(settings.file.clone(), Kept { confirmed_at, snapshot }).await;
-                    kept_at = Some(tokio::time::Instant::now());
+                    kept_at = Some(Instant::now());
                 }
                 settings.every
             }
@@ -327,13 +357,33 @@ pub async fn keep_fresh(settings: Settings, reference: watch::Sender<Arc<Referen
                 if backoff.failures() == 0 {
                     tracing::warn!(url = settings.url, %error, "reference data can't be pulled; what is on disk is used");
                 }
+                if !reference.borrow().is_offline {
+                    reference.send_modify(|known| Arc::make_mut(known).asked(None));
+                }
                 backoff.next_delay()
             }
         };
+        let asked_at = Instant::now();
         tokio::select! {
             () = stop.cancelled() => return,
-            () = tokio::time::sleep(delay) => {}
+            () = sleep(delay) => {}
+            () = async {
+                anew.notified().await;
+                sleep_until(asked_at + PULLS_APART).await;
+            } => {}
+            () = turned(&status, &settings.upstream, was_reachable) => {}
         }
+    }
+}
+
+fn is_reachable(status: &Status, upstream: &str) -> bool {
+    status.upstreams().get(upstream).is_some_and(|view| view.reachable)
+}
+
+/// Until the upstream has gone or come back.
+async fn turned(status: &Status, upstream: &str, was_reachable: bool) {
+    while is_reachable(status, upstream) == was_reachable {
+        sleep(UPSTREAM_LOOKED_AT_EVERY).await;
     }
 }
 

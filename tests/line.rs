@@ -434,6 +434,45 @@ async fn without_the_store_stations_work_on_what_the_disk_knows() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_refused_is_asked_of_the_store_and_its_silence_is_not_a_no() {
+    let bench = Bench::sqlite().await.with_order().await;
+    let port = free_port();
+    let site = Site::new(&format!(
+        "[upstream.central]\nurl = \"{}/api/v1/batches\"\ntoken_file = \"store.token\"\n[reference]\nfrom = \"central\"\nevery = \"1h\"\n{}",
+        bench.address,
+        station(port, "report_only")
+    ));
+    site.write("store.token", TOKEN);
+    let _gateway = site.start().await;
+    knows_orders(&site).await;
+    let mut scanner = scanner(port);
+    scan(&mut scanner, &[("EMP-W1", "SIGNED_ON")]).await;
+    let order = json!({"order_quantity": "9", "status": 2, "product_code": "P", "processes": [{"process_code": "1", "sequence": 1}]});
+    bench.put("/api/v1/orders/WO-5", order).await;
+    scan(&mut scanner, &[("TRV-WO-5.1", "UNKNOWN_ORDER")]).await;
+    answered(&mut scanner, "TRV-WO-5.1", "JOB_LOADED").await;
+    scan(&mut scanner, &[("QTY-2", "REPORTED"), ("LSN-LOGOUT", "SIGNED_OFF")]).await;
+    site.shows("status", "everything sent", |status| {
+        status["upstreams"]["central"]["waiting"]["report"] == 0
+    })
+    .await;
+    drop(bench);
+    scan(&mut scanner, &[("EMP-W77", "UNKNOWN_BADGE")]).await;
+    answered(&mut scanner, "EMP-W77", "SIGNED_ON_UNVERIFIED").await;
+}
+
+/// Scans again until the answer is this one.
+async fn answered(scanner: &mut Scanner, code: &str, expected: &str) {
+    for _ in 0..100 {
+        if scanner.scan(code).await.expect("an answer").code == expected {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    panic!("{code} is never answered with {expected}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn kill_9_between_scans_keeps_the_dialogue() {
     let port = free_port();
     let site = Site::new(&station(port, "start_stop"));

@@ -78,7 +78,8 @@ impl Batch {
         let (first, rest) = value.split_at(value.len().min(PART_BYTES_MAX));
         let rest = rest.chunks(PART_BYTES_MAX);
         let count = u16::try_from(1 + rest.len()).expect("values are limited far below 400 MB");
-        self.0.push((key.to_vec(), Some([&count.to_le_bytes(), first].concat())));
+        self.0
+            .push((key.to_vec(), Some([&count.to_le_bytes(), first].concat())));
         for (nth, part) in (1..).zip(rest) {
             self.0.push((part_key(key, nth), Some(part.to_vec())));
         }

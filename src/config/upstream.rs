@@ -235,6 +235,7 @@ pub(super) fn lower_reference(
     };
     Some(reference::Settings {
         url,
+        upstream: upstream.name.clone(),
         token: upstream.http.token.clone(),
         workshop_id,
         every: section.every.0,

@@ -187,6 +187,9 @@ impl Desk {
         };
         let accepted = &mut outcome.accepted;
         let feedback = accepted.feedback.clone()?;
+        if feedback.kind == FeedbackKind::Err {
+            self.reference.borrow().ask_anew();
+        }
         let heard = &mut self.places.get_mut(station)?.heard;
         // A page asks again under the same id; a scanner does not.
         let states = (is_change || scan.id.is_some()).then_some(&mut accepted.states);

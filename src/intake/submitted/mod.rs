@@ -99,7 +99,7 @@ impl Intake {
         objections.extend(findings.into_iter().map(objection));
         objections.extend(too_long(&report));
         if !objections.is_empty() {
-            return Answered::Refused(told_once(objections));
+            return self.refused(objections);
         }
         self.desk.take_handed_in(&mut report, at, accepted);
         self.tell_found(at, accepted);
@@ -107,6 +107,11 @@ impl Intake {
         Answered::Taken(json!({
             "report_no": report.report_no, "message_id": id, "flags": report.flags, "ignored": ignored,
         }))
+    }
+
+    fn refused(&self, objections: Vec<Objection>) -> Answered {
+        self.desk.reference().ask_anew();
+        Answered::Refused(told_once(objections))
     }
 
     /// What the sender need not know.
@@ -148,7 +153,7 @@ impl Intake {
         self.add_circumstances(&mut inspection.circumstances, at);
         objections.extend(examine(&mut inspection, &self.desk.reference(), at));
         if !objections.is_empty() {
-            return Answered::Refused(told_once(objections));
+            return self.refused(objections);
         }
         if inspection.check_no.is_empty() {
             inspection.check_no = self.desk.next_number(at, &mut accepted.states);
