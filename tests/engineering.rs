@@ -178,6 +178,12 @@ async fn a_dead_letter_is_corrected_and_arrives_once() {
     let unknown = site.get("buffer/dead-letters/0199").await;
     assert_eq!(unknown["status"], StatusCode::NOT_FOUND.as_u16());
 
+    let slip = json!({"nunber": 1});
+    let (status, problem) = site
+        .hand_in(&format!("buffer/dead-letters/{}/resubmit", ids[0]), &slip)
+        .await;
+    assert_eq!(status, 422);
+    assert!(problem["detail"].as_str().unwrap().contains("lacks `number`"));
     let corrected = json!({"number": "corrected"});
     let (status, _) = site
         .hand_in(&format!("buffer/dead-letters/{}/resubmit", ids[0]), &corrected)

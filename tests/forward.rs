@@ -329,6 +329,11 @@ fn look_into(site: &Site, place: [&str; 2], ids: &[String]) {
     let shown: Value = serde_json::from_str(&ask(&["show", &ids[3]])).unwrap();
     assert_eq!(shown["payload"]["number"], 3);
     assert_eq!(shown["sequence"], 4);
+    assert_eq!(shown["refused"], Value::Null);
+    let shown: Value = serde_json::from_str(&ask(&["show", &ids[0]])).unwrap();
+    assert_eq!(shown["refused"][0]["code"], "order_not_found");
+    assert_eq!(shown["payload"]["number"], 0);
+    assert_eq!(ask(&["show", &ids[0], "--payload"]), "{\"number\":0}\n");
     let exported = lines(ask(&["export"]));
     let exported: Vec<Value> = exported
         .iter()
@@ -353,8 +358,12 @@ async fn the_buffer_of_a_stopped_gateway_can_be_looked_into_and_mended() {
     let (site, north, ids) = with_two_dead_letters().await;
     let place = ["--data-dir", "data"];
     look_into(&site, place, &ids);
-    site.write("corrected.json", "{\"number\":\"mended\"}");
     let [by, data] = place;
+    site.write("corrected.json", "{\"nunber\":\"mended\"}");
+    let slip = site.run(&["buffer", "resubmit", &ids[0], "--payload", "corrected.json", by, data]);
+    assert_eq!(slip.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&slip.stderr).contains("lacks `number`"));
+    site.write("corrected.json", "{\"number\":\"mended\"}");
     site.prints(&["buffer", "resubmit", &ids[0], "--payload", "corrected.json", by, data]);
     site.prints(&["buffer", "discard", &ids[1], by, data]);
     assert_eq!(site.prints(&["buffer", "list", "--dead", by, data]), "");

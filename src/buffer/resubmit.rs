@@ -7,6 +7,7 @@ use std::time::Duration;
 use chrono::DateTime;
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value as Json};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
@@ -24,6 +25,9 @@ pub enum ResubmitError {
     Unknown(String),
     #[error("the letter's message can't be read: {0}")]
     Unreadable(String),
+    /// A payload is replaced as a whole, so a slip would erase what was said.
+    #[error("the corrected payload lacks {} of the letter's; give the whole payload, with null for what has to go", listed(.0))]
+    Lacking(Vec<String>),
     #[error("the disk did not take it; the letter stays")]
     Refused,
     #[error(
@@ -39,6 +43,7 @@ impl ResubmitError {
         let zh = match self {
             Self::Unknown(id) => format!("没有编号为 {id} 的拒收数据"),
             Self::Unreadable(why) => format!("内容无法读取：{why}"),
+            Self::Lacking(names) => format!("更正后的内容缺少 {}：请给出完整内容，要去掉的写 null", listed(names)),
             Self::Refused => "磁盘未写入；拒收数据保留".to_owned(),
             Self::Unconfirmed => "磁盘未及时确认；拒收数据保留，可再次上传或放弃".to_owned(),
             Self::Disk(error) => format!("磁盘错误：{error}"),
@@ -55,6 +60,19 @@ struct Message<'a> {
     source: String,
     #[serde(borrow)]
     payload: &'a RawValue,
+}
+
+/// The fields of the payload that its correction does not name.
+fn lacking(payload: &RawValue, corrected: &RawValue) -> Vec<String> {
+    let fields = |payload: &RawValue| serde_json::from_str::<Map<String, Json>>(payload.get()).unwrap_or_default();
+    let corrected = fields(corrected);
+    let names = fields(payload).into_iter().map(|(name, _)| name);
+    names.filter(|name| !corrected.contains_key(name)).collect()
+}
+
+fn listed(names: &[String]) -> String {
+    let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    quoted.join(", ")
 }
 
 struct Told(Mutex<Option<oneshot::Sender<bool>>>);
@@ -97,6 +115,12 @@ impl Buffer {
         let at = DateTime::parse_from_rfc3339(&message.timestamp)
             .map_err(|e| unreadable(e.to_string()))?
             .to_utc();
+        if let Some(corrected) = corrected {
+            let lacking = lacking(message.payload, corrected);
+            if !lacking.is_empty() {
+                return Err(ResubmitError::Lacking(lacking));
+            }
+        }
         let payload = corrected.unwrap_or(message.payload);
         let record = Record::encode(kind, message.message_id, at, zone, &message.source, &payload);
         let (tell, told) = oneshot::channel();

@@ -8,8 +8,9 @@ use std::process::ExitCode;
 use anyhow::{Context, anyhow, bail};
 use clap::Subcommand;
 use reqwest::Method;
-use serde_json::Value;
+use serde::Deserialize;
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 
 use super::EXIT_USAGE;
 use crate::buffer::inspect::Inspection;
@@ -36,11 +37,14 @@ pub enum Command {
         #[arg(long)]
         dead: bool,
     },
-    /// One record or dead letter, whole
+    /// One record or dead letter, whole, with who refused it and why
     Show {
         #[command(flatten)]
         place: Where,
         message_id: String,
+        /// Its payload only, as `resubmit` takes it
+        #[arg(long)]
+        payload: bool,
     },
     /// All records as JSON lines
     Export {
@@ -58,7 +62,7 @@ pub enum Command {
         #[command(flatten)]
         place: Where,
         message_id: String,
-        /// A file with the corrected payload (JSON)
+        /// A file with the whole payload, corrected (JSON)
         #[arg(long, value_name = "FILE")]
         payload: Option<PathBuf>,
     },
@@ -104,7 +108,9 @@ pub async fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Status(_) => gateway.status().await?,
         Command::List { ids, dead, .. } => gateway.list(ids, dead).await?,
-        Command::Show { message_id, .. } => gateway.show(&message_id).await?,
+        Command::Show {
+            message_id, payload, ..
+        } => gateway.show(&message_id, payload).await?,
         Command::Export { out, dead, .. } => gateway.export(out.as_deref(), dead).await?,
         Command::Resubmit {
             message_id, payload, ..
@@ -169,7 +175,7 @@ impl Gateway {
                 let status = running.ask(Method::GET, "status", None).await?;
                 println!(
                     "{:#}",
-                    serde_json::json!({"buffer": status["buffer"], "upstreams": status["upstreams"]})
+                    json!({"buffer": status["buffer"], "upstreams": status["upstreams"]})
                 );
             }
             Self::Stopped { data_dir } => stopped_status(&Inspection::open(data_dir)?)?,
@@ -217,26 +223,40 @@ impl Gateway {
         Ok(out.flush()?)
     }
 
-    async fn show(&self, wanted: &str) -> anyhow::Result<()> {
-        let mut found = false;
+    async fn show(&self, wanted: &str, payload_only: bool) -> anyhow::Result<()> {
+        let mut kept = None;
         self.each(|_, _, message_id, message| {
             if message_id == wanted {
-                found = true;
-                let whole: Value = serde_json::from_str(message).unwrap_or_default();
-                println!("{whole:#}");
+                kept = Some(message.to_owned());
             }
             Ok(())
         })
         .await?;
-        for letter in self.letters(wanted).await? {
-            found = true;
-            println!("{}", serde_json::to_string_pretty(&letter)?);
+        let mut letters = self.letters(wanted).await?;
+        letters.retain(|letter| letter.message_id == wanted);
+        let message = kept.or_else(|| letters.first().map(|letter| letter.message.get().to_owned()));
+        let message = message.ok_or_else(|| anyhow!("no record and no dead letter has the id {wanted}"))?;
+        if payload_only {
+            let Sent { payload } = serde_json::from_str(&message)?;
+            println!("{payload}");
+            return Ok(());
         }
-        if found {
-            Ok(())
-        } else {
-            Err(anyhow!("no record and no dead letter has the id {wanted}"))
+        let mut whole: Value = serde_json::from_str(&message)?;
+        if !letters.is_empty() {
+            let refused = letters.iter().map(|letter| {
+                let DeadLetter {
+                    upstream,
+                    code,
+                    detail,
+                    since,
+                    ..
+                } = letter;
+                json!({"upstream": upstream, "code": code, "detail": detail, "since": since})
+            });
+            whole["refused"] = refused.collect();
         }
+        println!("{whole:#}");
+        Ok(())
     }
 
     async fn export(&self, out: Option<&Path>, dead: bool) -> anyhow::Result<()> {
@@ -322,12 +342,9 @@ impl Gateway {
     async fn letters(&self, id_prefix: &str) -> anyhow::Result<Vec<DeadLetter>> {
         match self {
             Self::Running(running) => {
-                let answer = running.ask(Method::GET, "buffer/dead-letters", None).await?;
-                let letters: Vec<DeadLetter> = serde_json::from_str(&answer["dead_letters"].to_string())?;
-                Ok(letters
-                    .into_iter()
-                    .filter(|letter| letter.message_id.starts_with(id_prefix))
-                    .collect())
+                let mut letters = running.letters().await?;
+                letters.retain(|letter| letter.message_id.starts_with(id_prefix));
+                Ok(letters)
             }
             Self::Stopped { data_dir } => Ok(Inspection::open(data_dir)?.dead_letters(id_prefix, usize::MAX)?),
         }
@@ -375,6 +392,20 @@ impl Running {
         }
     }
 
+    async fn letters(&self) -> anyhow::Result<Vec<DeadLetter>> {
+        let mut letters = Vec::new();
+        let mut after = String::new();
+        loop {
+            let path = format!("buffer/dead-letters?limit=1000&after={after}");
+            let page = self.ask(Method::GET, &path, None).await?;
+            letters.append(&mut serde_json::from_str(&page["dead_letters"].to_string())?);
+            match page["next"].as_str() {
+                Some(next) => next.clone_into(&mut after),
+                None => return Ok(letters),
+            }
+        }
+    }
+
     async fn each(&self, mut take: impl FnMut(Lane, u64, &str, &str) -> std::io::Result<()>) -> anyhow::Result<()> {
         for lane in Lane::BOTH {
             let mut from = 0;
@@ -401,6 +432,13 @@ impl Running {
         }
         Ok(())
     }
+}
+
+/// Of a message as it travels, what a correction replaces.
+#[derive(Deserialize)]
+struct Sent<'a> {
+    #[serde(borrow)]
+    payload: &'a RawValue,
 }
 
 fn stopped_status(inspection: &Inspection) -> anyhow::Result<()> {

@@ -185,7 +185,7 @@ async fn dead_letter(State(window): State<Window>, Path(id): Path<String>) -> Re
 }
 
 /// Sends a dead letter again, as it is or with a corrected payload as the body.
-#[utoipa::path(post, path = "/api/v1/buffer/dead-letters/{id}/resubmit", tag = "buffer", security(("caller" = ["supervisor", "admin"])), params(("id" = String, Path, description = "the message id", example = "0199d7a1-7a4c-7b0e-9d52-3f2c1f0c7a11")), request_body = Option<HashMap<String, serde_json::Value>>, responses((status = OK, description = "it goes again", body = Resubmitted), (status = NOT_FOUND, description = "there is nothing of that name", body = Problem), (status = UNPROCESSABLE_ENTITY, description = "the correction can not be read", body = Problem), (status = SERVICE_UNAVAILABLE, description = "the disk takes nothing now", body = Problem)))]
+#[utoipa::path(post, path = "/api/v1/buffer/dead-letters/{id}/resubmit", tag = "buffer", security(("caller" = ["supervisor", "admin"])), params(("id" = String, Path, description = "the message id", example = "0199d7a1-7a4c-7b0e-9d52-3f2c1f0c7a11")), request_body = Option<HashMap<String, serde_json::Value>>, responses((status = OK, description = "it goes again", body = Resubmitted), (status = NOT_FOUND, description = "there is nothing of that name", body = Problem), (status = UNPROCESSABLE_ENTITY, description = "the correction lacks something of the letter, or the letter can not be read", body = Problem), (status = SERVICE_UNAVAILABLE, description = "the disk takes nothing now", body = Problem)))]
 async fn resubmit(
     State(window): State<Window>,
     Path(id): Path<String>,
@@ -296,7 +296,7 @@ async fn forget(State(window): State<Window>, Path(name): Path<String>) -> Resul
 fn problem(error: &ResubmitError) -> Problem {
     let status = match error {
         ResubmitError::Unknown(_) => StatusCode::NOT_FOUND,
-        ResubmitError::Unreadable(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        ResubmitError::Unreadable(_) | ResubmitError::Lacking(_) => StatusCode::UNPROCESSABLE_ENTITY,
         ResubmitError::Refused | ResubmitError::Unconfirmed | ResubmitError::Disk(_) => StatusCode::SERVICE_UNAVAILABLE,
     };
     Problem::worded(status, &error.words())
