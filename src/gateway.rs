@@ -151,7 +151,9 @@ impl Gateway {
         if let Some(settings) = plan.reference {
             let (status, stop) = (status.clone(), stops.others.clone());
             others.spawn(async move {
-                reference::keep_fresh(settings, reference_tx, status, stop).await;
+                let upstream = settings.upstream.clone();
+                let is_reachable = || status.upstreams().get(&upstream).is_some_and(|view| view.reachable);
+                reference::keep_fresh(settings, reference_tx, is_reachable, stop).await;
                 anyhow::Ok(())
             });
         } else {

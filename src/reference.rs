@@ -17,7 +17,6 @@ use crate::backoff::Backoff;
 use crate::files;
 use crate::record::Timestamp;
 use crate::secret::Secret;
-use crate::status::Status;
 
 /// How often the age of unchanged data is brought to disk: a gateway that starts offline may take it for this much older.
 const AGE_KEPT_EVERY: Duration = Duration::from_mins(10);
@@ -313,11 +312,11 @@ pub fn load(file: &Path, fresh_for: Duration) -> Reference {
 }
 
 /// Pulls until told to stop: regularly, when something was refused by what is known, and when the store's upstream goes or
-/// comes back. A failed pull changes nothing but whether the data is taken as fresh.
+/// comes back (`is_reachable`). A failed pull changes nothing but whether the data is taken as fresh.
 pub async fn keep_fresh(
     settings: Settings,
     reference: watch::Sender<Arc<Reference>>,
-    status: Status,
+    is_reachable: impl Fn() -> bool,
     stop: CancellationToken,
 ) {
     let anew = Arc::clone(&reference.borrow().anew);
@@ -325,7 +324,7 @@ pub async fn keep_fresh(
     let mut snapshot: Option<Snapshot> = None;
     let mut kept_at: Option<Instant> = None;
     loop {
-        let was_reachable = is_reachable(&status, &settings.upstream);
+        let was_reachable = is_reachable();
         // The first pull is whole: what is on disk may be of another workshop.
         let version = snapshot.as_ref().map(|s| s.version.clone()).unwrap_or_default();
         let pulled = tokio::select! {
@@ -371,19 +370,12 @@ pub async fn keep_fresh(
                 anew.notified().await;
                 sleep_until(asked_at + PULLS_APART).await;
             } => {}
-            () = turned(&status, &settings.upstream, was_reachable) => {}
+            () = async {
+                while is_reachable() == was_reachable {
+                    sleep(UPSTREAM_LOOKED_AT_EVERY).await;
+                }
+            } => {}
         }
-    }
-}
-
-fn is_reachable(status: &Status, upstream: &str) -> bool {
-    status.upstreams().get(upstream).is_some_and(|view| view.reachable)
-}
-
-/// Until the upstream has gone or come back.
-async fn turned(status: &Status, upstream: &str, was_reachable: bool) {
-    while is_reachable(status, upstream) == was_reachable {
-        sleep(UPSTREAM_LOOKED_AT_EVERY).await;
     }
 }
 
@@ -395,6 +387,22 @@ async fn keep(file: PathBuf, kept: Kept) {
     if let Ok(Err(error)) = written.await {
         tracing::warn!(%error, "reference data could not be kept on disk");
     }
+}
+
+/// Asks once, with the token; says what there is.
+pub async fn try_pull(settings: &Settings) -> Result<String, String> {
+    let pulled = pull(settings, "").await.map_err(|error| error.to_string())?;
+    let Snapshot {
+        orders,
+        workers,
+        equipment,
+        reasons,
+        ..
+    } = pulled.unwrap_or_default();
+    let (orders, workers, equipment, reasons) = (orders.len(), workers.len(), equipment.len(), reasons.len());
+    Ok(format!(
+        " ({orders} orders, {workers} workers, {equipment} equipment, {reasons} reasons)"
+    ))
 }
 
 /// The new data, or nothing when ours is current.

@@ -52,6 +52,12 @@ const MISTAKES: &[Mistake] = &[
         said: &["a rate is more than 0"],
     },
     Mistake {
+        good: "unit = \"°C\" }",
+        bad: "unit = \"°C\" }, state = { at = \"/s\", role = \"state\", map = { RUN = \"runing\" } }",
+        at: "\"runing\"",
+        said: &["`runing` is no state that is judged", "did you mean `running`?"],
+    },
+    Mistake {
         good: "filter = ",
         bad: "fliter = \"x\"\nfilter = ",
         at: "fliter",
@@ -299,7 +305,7 @@ fn each_mistake_is_told_at_its_place_with_what_would_be_right() {
 
 #[test]
 fn all_mistakes_of_a_file_are_told_at_once_in_its_order() {
-    let independent = [0, 2, 6, 11].map(|nth| &MISTAKES[nth]);
+    let independent = [0, 2, 7, 12].map(|nth| &MISTAKES[nth]);
     let bad = independent.iter().fold(GOOD.to_owned(), |text, mistake| {
         text.replacen(mistake.good, mistake.bad, 1)
     });

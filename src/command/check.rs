@@ -8,6 +8,7 @@ use super::EXIT_USAGE;
 use crate::config::{self, Plan};
 use crate::intake::judgement::Judge;
 use crate::judge::spc::monitor;
+use crate::reference;
 use crate::source::{modbus, mqtt, scanner};
 
 /// For one connection that is tried.
@@ -78,6 +79,18 @@ fn describe(plan: &Plan) {
             chart.design.chart.name()
         );
     }
+    for judge in &plan.intake.judgement.judges {
+        let checks = match judge {
+            Judge::Chart { .. } => continue,
+            Judge::Watch(watch) => watch.checks.iter().map(|check| check.how.name()).collect(),
+            Judge::Together(_) => vec!["drift"],
+        };
+        let points = judge.listens_to().into_iter();
+        let points: Vec<String> = points
+            .map(|(equipment, point)| format!("{equipment}.{point}"))
+            .collect();
+        println!("{}: {} of {}", judge.name(), checks.join(", "), points.join(", "));
+    }
     for upstream in &plan.upstreams {
         println!("upstream/{}: {}", upstream.name, upstream.http.url);
     }
@@ -134,20 +147,21 @@ async fn connect(plan: &Plan) -> usize {
         );
     }
     for upstream in &plan.upstreams {
-        // Any answer proves the way there; what it says of the token shows with the first batch, which only a running
-        // gateway sends.
+        // Any answer proves the way there. What it says of the token shows with the reference data, or with the first
+        // batch, which only a running gateway sends.
         let asked = async {
             let answer = upstream.http.client.get(&upstream.http.url).send().await;
             answer
-                .map(|answer| {
-                    format!(
-                        " (answers {}; the token is tried with the first batch)",
-                        answer.status().as_u16()
-                    )
-                })
+                .map(|answer| format!(" (answers {})", answer.status().as_u16()))
                 .map_err(|e| crate::files::causes(&e))
         };
         tell(format!("upstream/{}", upstream.name), in_time(asked).await);
+    }
+    if let Some(settings) = &plan.reference {
+        tell(
+            "reference data".to_owned(),
+            in_time(reference::try_pull(settings)).await,
+        );
     }
     failures
 }

@@ -13,6 +13,7 @@ mod points;
 mod scanner;
 mod sections;
 mod spc;
+mod states;
 mod station;
 mod upstream;
 mod watch;

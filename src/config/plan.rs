@@ -17,6 +17,7 @@ use super::origin::configuration;
 use super::points::Points;
 use super::sections::{Config, Equipment};
 use super::spc::lower_spc;
+use super::states::check_states;
 use super::station::lower_stations;
 use super::upstream::{lower_reference, lower_upstreams};
 use super::watch::lower_watches;
@@ -154,6 +155,7 @@ pub fn lower(mut config: Config, document: &Document, is_proof: bool, tree: &Tre
     let charts = lower_spc(&config, &mut check);
     // A plant has many points: they are moved, never copied. What looks for machines in the configuration stands before this.
     let modbus = lower_modbus(std::mem::take(&mut config.modbus), &mut check);
+    check_states(&config, &modbus, &mut check);
     let mut judges = lower_watches(&config, &Points::told(&config, &modbus), &mut check);
     for watched in charts {
         match watched.from {

@@ -39,6 +39,9 @@ pub fn value_schema() -> utoipa::openapi::Schema {
 /// The longest text that is a value: many of them have to fit into one record.
 const TEXT_BYTES_MAX: usize = 1000;
 
+/// Of a text that is no number, in the reason.
+const TEXT_CHARS_SHOWN: usize = 40;
+
 impl Value {
     pub fn text(text: String) -> Result<Self, Fault> {
         if text.len() > TEXT_BYTES_MAX {
@@ -91,6 +94,34 @@ pub struct PointDef {
     pub deadband: Option<f64>,
     /// Of a register that counts up: what is told of it is a total that outlives its rollovers and resets.
     pub counter: Option<CounterDef>,
+}
+
+impl PointDef {
+    /// What has a unit, a width or counts is a number. A text that spells one is taken as that, any other says nothing.
+    pub fn fit(&self, value: Value) -> Result<Value, Fault> {
+        let Value::Text(text) = value else { return Ok(value) };
+        let is_number = match self.role {
+            Some(Role::GoodCount | Role::ScrapCount) => true,
+            Some(Role::State) => false,
+            None => self.unit.is_some() || self.counter.is_some() || self.deadband.is_some_and(|width| width > 0.0),
+        };
+        if !is_number {
+            return Ok(Value::Text(text));
+        }
+        let spelled = text.trim();
+        let whole = spelled
+            .parse()
+            .map(Value::Int)
+            .or_else(|_| spelled.parse().map(Value::Uint));
+        let number = whole.ok().or_else(|| {
+            let number: f64 = spelled.parse().ok()?;
+            number.is_finite().then_some(Value::Float(number))
+        });
+        number.ok_or_else(|| {
+            let shown: String = text.chars().take(TEXT_CHARS_SHOWN).collect();
+            Fault::Invalid(format!("the text `{shown}` where a number belongs"))
+        })
+    }
 }
 
 /// How a machine's own counter behaves.

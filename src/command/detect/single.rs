@@ -4,7 +4,7 @@ use std::io::BufRead;
 
 use super::{DetectError, Scores, TIME_COLUMNS, Unjudged, read_time, read_value};
 use crate::command::table::{Table, field};
-use crate::judge::anomaly::outlier::Outlier;
+use crate::judge::anomaly::outlier::{Outlier, Sensitivity};
 
 pub fn judge<R: BufRead>(
     column: &str,
@@ -16,6 +16,8 @@ pub fn judge<R: BufRead>(
     let time_column = table.column(&TIME_COLUMNS)?;
     let value_column = table.column(&[column])?;
     let mut outlier = learn.map_or_else(Outlier::new, Outlier::learning);
+    let threshold = Sensitivity::default().threshold();
+    let (mut judged, mut anomalies) = (0_u64, 0_u64);
     scores.row(format_args!("timestamp,value,anomaly_score"))?;
     while let Some(row) = table.next_row()? {
         let at = read_time(table, &row, time_column)?;
@@ -25,6 +27,8 @@ pub fn judge<R: BufRead>(
             if outlier.late() > late {
                 unjudged.late.add(table.line());
             }
+            judged += 1;
+            anomalies += u64::from(score >= threshold);
             score
         } else {
             unjudged.missing.add(table.line());
@@ -36,5 +40,6 @@ pub fn judge<R: BufRead>(
             field(&row[value_column])
         ))?;
     }
+    eprintln!("{anomalies} of {judged} scores reach {threshold}, from where on a gateway tells of an anomaly");
     Ok(())
 }

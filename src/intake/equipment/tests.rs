@@ -100,6 +100,24 @@ fn without_a_deadband_every_reading_is_told() {
 }
 
 #[test]
+fn text_where_a_number_belongs_is_bad_unless_it_spells_one() {
+    let mut bench = Bench::new(None);
+    let def = point("t", None, None);
+    let told = bench.hear(&def, Ok(Value::Text(" 20.5".into()))).expect("told");
+    assert_eq!(told["points"]["t"]["value"], 20.5);
+    let told = bench.hear(&def, Ok(Value::Text("n/a".into()))).expect("told");
+    assert_eq!(told["points"]["t"]["quality"], "bad");
+    assert_eq!(told["points"]["t"]["reason"], "the text `n/a` where a number belongs");
+    let named = Arc::new(PointDef {
+        name: "program".to_owned(),
+        deadband: Some(0.0),
+        ..PointDef::default()
+    });
+    let told = bench.hear(&named, Ok(Value::Text("O1234".into()))).expect("told");
+    assert_eq!(told["points"]["program"]["value"], "O1234");
+}
+
+#[test]
 fn a_point_that_was_never_read_is_bad_not_stale() {
     let mut bench = Bench::new(None);
     let told = bench

@@ -207,6 +207,7 @@ impl Tracked {
     }
 
     fn take(&mut self, place: usize, def: &Arc<PointDef>, value: Result<Value, Fault>, moment: &Moment) -> Outcome {
+        let value = value.and_then(|value| def.fit(value));
         let newest = self.points[place].newest;
         let is_older = moment.has_own_time && newest.is_some_and(|newest| moment.newest < newest);
         if moment.is_past || is_older {
@@ -287,7 +288,8 @@ impl Tracked {
         let PointReading { def, value } = point;
         // A counter may have begun anew since, so it says nothing of the total. What says nothing is given no place: it
         // would be told as a point that could not be read.
-        let value = value.ok().filter(|_| def.counter.is_none())?;
+        let value = value.and_then(|value| def.fit(value)).ok();
+        let value = value.filter(|_| def.counter.is_none())?;
         let place = self.points.place(&def, 0);
         let last = &mut self.points[place];
         let newest = time.map(|time| time.min(now));

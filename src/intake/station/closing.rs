@@ -7,7 +7,7 @@ use super::job::Phase;
 use super::labor::Labor;
 use super::plan::done_and_plan;
 use super::sheet::Ended;
-use super::{Context, Dialogue, Pending, Question, ShiftEnd, State, Step};
+use super::{Context, Dialogue, FINISH_INPUT_FIRST, Pending, Question, ShiftEnd, State, Step};
 use crate::intake::barcode::Meaning;
 use crate::record::{Timestamp, WorkReport};
 
@@ -63,7 +63,7 @@ pub fn pause_instead(dialogue: &mut Dialogue, _: &Meaning, context: &Context) ->
         Some(Pending::Confirm(Question::Short))
     );
     if !is_short {
-        return Step::err("FINISH_INPUT_FIRST", &[], context);
+        return Step::err(FINISH_INPUT_FIRST, &[], context);
     }
     dialogue.asked = None;
     dialogue.halt(context.now);

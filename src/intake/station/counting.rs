@@ -5,8 +5,8 @@ use rust_decimal::Decimal;
 use super::job::{Phase, stop_reason};
 use super::plan::{done_and_plan, excess, is_aimed, is_same_item};
 use super::{
-    Context, Dialogue, Mode, Pending, QuantityKind, Question, Step, Unexplained, WhilePaused, checking, share,
-    supervisor, words,
+    Context, Dialogue, FINISH_INPUT_FIRST, Mode, Pending, QuantityKind, Question, Step, Unexplained, WhilePaused,
+    checking, share, supervisor, words,
 };
 use crate::intake::barcode::{Meaning, Verb};
 use crate::intake::validate;
@@ -96,7 +96,7 @@ pub fn key(dialogue: &mut Dialogue, meaning: &Meaning, context: &Context) -> Ste
         return Step::err("NOT_NOW", &[], context);
     };
     let Pending::Quantity { keyed, .. } = &mut asked.what else {
-        return Step::err("FINISH_INPUT_FIRST", &[], context);
+        return Step::err(FINISH_INPUT_FIRST, &[], context);
     };
     *keyed = match meaning {
         Meaning::Keyed(number) => *keyed + number,
@@ -112,14 +112,14 @@ pub fn enter_keyed(dialogue: &mut Dialogue, _: &Meaning, context: &Context) -> S
             let keyed = *keyed;
             enter(dialogue, Good::of(keyed), context)
         }
-        _ => Step::err("FINISH_INPUT_FIRST", &[], context),
+        _ => Step::err(FINISH_INPUT_FIRST, &[], context),
     }
 }
 
 pub fn pending_quantity(dialogue: &mut Dialogue, meaning: &Meaning, context: &Context) -> Step {
     match meaning {
         Meaning::Quantity(quantity) => enter(dialogue, Good::of(*quantity), context),
-        _ => Step::err("FINISH_INPUT_FIRST", &[], context),
+        _ => Step::err(FINISH_INPUT_FIRST, &[], context),
     }
 }
 
@@ -137,7 +137,7 @@ pub fn pending_serial(dialogue: &mut Dialogue, meaning: &Meaning, context: &Cont
 /// How many were asked for are known; some kinds also need a reason.
 fn enter(dialogue: &mut Dialogue, Good { quantity, serial }: Good, context: &Context) -> Step {
     let Some(Pending::Quantity { kind, .. }) = dialogue.asked.as_ref().map(|asked| &asked.what) else {
-        return Step::err("FINISH_INPUT_FIRST", &[], context);
+        return Step::err(FINISH_INPUT_FIRST, &[], context);
     };
     match *kind {
         QuantityKind::Good if serial.is_none() && context.bench.mode == Mode::Piece => {
@@ -173,7 +173,7 @@ fn enter(dialogue: &mut Dialogue, Good { quantity, serial }: Good, context: &Con
 
 pub fn pending_reason(dialogue: &mut Dialogue, meaning: &Meaning, context: &Context) -> Step {
     let (Meaning::Reason(code), Some(asked)) = (meaning, dialogue.asked.clone()) else {
-        return Step::err("FINISH_INPUT_FIRST", &[], context);
+        return Step::err(FINISH_INPUT_FIRST, &[], context);
     };
     match asked.what {
         Pending::Reason(Unexplained::Defect { kind, quantity, serial }) => {
@@ -211,7 +211,7 @@ pub fn pending_reason(dialogue: &mut Dialogue, meaning: &Meaning, context: &Cont
             let order_no = dialogue.job().map(|job| job.order_no.clone()).unwrap_or_default();
             Step::ok("PAUSED", &[&order_no], context)
         }
-        _ => Step::err("FINISH_INPUT_FIRST", &[], context),
+        _ => Step::err(FINISH_INPUT_FIRST, &[], context),
     }
 }
 
@@ -239,7 +239,7 @@ pub fn kind_while_pending(dialogue: &mut Dialogue, meaning: &Meaning, context: &
         Some(kind) if kind_of_scan(meaning) == Some(kind) => {
             Step::dup("HOW_MANY", &[], context).worded(&[words::kind(kind)], context)
         }
-        _ => Step::err("FINISH_INPUT_FIRST", &[], context),
+        _ => Step::err(FINISH_INPUT_FIRST, &[], context),
     }
 }
 

@@ -4,7 +4,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use super::labor::Labor;
-use super::{Context, Dialogue, Operator, Pending, State, Step, Unexplained, words};
+use super::{Context, Dialogue, FINISH_INPUT_FIRST, Operator, Pending, State, Step, Unexplained, words};
 use crate::intake::barcode::{Meaning, Verb};
 use crate::language::Words;
 use crate::record::{Activity, Timestamp, WorkReport};
@@ -137,7 +137,7 @@ pub fn out_of_place(_: &mut Dialogue, _: &Meaning, context: &Context) -> Step {
 }
 
 pub fn finish_input_first(_: &mut Dialogue, _: &Meaning, context: &Context) -> Step {
-    Step::err("FINISH_INPUT_FIRST", &[], context)
+    Step::err(FINISH_INPUT_FIRST, &[], context)
 }
 
 /// START, START-SETUP and RESUME.

@@ -39,6 +39,7 @@ use serde::{Deserialize, Serialize};
 use super::barcode::{Meaning, Scanned, Verb};
 use super::tallies::Tallies;
 use crate::clock::Zone;
+use crate::language::Words;
 use crate::record::{DefectKind, Feedback, FeedbackKind, ScanTrace, Timestamp, WorkReport};
 use crate::reference::Reference;
 use sheet::Ended;
@@ -110,6 +111,9 @@ pub struct Operator {
     pub name: Option<String>,
     pub unverified: bool,
 }
+
+/// The answer to what does not fit an open question.
+const FINISH_INPUT_FIRST: &str = "FINISH_INPUT_FIRST";
 
 /// What an operator has begun and not finished.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -218,6 +222,8 @@ pub struct Dialogue {
     /// Scans since the last report, for its trace.
     trace: Vec<ScanTrace>,
     asked: Option<Asked>,
+    /// How it was asked.
+    question: Option<Words>,
     #[serde(skip)]
     held: Option<(Held, Timestamp)>,
 }
@@ -306,7 +312,8 @@ impl Dialogue {
             self.last_inspection = None;
         }
         let was_inspecting = self.is_inspecting();
-        let mut step = table::act(self, meaning, context);
+        let step = table::act(self, meaning, context);
+        let mut step = self.hold_to_question(step, context);
         let is_of_inspection = was_inspecting || self.is_inspecting();
         if is_of_inspection || matches!(step.feedback.kind, FeedbackKind::Err | FeedbackKind::Dup) {
             self.trace.pop();
@@ -383,6 +390,22 @@ impl Dialogue {
             let age = read_at - *at;
             *text == scanned.text && age < window && age > -window
         })
+    }
+
+    /// Whoever scans something else instead of an answer hears the question again.
+    fn hold_to_question(&mut self, step: Step, context: &Context) -> Step {
+        if step.feedback.kind == FeedbackKind::Ask {
+            self.question = Some(step.feedback.words.clone());
+        } else if self.asked.is_none() {
+            self.question = None;
+        }
+        match &self.question {
+            Some(question) if step.feedback.code == FINISH_INPUT_FIRST => {
+                let question = question.clone();
+                step.worded(&[question], context)
+            }
+            _ => step,
+        }
     }
 
     fn ask(&mut self, what: Pending, context: &Context) {

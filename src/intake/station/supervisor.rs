@@ -1,7 +1,9 @@
 //! Supervisors: people with the skill `supervisor` (班组长) in the reference data. Their badge approves what the station's
 //! operators may not decide alone.
 
-use super::{Approval, Context, Dialogue, Pending, QuantityKind, Question, Step, Unexplained, crew};
+use super::{
+    Approval, Context, Dialogue, FINISH_INPUT_FIRST, Pending, QuantityKind, Question, Step, Unexplained, crew,
+};
 use crate::intake::barcode::Meaning;
 use crate::record::DefectKind;
 
@@ -30,7 +32,7 @@ pub fn approve(dialogue: &mut Dialogue, meaning: &Meaning, context: &Context) ->
         .as_mut()
         .filter(|_| needed.is_some_and(|needed| context.bench.needs_approval(needed)))
     else {
-        return Step::err("FINISH_INPUT_FIRST", &[], context);
+        return Step::err(FINISH_INPUT_FIRST, &[], context);
     };
     let badge = match crew::operator(meaning, context) {
         Ok(badge) => badge,

@@ -22,7 +22,8 @@ fn sentence(code: &str, words: &[&str], language: Language) -> String {
             text.replace(&format!("{{{nth}}}"), word)
         });
     // A word that was not given leaves nothing behind.
-    (0..4).fold(sentence, |text, nth| text.replace(&format!("{{{nth}}}"), ""))
+    let sentence = (0..4).fold(sentence, |text, nth| text.replace(&format!("{{{nth}}}"), ""));
+    sentence.trim_start().to_owned()
 }
 
 /// The same sentence in every language, with the words of each.

@@ -34,17 +34,36 @@ pub enum Doing {
     Unknown,
 }
 
+/// The states that machines are mapped to, with those of `PackML`.
+const STATES: [(&str, Doing); 16] = [
+    ("running", Doing::Running),
+    ("execute", Doing::Running),
+    ("setup", Doing::Setup),
+    ("changing", Doing::Setup),
+    ("stopped", Doing::Stopped),
+    ("idle", Doing::Stopped),
+    ("held", Doing::Stopped),
+    ("suspended", Doing::Stopped),
+    ("complete", Doing::Stopped),
+    ("paused", Doing::Stopped),
+    ("fault", Doing::Down),
+    ("down", Doing::Down),
+    ("aborted", Doing::Down),
+    ("alarm", Doing::Down),
+    ("offline", Doing::Offline),
+    ("unknown", Doing::Unknown),
+];
+
 impl Doing {
-    /// From the states that machines are mapped to, with those of `PackML`.
+    /// A plant's own states are unknown here.
     pub fn of(state: Option<&str>) -> Self {
-        match state {
-            Some("running" | "execute") => Self::Running,
-            Some("setup" | "changing") => Self::Setup,
-            Some("stopped" | "idle" | "held" | "suspended" | "complete" | "paused") => Self::Stopped,
-            Some("fault" | "down" | "aborted" | "alarm") => Self::Down,
-            Some("offline") => Self::Offline,
-            _ => Self::Unknown,
-        }
+        let known = STATES.iter().find(|(name, _)| Some(*name) == state);
+        known.map_or(Self::Unknown, |(_, doing)| *doing)
+    }
+
+    /// The names of the states that are judged.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        STATES.into_iter().map(|(name, _)| name)
     }
 }
 

@@ -152,6 +152,8 @@ fn row_30_an_open_input_takes_nothing_but_its_answer() {
     for other in ["QTY-2", "LSN-OK", "EMP-8", "SN1"] {
         assert_eq!(bed.scan(other), "FINISH_INPUT_FIRST", "{other}");
     }
+    let said = &bed.last.as_ref().expect("an answer").feedback.message;
+    assert_eq!(said, "2: scan the reason. Finish the input, or scan CANCEL.");
     assert_eq!(bed.state(), State::ReasonPending);
 }
 

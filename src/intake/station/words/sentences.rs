@@ -346,8 +346,8 @@ pub const SENTENCES: &[(&str, &str, &str)] = &[
     ("CANCELLED", "Cancelled.", "已取消。"),
     (
         "FINISH_INPUT_FIRST",
-        "Finish the input, or scan CANCEL.",
-        "请先完成当前输入，或扫描取消。",
+        "{0} Finish the input, or scan CANCEL.",
+        "{0}请先完成当前输入，或扫描取消。",
     ),
     (
         "NOT_NOW",
