@@ -66,6 +66,8 @@ impl Cli {
         match self.command {
             // It shows its own state, and what is wrong with it.
             Command::Demo(_) | Command::Probe(_) => "warn",
+            // It says of each connection what came of it.
+            Command::Check(_) => "error",
             _ => "info,sled=warn,sqlx=warn",
         }
     }
