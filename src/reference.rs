@@ -164,7 +164,7 @@ pub struct Reference {
     pub confirmed_at: Option<Timestamp>,
     /// Older than this, what is missing here may exist.
     pub fresh_for: Duration,
-    /// The store did not answer when it was last asked: what is missing here may exist.
+    /// It could not be pulled when the store was last asked: what is missing here may exist.
     is_offline: bool,
     anew: Arc<Notify>,
     orders: HashMap<String, Arc<Order>>,
@@ -215,12 +215,13 @@ impl Reference {
         !self.is_offline && self.confirmed_at.is_some_and(is_young)
     }
 
-    /// Something was refused by this data, which may have changed since it was pulled: it is pulled now.
+    /// Something was refused by this data, which may have changed since it was pulled, or could not be held against it: it is
+    /// pulled now.
     pub fn ask_anew(&self) {
         self.anew.notify_one();
     }
 
-    /// The same, confirmed or not answered.
+    /// Confirmed by the store, or not.
     fn asked(&mut self, answered_at: Option<Timestamp>) {
         self.is_offline = answered_at.is_none();
         self.confirmed_at = answered_at.or(self.confirmed_at);
@@ -367,15 +368,20 @@ pub async fn keep_fresh(
             () = stop.cancelled() => return,
             () = sleep(delay) => {}
             () = async {
-                anew.notified().await;
+                tokio::select! {
+                    () = anew.notified() => {}
+                    () = turned(&is_reachable, was_reachable) => {}
+                }
                 sleep_until(asked_at + PULLS_APART).await;
             } => {}
-            () = async {
-                while is_reachable() == was_reachable {
-                    sleep(UPSTREAM_LOOKED_AT_EVERY).await;
-                }
-            } => {}
         }
+    }
+}
+
+/// Until the store's upstream has gone or come back.
+async fn turned(is_reachable: impl Fn() -> bool, was_reachable: bool) {
+    while is_reachable() == was_reachable {
+        sleep(UPSTREAM_LOOKED_AT_EVERY).await;
     }
 }
 

@@ -459,6 +459,9 @@ async fn what_was_refused_is_asked_of_the_store_and_its_silence_is_not_a_no() {
     drop(bench);
     scan(&mut scanner, &[("EMP-W77", "UNKNOWN_BADGE")]).await;
     answered(&mut scanner, "EMP-W77", "SIGNED_ON_UNVERIFIED").await;
+    let by_nobody_known = json!({"order_no": "WO-5", "process_code": "1", "worker_no": "W99", "output_quantity": "1", "qualified_quantity": "1"});
+    let (status, taken) = site.hand_in("work-reports", &by_nobody_known).await;
+    assert_eq!((status, &taken["flags"]), (201, &json!(["unverified"])), "{taken}");
 }
 
 /// Scans again until the answer is this one.

@@ -26,7 +26,7 @@ pub enum ResubmitError {
     #[error("the letter's message can't be read: {0}")]
     Unreadable(String),
     /// A payload is replaced as a whole, so a slip would erase what was said.
-    #[error("the corrected payload lacks {} of the letter's; give the whole payload, with null for what has to go", listed(.0))]
+    #[error("the corrected payload lacks {} of the letter's; give the whole payload, with null, or [] for a list, for what has to go", listed(.0))]
     Lacking(Vec<String>),
     #[error("the disk did not take it; the letter stays")]
     Refused,
@@ -43,7 +43,10 @@ impl ResubmitError {
         let zh = match self {
             Self::Unknown(id) => format!("没有编号为 {id} 的拒收数据"),
             Self::Unreadable(why) => format!("内容无法读取：{why}"),
-            Self::Lacking(names) => format!("更正后的内容缺少 {}：请给出完整内容，要去掉的写 null", listed(names)),
+            Self::Lacking(names) => format!(
+                "更正后的内容缺少 {}：请给出完整内容，要去掉的写 null，列表写 []",
+                listed(names)
+            ),
             Self::Refused => "磁盘未写入；拒收数据保留".to_owned(),
             Self::Unconfirmed => "磁盘未及时确认；拒收数据保留，可再次上传或放弃".to_owned(),
             Self::Disk(error) => format!("磁盘错误：{error}"),

@@ -147,12 +147,26 @@ async fn connect(plan: &Plan) -> usize {
         );
     }
     for upstream in &plan.upstreams {
-        // Any answer proves the way there. What it says of the token shows with the reference data, or with the first
-        // batch, which only a running gateway sends.
+        // Any answer proves the way there, a refusal too: it is asked without the token, for a batch is only sent by a
+        // gateway that runs.
+        let is_of_reference = plan
+            .reference
+            .as_ref()
+            .is_some_and(|data| data.upstream == upstream.name);
+        let tried_with = if is_of_reference {
+            "the reference data"
+        } else {
+            "the first batch"
+        };
         let asked = async {
             let answer = upstream.http.client.get(&upstream.http.url).send().await;
             answer
-                .map(|answer| format!(" (answers {})", answer.status().as_u16()))
+                .map(|answer| {
+                    format!(
+                        " (answers {}; the token is tried with {tried_with})",
+                        answer.status().as_u16()
+                    )
+                })
                 .map_err(|e| crate::files::causes(&e))
         };
         tell(format!("upstream/{}", upstream.name), in_time(asked).await);

@@ -143,7 +143,7 @@ fn suggest(message: &str) -> String {
 }
 
 /// Edits between two words (Levenshtein).
-pub(super) fn distance(a: &str, b: &str) -> usize {
+fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, from) in a.chars().enumerate() {

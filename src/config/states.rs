@@ -3,16 +3,16 @@
 
 use std::collections::BTreeMap;
 
-use super::explain::distance;
 use super::plan::Check;
 use super::sections::Config;
 use crate::judge::progress::oee::Doing;
 use crate::source::modbus;
 
-/// Shorter words are too close to each other for a guess.
-const GUESSED_CHARS_MIN: usize = 5;
-
+/// Told by `lineside check` only: a gateway that ran goes on running.
 pub(super) fn check_states(config: &Config, modbus: &[(String, modbus::Settings)], check: &mut Check) {
+    if !check.is_proof {
+        return;
+    }
     for (broker, section) in &config.mqtt {
         for (nth, topic) in section.topic.iter().enumerate() {
             for (name, point) in &topic.points {
@@ -50,10 +50,23 @@ fn meant(state: &str) -> Option<&'static str> {
     if Doing::names().any(|known| known == state) {
         return None;
     }
-    let lower = state.to_lowercase();
-    let is_word = state.chars().all(char::is_alphabetic);
-    Doing::names()
-        .find(|known| lower == **known || (is_word && known.len() >= GUESSED_CHARS_MIN && distance(&lower, known) == 1))
+    let lower: Vec<char> = state.to_lowercase().chars().collect();
+    Doing::names().find(|known| {
+        let known: Vec<char> = known.chars().collect();
+        lower == known || is_slip(&lower, &known) || is_slip(&known, &lower)
+    })
+}
+
+/// Whether a letter within the longer word is left out of the other, or two neighbours have changed places. Words with another
+/// letter, beginning or end are words of their own: charging, hanging, completed.
+fn is_slip(word: &[char], longer: &[char]) -> bool {
+    let is_left_out = |at: usize| word.iter().eq(longer.iter().take(at).chain(longer.iter().skip(at + 1)));
+    let is_swapped = |at: usize| {
+        let mut swapped = longer.to_vec();
+        swapped.swap(at, at + 1);
+        swapped == word
+    };
+    (1..longer.len().saturating_sub(1)).any(is_left_out) || (0..longer.len().saturating_sub(1)).any(is_swapped)
 }
 
 #[cfg(test)]
@@ -65,7 +78,18 @@ mod tests {
         assert_eq!(meant("runing"), Some("running"));
         assert_eq!(meant("Fault"), Some("fault"));
         assert_eq!(meant("stoped"), Some("stopped"));
-        for fine in ["running", "warm-up", "hold", "setup2", "cleaning", "换模"] {
+        assert_eq!(meant("runnning"), Some("running"));
+        assert_eq!(meant("offlien"), Some("offline"));
+        for fine in [
+            "running",
+            "warm-up",
+            "hold",
+            "charging",
+            "hanging",
+            "faulty",
+            "completed",
+            "换模",
+        ] {
             assert_eq!(meant(fine), None, "{fine}");
         }
     }

@@ -25,6 +25,22 @@ use heard::Heard;
 use today::Today;
 
 const NUMBERS: &str = "report_numbers";
+/// Refusals by the reference data, which the store may know better by now.
+const BY_REFERENCE: [&str; 11] = [
+    "UNKNOWN_BADGE",
+    "UNKNOWN_ORDER",
+    "ORDER_CLOSED",
+    "WRONG_OPERATION",
+    "WRONG_STATION",
+    "WRONG_ITEM",
+    "REASON_UNKNOWN",
+    "NOT_SUPERVISOR",
+    "NOT_INSPECTOR",
+    "INSPECTOR_NEEDED",
+    "INVALID_INSPECTION",
+];
+/// How often the tallies are held against the same reference data.
+const SWEPT_EVERY: TimeDelta = TimeDelta::minutes(10);
 
 #[derive(Debug)]
 struct Place {
@@ -38,8 +54,8 @@ pub struct Desk {
     settings: Settings,
     status: Status,
     reference: watch::Receiver<Arc<Reference>>,
-    /// The reference data that the tallies were last held against.
-    swept: Option<Arc<Reference>>,
+    /// When the tallies were last held against the reference data, of which version, and whether it was fresh.
+    swept: Option<(Timestamp, String, bool)>,
     places: HashMap<String, Place>,
     tallies: Tallies,
     today: Today,
@@ -187,15 +203,21 @@ impl Desk {
         };
         let accepted = &mut outcome.accepted;
         let feedback = accepted.feedback.clone()?;
-        if feedback.kind == FeedbackKind::Err {
-            self.reference.borrow().ask_anew();
-        }
+        self.ask_anew(&feedback.code, at);
         let heard = &mut self.places.get_mut(station)?.heard;
         // A page asks again under the same id; a scanner does not.
         let states = (is_change || scan.id.is_some()).then_some(&mut accepted.states);
         heard.note(scan.id, text, (&feedback, at), states);
         self.show(station, &mut outcome.accepted, at);
         Some(outcome)
+    }
+
+    /// Asks the store anew for what this answer may rest on.
+    pub fn ask_anew(&self, code: &str, at: Timestamp) {
+        let reference = self.reference.borrow();
+        if BY_REFERENCE.contains(&code) || !reference.is_fresh(at) {
+            reference.ask_anew();
+        }
     }
 
     /// What the station's screen shows once the disk has this.
@@ -233,11 +255,15 @@ impl Desk {
     fn pass(&mut self, now: Timestamp) -> Option<Accepted> {
         let reference = Arc::clone(&self.reference.borrow());
         let mut accepted = Accepted::default();
-        if self.swept.as_ref().is_none_or(|swept| !Arc::ptr_eq(swept, &reference)) {
+        let is_fresh = reference.is_fresh(now);
+        let is_known = |(at, version, was_fresh): &(Timestamp, String, bool)| {
+            now - *at < SWEPT_EVERY && *version == reference.version && *was_fresh == is_fresh
+        };
+        if !self.swept.as_ref().is_some_and(is_known) {
             self.tallies.verify(&reference, &mut accepted.states);
             self.tallies.forget_closed(&reference, now, &mut accepted.states);
             self.floor.learn(&reference, now, &mut accepted);
-            self.swept = Some(Arc::clone(&reference));
+            self.swept = Some((now, reference.version.clone(), is_fresh));
         }
         self.floor.tick(&reference, now, &mut accepted);
         let is_nothing = accepted.states.is_empty() && accepted.records.is_empty() && accepted.findings.is_empty();

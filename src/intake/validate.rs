@@ -40,7 +40,7 @@ pub struct Finding {
 }
 
 /// All that is wrong with a report, the outermost layer first; nothing when it may be accepted. Where the reference data is
-/// too old to say no, what it does not know passes.
+/// not fresh enough to say no, what it does not know passes.
 pub fn work_report(report: &WorkReport, reference: &Reference, now: Timestamp) -> Vec<Finding> {
     let mut findings = Vec::new();
     format(report, &mut findings);

@@ -103,7 +103,11 @@ impl PointDef {
         let is_number = match self.role {
             Some(Role::GoodCount | Role::ScrapCount) => true,
             Some(Role::State) => false,
-            None => self.unit.is_some() || self.counter.is_some() || self.deadband.is_some_and(|width| width > 0.0),
+            None => {
+                self.unit.as_ref().is_some_and(|unit| !unit.is_empty())
+                    || self.counter.is_some()
+                    || self.deadband.is_some_and(|width| width > 0.0)
+            }
         };
         if !is_number {
             return Ok(Value::Text(text));

@@ -144,7 +144,7 @@ async fn hear(from: &mut OwnedReadHalf, inner: &Inner) -> Option<([u8; 3], Asked
     }
     assert_eq!(request[7], 3, "only holding registers are served");
     let asked = Asked {
-        number: inner.requests.fetch_add(1, Ordering::SeqCst) + 1,
+        number: inner.requests.fetch_add(1, Ordering::SeqCst).wrapping_add(1),
         unit: request[6],
         start: u16::from_be_bytes([request[8], request[9]]),
         count: u16::from_be_bytes([request[10], request[11]]),

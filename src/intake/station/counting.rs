@@ -9,6 +9,7 @@ use super::{
     checking, share, supervisor, words,
 };
 use crate::intake::barcode::{Meaning, Verb};
+use crate::intake::inspections::UNVERIFIED;
 use crate::intake::validate;
 use crate::record::{Defect, DefectKind, WorkReport};
 
@@ -185,11 +186,15 @@ pub fn pending_reason(dialogue: &mut Dialogue, meaning: &Meaning, context: &Cont
                 Ok(approval) => approval,
                 Err(step) => return step,
             };
+            let is_unverified = context.reference.reason(&reason).is_none();
             let report = of_job_at_hand(dialogue, context).map(|mut report| {
                 report.output_quantity = quantity;
                 report.unqualified_quantity = quantity;
                 report.serials.extend(serial);
                 report.defects.push(Defect { kind, quantity, reason });
+                if is_unverified && !report.flags.iter().any(|flag| flag == UNVERIFIED) {
+                    report.flags.push(UNVERIFIED.to_owned());
+                }
                 report.flags.extend(approval);
                 report
             });

@@ -12,7 +12,7 @@ impl Operator {
     }
 }
 
-/// Who a badge is; unknown badges are believed only where the reference data is too old to say no.
+/// Who a badge is; unknown badges are believed only where the reference data is not fresh enough to say no.
 pub fn operator(meaning: &Meaning, context: &Context) -> Result<Operator, Step> {
     let Meaning::Badge(worker_no) = meaning else {
         return Err(Step::err("UNKNOWN_CODE", &[], context));

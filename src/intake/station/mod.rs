@@ -394,18 +394,19 @@ impl Dialogue {
 
     /// Whoever scans something else instead of an answer hears the question again.
     fn hold_to_question(&mut self, step: Step, context: &Context) -> Step {
-        if step.feedback.kind == FeedbackKind::Ask {
-            self.question = Some(step.feedback.words.clone());
-        } else if self.asked.is_none() {
-            self.question = None;
-        }
-        match &self.question {
-            Some(question) if step.feedback.code == FINISH_INPUT_FIRST => {
-                let question = question.clone();
-                step.worded(&[question], context)
+        match &*step.feedback.code {
+            FINISH_INPUT_FIRST => {
+                let expected = || words::expects(self.state(), context.bench);
+                let question = self.question.clone().unwrap_or_else(expected);
+                return step.worded(&[question], context);
             }
-            _ => step,
+            // Steps towards an answer.
+            "APPROVED" | "KEYED" => {}
+            _ if step.feedback.kind == FeedbackKind::Ask => self.question = Some(step.feedback.words.clone()),
+            _ if self.asked.is_none() => self.question = None,
+            _ => {}
         }
+        step
     }
 
     fn ask(&mut self, what: Pending, context: &Context) {

@@ -99,7 +99,7 @@ impl Intake {
         objections.extend(findings.into_iter().map(objection));
         objections.extend(too_long(&report));
         if !objections.is_empty() {
-            return self.refused(objections);
+            return self.refused(objections, at);
         }
         self.desk.take_handed_in(&mut report, at, accepted);
         self.tell_found(at, accepted);
@@ -109,8 +109,10 @@ impl Intake {
         }))
     }
 
-    fn refused(&self, objections: Vec<Objection>) -> Answered {
-        self.desk.reference().ask_anew();
+    fn refused(&self, objections: Vec<Objection>, at: Timestamp) -> Answered {
+        for objection in &objections {
+            self.desk.ask_anew(objection.code, at);
+        }
         Answered::Refused(told_once(objections))
     }
 
@@ -127,8 +129,6 @@ impl Intake {
             }
         } else if reference.is_fresh(at) && !report.order_no.is_empty() {
             objections.push(unknown_order(&report.order_no));
-        } else {
-            report.flags.push(UNVERIFIED.to_owned());
         }
         if let Some(worker) = reference.worker(&report.worker_no) {
             report.worker_no.clone_from(&worker.worker_no);
@@ -137,6 +137,19 @@ impl Intake {
         }
         if let Some(known) = report.equipment.as_deref().and_then(|code| reference.equipment(code)) {
             report.equipment_id = report.equipment_id.or(known.equipment_id);
+        }
+        let knows_reasons = || {
+            report
+                .defects
+                .iter()
+                .all(|defect| reference.reason(&defect.reason).is_some())
+        };
+        let is_known = reference.order(&report.order_no).is_some() && reference.worker(&report.worker_no).is_some();
+        let is_checked = reference.is_fresh(at) || (is_known && knows_reasons());
+        if !is_checked {
+            report.flags.push(UNVERIFIED.to_owned());
+            // What was handed in while the store was away ends that as soon as it is back.
+            self.desk.ask_anew("", at);
         }
     }
 
@@ -153,7 +166,7 @@ impl Intake {
         self.add_circumstances(&mut inspection.circumstances, at);
         objections.extend(examine(&mut inspection, &self.desk.reference(), at));
         if !objections.is_empty() {
-            return self.refused(objections);
+            return self.refused(objections, at);
         }
         if inspection.check_no.is_empty() {
             inspection.check_no = self.desk.next_number(at, &mut accepted.states);

@@ -103,6 +103,7 @@ fn row_27_a_reason_that_is_unknown_or_for_something_else_is_refused() {
         "REPORTED_DEFECT",
         "offline nobody can say that there is none"
     );
+    assert_eq!(bed.report().flags, ["unverified"]);
 }
 
 #[test]
@@ -153,7 +154,7 @@ fn row_30_an_open_input_takes_nothing_but_its_answer() {
         assert_eq!(bed.scan(other), "FINISH_INPUT_FIRST", "{other}");
     }
     let said = &bed.last.as_ref().expect("an answer").feedback.message;
-    assert_eq!(said, "2: scan the reason. Finish the input, or scan CANCEL.");
+    assert_eq!(said, "2: scan the reason. Finish this first.");
     assert_eq!(bed.state(), State::ReasonPending);
 }
 

@@ -9,8 +9,8 @@ pub const SENTENCES: &[(&str, &str, &str)] = &[
     ),
     (
         "SIGNED_ON_UNVERIFIED",
-        "Signed on: {0}, not verified (no current reference data). Check that this is your badge.",
-        "{0} 已登录，未验证（基础数据已过期），请确认工牌无误。",
+        "Signed on: {0}, not verified (the store can't be asked now). Check that this is your badge.",
+        "{0} 已登录，未验证（暂时无法向中央系统核对），请确认工牌无误。",
     ),
     ("SIGNED_OFF", "Signed off.", "已退出登录。"),
     (
@@ -344,11 +344,7 @@ pub const SENTENCES: &[(&str, &str, &str)] = &[
         "没有可撤销的本人报工。可由班组长刷卡撤销。",
     ),
     ("CANCELLED", "Cancelled.", "已取消。"),
-    (
-        "FINISH_INPUT_FIRST",
-        "{0} Finish the input, or scan CANCEL.",
-        "{0}请先完成当前输入，或扫描取消。",
-    ),
+    ("FINISH_INPUT_FIRST", "{0} Finish this first.", "{0}请先完成此项。"),
     (
         "NOT_NOW",
         "That does not fit here. Look at the screen for what is next.",
