@@ -1,5 +1,5 @@
 // Where the records are, in sentences: the light of the head, and the lines of the board. The worst comes first.
-import { grouped, plantClock, say, since, span } from "./shell.js";
+import { grouped, inWords, plantClock, say, since, span } from "./shell.js";
 
 const LATE_AFTER_MS = 10000;
 
@@ -45,7 +45,7 @@ export function flow(feed) {
   if (!buffer || !reference) return [];
   const lines = [];
   const line = (level, brief, text) => lines.push({ level, brief, text });
-  if (!buffer.writable) line("alarm", say("notSaving"), say("notWritable", buffer.problem ?? ""));
+  if (!buffer.writable) line("alarm", say("notSaving"), say("notWritable", inWords(buffer, "problem")));
   else if (buffer.telemetry_paused) line("warn", say("notSaving"), say("telemetryHeld"));
   const upstreams = feed.entries("upstream/");
   for (const [name, upstream] of upstreams) line(...ofUpstream(feed.now(), name, upstream));

@@ -1,6 +1,6 @@
 // Connections that are polled: how full each is, what every device is asked for and how long that takes, and what a device
 // holds right now in every type and byte order.
-import { element, grouped, MARKS, say } from "../shell.js";
+import { element, grouped, MARKS, say, worded } from "../shell.js";
 import { grid } from "./grid.js";
 import { finder } from "./finder.js";
 import { deviceError, deviceState } from "./sources.js";
@@ -72,7 +72,7 @@ function card(name) {
     const all = Object.entries(source.devices);
     requests.show(all.reduce((sum, [, device]) => sum + device.requests.length, 0));
     addresses.show(all.reduce((sum, [, device]) => sum + device.addresses, 0));
-    const told = unmet(source).map(({ device, why }) => say("unmet", device, why));
+    const told = unmet(source).map((one) => say("unmet", one.device, worded(one)));
     if (notes.told !== told.join()) {
       notes.told = told.join();
       notes.replaceChildren(...told.map((text) => element("p", "note warn", `${MARKS.warn} ${text}`)));

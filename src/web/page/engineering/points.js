@@ -1,5 +1,5 @@
 // Every point of every machine: value, quality with its reason, age, trend; and writing one, where the configuration allows it.
-import { ask, button, call, closing, element, field, figure, refusal, say, since, span } from "../shell.js";
+import { ask, button, call, closing, element, field, figure, inWords, refusal, say, since, span } from "../shell.js";
 import { filtering, grid, LATE, state, WELL } from "./grid.js";
 import { ofPoint } from "./history.js";
 
@@ -56,7 +56,7 @@ function row(status, { code, machine, name, point }, writable) {
       { text: code, small: machine.name ?? "" },
       name,
       { text: value, small: told(name, machine, point), level: isGood ? "" : "quiet" },
-      { ...state(isGood ? WELL : LATE, point.quality), small: point.reason ?? "" },
+      { ...state(isGood ? WELL : LATE, point.quality), small: inWords(point, "reason") },
       age === null ? "—" : span(age),
       picture,
       machine.source ?? "",

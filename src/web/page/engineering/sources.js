@@ -1,6 +1,6 @@
 // Every connection: whether it works, since when, what was last wrong and what to do about it. One can be opened: its
 // devices, what they are asked for and refuse, and samples of what was not understood.
-import { call, element, grouped, plantClock, say, since } from "../shell.js";
+import { call, element, grouped, inWords, plantClock, say, since } from "../shell.js";
 import { DOWN, grid, LATE, NOT_YET, state, WELL } from "./grid.js";
 
 // What people can do about an error, by what it says.
@@ -89,14 +89,14 @@ function problem(status, source) {
   if (source.connected && trouble.length > 0) {
     const [name, device] = trouble[0];
     const more = trouble.length > 1 ? ` ${say("andMore", trouble.length - 1)}` : "";
-    return { text: `${name}: ${device.last_error ?? ""}${more}`, small: advice(device.last_error) };
+    return { text: `${name}: ${inWords(device, "last_error")}${more}`, small: advice(device.last_error) };
   }
   if (!source.last_error) return "";
   if (source.connected) {
     const when = source.last_error_at ? plantClock(status, source.last_error_at, false) : "";
-    return { text: "", small: say("was", when, source.last_error) };
+    return { text: "", small: say("was", when, inWords(source, "last_error")) };
   }
-  return { text: source.last_error, small: advice(source.last_error) };
+  return { text: inWords(source, "last_error"), small: advice(source.last_error) };
 }
 
 function detailOf() {
@@ -163,9 +163,9 @@ export function deviceState(status, device) {
 // What is wrong now, with what to do about it, or what was wrong last.
 export function deviceError(status, device) {
   if (!device.last_error) return "—";
-  if (stands(status, device)) return { text: device.last_error, small: advice(device.last_error) };
+  if (stands(status, device)) return { text: inWords(device, "last_error"), small: advice(device.last_error) };
   const when = device.last_error_at ? plantClock(status, device.last_error_at, false) : "";
-  return { text: "", small: say("was", when, device.last_error) };
+  return { text: "", small: say("was", when, inWords(device, "last_error")) };
 }
 
 export const sources = { make, need };
