@@ -188,7 +188,7 @@ async fn what_a_connection_says_is_told_in_both_languages() {
             && !status["upstreams"]["central"]["last_answer"].is_null()
     };
     let status = site.shows("status", "both to be away", is_told).await;
-    let refused = "连接被拒绝，对方没有在监听（Connection refused (os error 111)）";
+    let refused = "连接被拒绝（Connection refused (os error 111)）";
     for (of, field) in [
         (&status["sources"]["mqtt/away"], "last_error"),
         (&status["upstreams"]["central"], "last_answer"),

@@ -16,7 +16,7 @@ const OURS: &[(&str, &str)] = &[
     ("empty", "空值"),
     ("not a single value", "不是单个数值"),
     ("the device is gone", "设备已离线"),
-    ("the node is gone", "边缘节点已离线"),
+    ("the edge node is gone", "边缘节点已离线"),
     ("the edge node calls it stale", "边缘节点称此值已过时"),
     ("the device's mark for no value", "设备标记为无值"),
     ("its heartbeat stands still", "心跳停止：设备有应答，但程序停住了"),
@@ -95,7 +95,7 @@ const KNOWN: &[(&str, &str)] = &[
     ("our side of tls", "对方不接受我方证书"),
     ("certificate", "证书不被接受"),
     // The system.
-    ("connection refused", "连接被拒绝，对方没有在监听"),
+    ("connection refused", "连接被拒绝"),
     ("connection reset", "连接被对方中断"),
     ("connection lost", "连接中断"),
     ("broken pipe", "连接中断"),
@@ -134,6 +134,28 @@ const KNOWN: &[(&str, &str)] = &[
     ("cannot connect", "无法连接"),
     ("cannot open", "无法打开"),
     ("cannot listen", "无法监听"),
+    // What a device has taught of itself.
+    ("begins a request of its own", "需单独读取"),
+    ("registers at once", "一次读取的寄存器数量受限"),
+    ("bits at once", "一次读取的位数受限"),
+    // What came and was not understood.
+    ("not json", "不是 JSON"),
+    ("no samples at", "没有样本数据"),
+    ("no equipment name at", "没有设备名称"),
+    ("no time at", "没有时间"),
+    ("no id at", "没有编号"),
+    ("none of the configured points", "不含已配置的点位"),
+    ("a bare value has no equipment", "单个数值不含设备名称"),
+    ("no rule for this topic", "该主题没有配置规则"),
+    ("too many different names of equipment", "设备名称过多"),
+    ("bytes, more than", "数据过长"),
+    ("not born", "边缘节点尚未上线声明"),
+    ("no birth explains", "边缘节点未声明该名称"),
+    ("the edge node has too many", "边缘节点的设备或指标过多"),
+    ("the edge node does not tell of it", "边缘节点不再提供该值"),
+    ("the edge node calls it bad", "边缘节点称此值无效"),
+    ("sparkplug b", "不是 Sparkplug B 数据"),
+    ("no sequence number", "没有序号"),
     // Values.
     ("not a number", "不是有效数字"),
     ("bcd digit", "不是 BCD 数字"),
@@ -191,7 +213,7 @@ mod tests {
         for (text, zh) in [
             (
                 "cannot connect to tcp://10.0.0.7:502: Connection refused (os error 111)",
-                "连接被拒绝，对方没有在监听",
+                "连接被拒绝",
             ),
             ("unit 7 did not answer for holding:0..3 in time", "超时无应答"),
             ("illegal data address (02) at holding:5", "从站没有这个地址"),
@@ -222,7 +244,7 @@ mod tests {
         for (cause, zh) in [
             (
                 "tcp connect error: Connection refused (os error 111)",
-                "连接被拒绝，对方没有在监听（Connection refused (os error 111)）",
+                "连接被拒绝（Connection refused (os error 111)）",
             ),
             ("invalid peer certificate: Expired", "证书已过期（Expired）"),
             (

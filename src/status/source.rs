@@ -99,6 +99,8 @@ pub struct DeviceView {
     pub requests: Vec<String>,
     /// What it has refused, and so is not asked for, or not like that.
     pub refused: Vec<String>,
+    /// Given when it is looked at.
+    pub refused_words: Vec<Words>,
 }
 
 impl SourceStatus {
@@ -201,10 +203,12 @@ impl SourceStatus {
         let worded = |error: &Option<String>| error.as_deref().map(troubles::worded);
         for device in link.devices.values_mut() {
             device.last_error_words = worded(&device.last_error);
+            device.refused_words = device.refused.iter().map(|what| troubles::worded(what)).collect();
         }
         for unmet in link.bus.iter_mut().flat_map(|bus| &mut bus.unmet) {
             unmet.words = troubles::worded(&unmet.why);
         }
+        link.rejections.put_into_words();
         SourceView {
             connected: link.is_up,
             since: link.since,

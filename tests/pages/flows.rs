@@ -339,7 +339,7 @@ async fn trends_outlast_a_reload_and_go_with_whoever_signs_out() {
     assert!(kept > Some(3), "{kept:?}");
 
     shop.go("/engineering#sources").await;
-    shop.shows("连接被拒绝，对方没有在监听（Connection refused").await;
+    shop.shows("连接被拒绝（Connection refused").await;
 
     let stored = "JSON.parse(sessionStorage.getItem('lineside-trends')).left.length";
     assert_ne!(window.look(stored).await, 0);

@@ -1,10 +1,12 @@
+import { STATE_WORDS } from "../states.js";
+
 export const WORDS = {
   en: {
+    ...STATE_WORDS.en,
     needs: "Needs a person", orders: "Orders", machines: "Machines", stations: "Stations", flow: "Where the records are",
     allWell: "Nothing needs a person.", taken: "acknowledged by {0}: {1}", takenSilent: "acknowledged by {0}",
     acknowledge: "Acknowledge", comment: "What is done about it (others read it)",
-    running: "running", execute: "running", stopped: "stopped", idle: "idle", held: "held", suspended: "suspended", complete: "complete", paused: "paused",
-    setup: "set up", changing: "set up", fault: "FAULT", down: "DOWN", aborted: "ABORTED", alarm: "ALARM", offline: "OFFLINE", unknown: "no state yet",
+    unknown: "no state yet",
     runningOf: "{0} of {1} running", atWorkOf: "{0} of {1} at work", inWork: "{0} in work, {1} not begun",
     noOrders: "No orders are released.", noMachines: "No machines are configured.", noStations: "No stations are configured.",
     perHour: "per hour", operation: "{0} {1} / {2}", notBegun: "not begun", noEnd: "no end in sight yet", due: "due {0}", noDue: "no date",
@@ -15,11 +17,11 @@ export const WORDS = {
     page: "{0} of {1}",
   },
   zh: {
+    ...STATE_WORDS.zh,
     needs: "需要处理", orders: "工单", machines: "设备", stations: "工位", flow: "数据去向",
     allWell: "一切正常，无需处理。", taken: "{0} 已确认：{1}", takenSilent: "{0} 已确认",
     acknowledge: "确认", comment: "处理措施（其他人可见）",
-    running: "运行", execute: "运行", stopped: "停机", idle: "空闲", held: "保持", suspended: "暂停", complete: "完成", paused: "暂停",
-    setup: "换型", changing: "换型", fault: "故障", down: "故障", aborted: "中止", alarm: "报警", offline: "离线", unknown: "尚无状态",
+    unknown: "尚无状态",
     runningOf: "{1} 台中 {0} 台运行", atWorkOf: "{1} 个中 {0} 个在岗", inWork: "{0} 个在制，{1} 个未开工",
     noOrders: "没有已下达的工单。", noMachines: "未配置设备。", noStations: "未配置工位。",
     perHour: "件/小时", operation: "{0} {1} / {2}", notBegun: "未开工", noEnd: "尚无法预计完工", due: "交期 {0}", noDue: "无交期",

@@ -3,7 +3,7 @@
 import { element, grouped, MARKS, say, worded } from "../shell.js";
 import { grid } from "./grid.js";
 import { finder } from "./finder.js";
-import { deviceError, deviceState } from "./sources.js";
+import { deviceError, deviceState, refused } from "./sources.js";
 
 const buses = (status) => Object.entries(status.sources).filter(([, source]) => source.bus);
 // The estimate takes usual devices; those that are found to be quick have nothing to be warned of.
@@ -99,7 +99,7 @@ function cells(status, name, device) {
     String(device.requests.length),
     String(device.addresses),
     { text: grouped(device.failed_polls), small: say("ofPolls", grouped(device.polls)) },
-    device.refused.join("; ") || "—",
+    refused(device),
     deviceError(status, device),
   ];
 }

@@ -1,6 +1,6 @@
 // Every connection: whether it works, since when, what was last wrong and what to do about it. One can be opened: its
 // devices, what they are asked for and refuse, and samples of what was not understood.
-import { call, element, grouped, inWords, plantClock, say, since } from "../shell.js";
+import { call, element, grouped, inWords, language, plantClock, say, since } from "../shell.js";
 import { DOWN, grid, LATE, NOT_YET, state, WELL } from "./grid.js";
 
 // What people can do about an error, by what it says.
@@ -123,7 +123,7 @@ function detailOf() {
         deviceState(status, device),
         say("everyMs", grouped(device.poll_ms)),
         { text: device.requests.join("\n") },
-        device.refused.join("; ") || "—",
+        refused(device),
         deviceError(status, device),
       ],
     })));
@@ -145,7 +145,7 @@ function detailOf() {
     samples.update(told.map((sample, nth) => ({
       key: `${name}/${sample.at}/${sample.subject}/${nth}`,
       cells: [
-        plantClock(status, sample.at, true), sample.subject, sample.reason,
+        plantClock(status, sample.at, true), sample.subject, inWords(sample, "reason"),
         { text: sample.payload ?? hex(sample.payload_hex), small: say("bytes", grouped(sample.payload_bytes)) },
       ],
     })));
@@ -154,6 +154,8 @@ function detailOf() {
 }
 
 const hex = (text) => (text ? `0x ${text.replace(/(..)/g, "$1 ").trim()}` : "");
+
+export const refused = (device) => device.refused_words.map((words) => words[language]).join("\n") || "—";
 
 export function deviceState(status, device) {
   if (!device.answers) return state(DOWN, device.resting ? "resting" : "silent");
