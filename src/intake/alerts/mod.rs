@@ -239,8 +239,8 @@ impl Alerts {
                 let (name, clock) = (&reach.name, self.zone.wall(since));
                 let Words { en, zh } = troubles::worded(&reach.error.unwrap_or_default());
                 let words = Words::new(
-                    format!("{name} has been out of reach since {clock}: {en}"),
-                    format!("{name} 自 {clock} 起无法连接：{zh}"),
+                    format!("{name} has been out of reach since {clock}; {en}"),
+                    format!("{name} 自 {clock} 起无法连接；{zh}"),
                 );
                 findings.push(source_finding(key, Change::Begins, since, words));
             }
