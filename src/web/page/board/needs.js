@@ -62,11 +62,12 @@ function ofAlert(now, alert) {
   return { key: `alert/${alert.alert_id}`, ...severity(alert), text, where, lasts, alert: alert.alert_id };
 }
 
-// What stands first says what is the matter; figures and places below it are for those who look closer.
+// What stands first says what is the matter; figures and places below it are for those who look closer. Who has nothing to do
+// is told in a line.
 function row(need) {
-  const [sentence, ...more] = need.text.split(/(?<=\.)\s+|;\s+|(?<=。)|；/);
+  const [sentence, ...more] = need.level === "is-taken" ? [need.text] : need.text.split(/(?<=\.)\s+|;\s+|(?<=。)|；/);
   const below = [...more, need.where].filter(Boolean).join(" ");
-  const what = element("p", "what", sentence, " ", below ? element("span", "where figures", below) : null);
+  const what = element("p", "what", sentence, below ? element("span", "where figures", below) : null);
   const acknowledge = need.alert ? button(say("acknowledge"), () => openAlert(need)) : null;
   acknowledge?.setAttribute("aria-label", `${say("acknowledge")}: ${need.text}`);
   return element("li", `need ${need.level}`, shape(need.mark), what, need.lasts ? element("span", "for figures", need.lasts) : null, acknowledge);
