@@ -1,5 +1,7 @@
 //! The languages in which lineside speaks to people.
 
+pub mod troubles;
+
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, utoipa::ToSchema)]

@@ -242,6 +242,12 @@ impl Reference {
         self.equipment.get(code)
     }
 
+    /// What people call an equipment.
+    pub fn equipment_name(&self, code: &str) -> Option<&str> {
+        let name = self.equipment(code).map(|equipment| equipment.name.as_str());
+        name.filter(|name| !name.is_empty())
+    }
+
     pub fn reason(&self, code: &str) -> Option<&Arc<Reason>> {
         self.reasons
             .get(code)

@@ -25,9 +25,11 @@ pub use station::{
     Accepts, AskedView, InspectionView, NotedFault, ReasonView, ScanView, StampedFeedback, StationView, TodayView,
 };
 pub use views::{
-    AlertState, AlertView, Between, BufferView, CapacityView, EquipmentView, LaneView, OrderView, PointView,
+    AlertState, AlertView, Between, BufferView, CapacityView, EquipmentView, LaneView, Operation, OrderView, PointView,
     UpstreamView, Wip,
 };
+
+use crate::language::troubles;
 
 /// Shared by every stage; cheap to clone.
 #[derive(Debug, Clone, Default)]
@@ -161,7 +163,11 @@ impl Status {
     }
 
     pub fn upstreams(&self) -> BTreeMap<String, UpstreamView> {
-        lock(&self.0.upstreams).clone()
+        let mut all = lock(&self.0.upstreams).clone();
+        for upstream in all.values_mut() {
+            upstream.last_answer_words = upstream.last_answer.as_deref().map(troubles::worded);
+        }
+        all
     }
 
     /// How connections and devices to the south are reached; of a connection that is down, its devices are not known.
@@ -213,6 +219,8 @@ impl Status {
     }
 
     pub fn buffer(&self) -> BufferView {
-        lock(&self.0.buffer).clone()
+        let mut view = lock(&self.0.buffer).clone();
+        view.problem_words = view.problem.as_deref().map(troubles::worded);
+        view
     }
 }

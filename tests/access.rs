@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 
 use crate::park::certificates::Authority;
 use crate::park::gateway::{Daemon, Site};
-use crate::park::{PATIENCE, until};
+use crate::park::{PATIENCE, free_port, until};
 
 /// Every call and who may make it: `?` nobody in particular, `o`perator, `q`uality, `s`upervisor, `a`dmin, station's
 /// `d`evice. Written by hand: who changes a right changes it here as well.
@@ -94,7 +94,10 @@ impl Shop {
     fn closed(window: &str) -> Self {
         let mut site = Site::new("");
         site.set_window(&format!("accounts_file = \"accounts.toml\"\n{window}"));
-        site.configure("");
+        let scanner = free_port();
+        site.configure(&format!(
+            "[station.ST-01]\nscanner = \"tcp-listen://127.0.0.1:{scanner}\"\n"
+        ));
         site.write("password", PASSWORD);
         let roles = ["operator", "quality", "supervisor", "admin"];
         let made = roles.map(|role| {
@@ -869,4 +872,18 @@ async fn an_open_view_ends_when_who_looks_may_not_any_more() {
             "{frame:?}"
         );
     }
+}
+
+#[test]
+fn a_device_speaks_for_a_station_that_is_there() {
+    let shop = Shop::closed("");
+    let arguments = "account add other --station ST-9 --config lineside.toml";
+    let output = shop.site.run(&arguments.split(' ').collect::<Vec<_>>());
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        !output.status.success() && told.contains("no station ST-9 (known: ST-01)"),
+        "{told}"
+    );
+    let all = shop.site.prints(&["account", "list", "--config", "lineside.toml"]);
+    assert!(!all.contains("other"), "{all}");
 }

@@ -157,6 +157,48 @@ async fn the_configuration_is_shown_as_it_runs_and_without_secrets() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn machines_are_named_by_the_configuration_or_else_by_the_centre() {
+    let site = Site::new("");
+    site.configure("[equipment.PRESS-7]\nname = \"七号冲床\"\n[equipment.PRESS-8]\n[equipment.PRESS-9]\n");
+    let named = |code: &str, name: &str| json!({"equipment": code, "name": name});
+    let equipment = [
+        named("PRESS-7", "Press 7"),
+        named("PRESS-8", "八号冲床"),
+        named("PRESS-9", ""),
+    ];
+    site.know(&json!({"version": "1", "equipment": equipment}));
+    let _gateway = site.start().await;
+    let shown = site.get("equipment").await;
+    let names = ["PRESS-7", "PRESS-8", "PRESS-9"].map(|code| shown[code]["name"].clone());
+    assert_eq!(names, [json!("七号冲床"), json!("八号冲床"), Value::Null]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_connection_says_is_told_in_both_languages() {
+    let broker = free_port();
+    let site = Site::new(&format!(
+        "[mqtt.away]\nurl = \"mqtt://127.0.0.1:{broker}\"\n[[mqtt.away.topic]]\nfilter = \"a\"\nequipment = \"A\"\n\
+         points.x = {{ at = \"/x\" }}\n[upstream.central]\nurl = \"http://127.0.0.1:{}/batches\"\n",
+        free_port()
+    ));
+    site.fill(Kind::WorkReport, 1).await;
+    let _gateway = site.start().await;
+    let is_told = |status: &Value| {
+        !status["sources"]["mqtt/away"]["last_error"].is_null()
+            && !status["upstreams"]["central"]["last_answer"].is_null()
+    };
+    let status = site.shows("status", "both to be away", is_told).await;
+    let refused = "连接被拒绝（Connection refused (os error 111)）";
+    for (of, field) in [
+        (&status["sources"]["mqtt/away"], "last_error"),
+        (&status["upstreams"]["central"], "last_answer"),
+    ] {
+        let words = &of[format!("{field}_words")];
+        assert_eq!((&words["en"], &words["zh"]), (&of[field], &refused.into()));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_dead_letter_is_corrected_and_arrives_once() {
     let north = Upstream::start(|request, before| match before {
         0 => Reaction::Named(request.ids().iter().map(|id| (id.clone(), "rejected")).collect()),

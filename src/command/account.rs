@@ -19,6 +19,7 @@ use crate::audit::Event;
 use crate::audit::file::Log;
 use crate::config;
 use crate::secret::Secret;
+use crate::source::scanner;
 use crate::web::access::accounts::{self, Accounts, Device, Person, Token};
 use crate::web::access::{Role, password};
 
@@ -123,6 +124,13 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::from(EXIT_USAGE));
         }
     };
+    let speaks_for = match &command {
+        Command::Add { station, .. } => station.as_deref(),
+        _ => None,
+    };
+    if let Some(station) = speaks_for {
+        check_station(station, &plan.stations)?;
+    }
     let Some(file) = plan.web.access.accounts_file else {
         let config = place.config.display();
         eprintln!("{config} names no accounts; write accounts_file = \"accounts.toml\" into [web]");
@@ -280,6 +288,20 @@ fn check_new(accounts: &Accounts, name: &str) -> anyhow::Result<()> {
         bail!("{name} stands in the file already; remove it first, or take another name");
     }
     Ok(())
+}
+
+/// A token for a station that is not there would open nothing, and nobody would know why.
+fn check_station(station: &str, known: &[scanner::Settings]) -> anyhow::Result<()> {
+    let names: Vec<_> = known.iter().map(|known| &*known.station).collect();
+    if names.contains(&station) {
+        return Ok(());
+    }
+    let names = if names.is_empty() {
+        "none".to_owned()
+    } else {
+        names.join(", ")
+    };
+    bail!("the configuration has no station {station} (known: {names}); write [station.{station}] first");
 }
 
 fn found(is_found: bool, name: &str) -> anyhow::Result<()> {

@@ -3,6 +3,8 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::language::Words;
+
 #[derive(Debug, Clone, Default, Serialize, ToSchema)]
 pub struct BusView {
     /// Where it is: a host and port, or a serial line.
@@ -19,4 +21,6 @@ pub struct BusView {
 pub struct Unmet {
     pub device: String,
     pub why: String,
+    /// Given when it is looked at.
+    pub words: Words,
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Serialize, Serializer};
 
 use super::views::PointView;
+use crate::language::{Words, troubles};
 use crate::record::PointDef;
 
 #[derive(Debug, Clone, Default)]
@@ -36,10 +37,31 @@ impl PointViews {
     }
 }
 
+/// A point as it is looked at.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct ShownPoint<'a> {
+    #[serde(flatten)]
+    #[schema(value_type = PointView)]
+    view: &'a PointView,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason_words: Option<Words>,
+}
+
+impl<'a> ShownPoint<'a> {
+    fn of(view: &'a PointView) -> Self {
+        let reason_words = view.reason.as_deref().map(troubles::worded);
+        Self { view, reason_words }
+    }
+}
+
 /// By name, in the order of the names.
 impl Serialize for PointViews {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut all: Vec<_> = self.0.iter().map(|(def, view)| (&def.name, view)).collect();
+        let mut all: Vec<_> = self
+            .0
+            .iter()
+            .map(|(def, view)| (&def.name, ShownPoint::of(view)))
+            .collect();
         all.sort_unstable_by_key(|(name, _)| *name);
         serializer.collect_map(all)
     }

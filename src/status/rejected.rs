@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde::Serialize;
 
+use crate::language::{Words, troubles};
 use crate::record::Timestamp;
 
 const SUBJECTS_MAX: usize = 16;
@@ -30,6 +31,8 @@ pub struct Sample {
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
     pub reason: String,
+    /// Given when it is looked at.
+    pub reason_words: Option<Words>,
     /// How the payload begins: as text, or in hexadecimal where it is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub payload: Option<String>,
@@ -57,6 +60,12 @@ impl Rejections {
         rejected.samples.push_back(Sample::new(at, reason, payload));
     }
 
+    pub fn put_into_words(&mut self) {
+        for sample in self.0.values_mut().flat_map(|rejected| &mut rejected.samples) {
+            sample.reason_words = Some(troubles::worded(&sample.reason));
+        }
+    }
+
     fn forget_longest_quiet(&mut self) {
         let last = |rejected: &Rejected| rejected.samples.back().map(|sample| sample.at);
         let quiet = self.0.iter().min_by_key(|(_, rejected)| last(rejected));
@@ -78,6 +87,7 @@ impl Sample {
         Self {
             at,
             reason: reason.to_owned(),
+            reason_words: None,
             payload: text.map(str::to_owned),
             payload_hex: text.is_none().then(|| crate::units::hex(start)),
             payload_bytes: payload.len(),

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::bus::BusView;
 use super::lock;
 use super::rejected::{Rejected, Rejections};
+use crate::language::{Words, troubles};
 use crate::record::{Feedback, Timestamp, Waiting};
 
 /// Whether a connection or a device answers.
@@ -51,6 +52,7 @@ pub struct SourceView {
     #[schema(value_type = Option<String>, format = DateTime)]
     pub since: Option<Timestamp>,
     pub last_error: Option<String>,
+    pub last_error_words: Option<Words>,
     #[schema(value_type = Option<String>, format = DateTime)]
     pub last_error_at: Option<Timestamp>,
     pub reconnects: u64,
@@ -81,6 +83,8 @@ pub struct DeviceView {
     /// It has been silent for long and is only tried now and then.
     pub resting: bool,
     pub last_error: Option<String>,
+    /// Given when it is looked at.
+    pub last_error_words: Option<Words>,
     #[schema(value_type = Option<String>, format = DateTime)]
     pub last_error_at: Option<Timestamp>,
     pub unit: Option<u8>,
@@ -95,6 +99,8 @@ pub struct DeviceView {
     pub requests: Vec<String>,
     /// What it has refused, and so is not asked for, or not like that.
     pub refused: Vec<String>,
+    /// Given when it is looked at.
+    pub refused_words: Vec<Words>,
 }
 
 impl SourceStatus {
@@ -193,10 +199,20 @@ impl SourceStatus {
     }
 
     pub fn view(&self) -> SourceView {
-        let link = lock(&self.link).clone();
+        let mut link = lock(&self.link).clone();
+        let worded = |error: &Option<String>| error.as_deref().map(troubles::worded);
+        for device in link.devices.values_mut() {
+            device.last_error_words = worded(&device.last_error);
+            device.refused_words = device.refused.iter().map(|what| troubles::worded(what)).collect();
+        }
+        for unmet in link.bus.iter_mut().flat_map(|bus| &mut bus.unmet) {
+            unmet.words = troubles::worded(&unmet.why);
+        }
+        link.rejections.put_into_words();
         SourceView {
             connected: link.is_up,
             since: link.since,
+            last_error_words: worded(&link.last_error),
             last_error: link.last_error,
             last_error_at: link.last_error_at,
             reconnects: link.reconnects,

@@ -7,7 +7,8 @@ use chrono::NaiveDate;
 use rust_decimal::Decimal;
 use serde::Serialize;
 
-use super::points::PointViews;
+use super::points::{PointViews, ShownPoint};
+use crate::language::Words;
 use crate::record::{Alert, Lane, ProgressUpdated, Quality, Seq, Timestamp, Value};
 
 /// An alert as it stands.
@@ -50,8 +51,17 @@ pub struct EquipmentView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<crate::judge::progress::lately::LatelyView>)]
     pub lately: Option<serde_json::Value>,
-    #[schema(value_type = BTreeMap<String, PointView>)]
+    #[schema(value_type = BTreeMap<String, ShownPoint>)]
     pub points: PointViews,
+}
+
+impl EquipmentView {
+    /// Called as the centre calls it, where the configuration gives no name.
+    #[must_use]
+    pub fn or_named(mut self, name: Option<&str>) -> Self {
+        self.name = self.name.or_else(|| name.map(str::to_owned));
+        self
+    }
 }
 
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
@@ -83,6 +93,16 @@ pub struct Wip {
     pub in_progress_qty: Decimal,
     pub pending_qty: Decimal,
     pub between: Vec<Between>,
+    /// In the order of the routing.
+    pub operations: Vec<Operation>,
+}
+
+/// One operation of an order, as far as it was reported here.
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+pub struct Operation {
+    pub process_code: String,
+    pub process_name: String,
+    pub qualified_qty: Decimal,
 }
 
 /// Pieces that came out of one process and not yet out of the next.
@@ -132,6 +152,8 @@ pub struct BufferView {
     /// Telemetry is held back because the disk is nearly full.
     pub telemetry_paused: bool,
     pub problem: Option<String>,
+    /// Given when it is looked at.
+    pub problem_words: Option<Words>,
     pub epoch: u64,
     pub disk_bytes: u64,
     pub max_bytes: u64,
@@ -161,6 +183,8 @@ pub struct UpstreamView {
     #[schema(value_type = Option<String>, format = DateTime)]
     pub since: Option<Timestamp>,
     pub last_answer: Option<String>,
+    /// Given when it is looked at.
+    pub last_answer_words: Option<Words>,
     #[schema(value_type = Option<String>, format = DateTime)]
     pub last_success: Option<Timestamp>,
     /// Records that wait for this upstream, by lane.

@@ -323,6 +323,32 @@ async fn the_byte_order_of_a_value_is_found_by_its_registers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn trends_outlast_a_reload_and_go_with_whoever_signs_out() {
+    let Some(browser) = Browser::start().await else { return };
+    let shop = Shop::open(&browser, "zh").await;
+    let window = &shop.window;
+    // Each sample is a step of the line, or where the line begins again.
+    let steps = "(document.querySelector('.is-points .trend path')?.getAttribute('d').match(/[ML]/g)?.length ?? 0)";
+    shop.go("/engineering#points").await;
+    window.until("some samples", &format!("{steps} > 3")).await;
+    window.look("window.isOld = true; location.reload(); 0").await;
+    // Sooner than they could be noted again.
+    let is_drawn = format!("!window.isOld && document.readyState === 'complete' && {steps} > 0");
+    window.until("the page anew", &is_drawn).await;
+    let kept = window.look(steps).await.as_u64();
+    assert!(kept > Some(3), "{kept:?}");
+
+    shop.go("/engineering#sources").await;
+    shop.shows("连接被拒绝（Connection refused").await;
+
+    let stored = "JSON.parse(sessionStorage.getItem('lineside-trends')).left.length";
+    assert_ne!(window.look(stored).await, 0);
+    window.click("退出").await;
+    shop.is_at("/sign-in").await;
+    assert_eq!(window.look(stored).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_signs_out_or_is_put_out_sees_nothing_more_and_is_told_so() {
     let Some(browser) = Browser::start().await else { return };
     let shop = Shop::open(&browser, "en").await;

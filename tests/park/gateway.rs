@@ -100,6 +100,11 @@ impl Site {
             "workers": [{"worker_no": "W1", "name": "王师傅"}, {"worker_no": "Q1", "name": "李", "skills": ["质检"]}],
             "reasons": [{"code": "D1", "name": "毛刺", "kind": "scrap"}]
         });
+        self.know(&snapshot);
+    }
+
+    /// As if this had been pulled a moment ago.
+    pub fn know(&self, snapshot: &Value) {
         let kept = json!({"confirmed_at": Utc::now(), "snapshot": snapshot});
         fs::write(self.data().join("reference.json"), kept.to_string()).expect("reference data");
     }

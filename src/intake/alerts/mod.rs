@@ -16,7 +16,7 @@ use crate::buffer::States;
 use crate::clock::Zone;
 use crate::judge::alerts::{self, AcknowledgeError, Acknowledgement, Book, Episode, News, Telling};
 use crate::judge::{Change, Finding, Subject};
-use crate::language::{Language, Words};
+use crate::language::{Language, Words, troubles};
 use crate::record::{Alert, AlertNews, EquipmentFailure, Kind, Record, Severity, Timestamp};
 use crate::status::{AlertState, AlertView, Reach, Status};
 
@@ -237,10 +237,10 @@ impl Alerts {
             let since = *self.away.entry(reach.name.clone()).or_insert(now);
             if now - since >= self.settings.source_lost_after {
                 let (name, clock) = (&reach.name, self.zone.wall(since));
-                let cause = reach.error.unwrap_or_default();
+                let Words { en, zh } = troubles::worded(&reach.error.unwrap_or_default());
                 let words = Words::new(
-                    format!("{name} has been out of reach since {clock}: {cause}"),
-                    format!("{name} 自 {clock} 起无法连接：{cause}"),
+                    format!("{name} has been out of reach since {clock}; {en}"),
+                    format!("{name} 自 {clock} 起无法连接；{zh}"),
                 );
                 findings.push(source_finding(key, Change::Begins, since, words));
             }

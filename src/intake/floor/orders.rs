@@ -16,7 +16,7 @@ use crate::intake::tallies::process_of;
 use crate::judge::progress::order::{self, OrderProgress, Plan, Progress};
 use crate::record::{Kind, ProgressUpdated, Record, Timestamp, WorkReport};
 use crate::reference::{Order, OrderStatus, Reference};
-use crate::status::{Between, OrderView, Status, Wip};
+use crate::status::{Between, Operation, OrderView, Status, Wip};
 
 const PROGRESS: &str = "progress/";
 /// Who speaks, in the records of progress.
@@ -213,6 +213,11 @@ fn wip(order: &Order, known: &OrderProgress, progress: &Progress) -> Wip {
     let mut routing: Vec<_> = order.processes.iter().collect();
     routing.sort_by_key(|process| process.sequence);
     let made = |code: &str| known.processes().get(code).copied().unwrap_or_default();
+    let operations = routing.iter().map(|process| Operation {
+        process_code: process.process_code.clone(),
+        process_name: process.process_name.clone(),
+        qualified_qty: made(&process.process_code).qualified,
+    });
     let steps = routing.iter().zip(routing.iter().skip(1));
     let between = steps.map(|(before, after)| Between {
         after: before.process_code.clone(),
@@ -229,5 +234,6 @@ fn wip(order: &Order, known: &OrderProgress, progress: &Progress) -> Wip {
         in_progress_qty,
         pending_qty: left - in_progress_qty,
         between,
+        operations: operations.collect(),
     }
 }

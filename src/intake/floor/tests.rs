@@ -176,6 +176,9 @@ fn only_the_last_process_completes_and_what_lies_between_is_in_process() {
     assert_eq!(progress["status"], "IN_PROGRESS");
     let view = shop.status.orders().remove("WO-1").expect("a view");
     assert_eq!(view.wip.in_progress_qty, Decimal::from(90));
+    let made = view.wip.operations.iter();
+    let made: Vec<_> = made.map(|made| (&*made.process_code, made.qualified_qty)).collect();
+    assert_eq!(made, [("0010", Decimal::from(300)), ("0020", Decimal::from(200))]);
     assert_eq!(view.wip.pending_qty, Decimal::from(710));
     shop.restart();
     shop.learn(reference(200, 3), 2);

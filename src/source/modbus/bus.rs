@@ -91,7 +91,11 @@ impl Bus {
             load_percent: None,
             unmet: budget::unmet(settings, answer)
                 .into_iter()
-                .map(|(device, why)| Unmet { device, why })
+                .map(|(device, why)| Unmet {
+                    device,
+                    why,
+                    ..Unmet::default()
+                })
                 .collect(),
         });
         let slots = settings

@@ -59,7 +59,11 @@ struct ShownEquipment {
 /// Each equipment, and the device behind it where it is polled.
 #[utoipa::path(get, path = "/api/v1/equipment", tag = "floor", security(("caller" = [])), responses((status = OK, description = "by code", body = BTreeMap<String, ShownEquipment>)))]
 async fn equipment(State(window): State<Window>) -> Json<BTreeMap<Arc<str>, ShownEquipment>> {
-    let shown = |(code, view)| (code, ShownEquipment { view, device: None });
+    let reference = window.reference.borrow().clone();
+    let shown = |(code, view): (Arc<str>, EquipmentView)| {
+        let view = view.or_named(reference.equipment_name(&code));
+        (code, ShownEquipment { view, device: None })
+    };
     let mut all: BTreeMap<_, _> = window.status.equipment().into_iter().map(shown).collect();
     for device in window
         .status

@@ -174,7 +174,7 @@ impl Seen {
             .as_ref()
             .is_none_or(|known| !Arc::ptr_eq(known, &reference))
         {
-            values::orders(window, &reference, &mut self.book);
+            values::referred(window, &reference, &mut self.book);
             self.reference = Some(reference);
         }
         if is_beat {

@@ -19,9 +19,8 @@ pub fn changed(window: &Window, since: u64, book: &mut Book) {
     for (id, view) in window.status.stations_since(since) {
         book.set(format!("station/{id}"), text(&view));
     }
-    for (code, view) in window.status.equipment_since(since) {
-        book.set(format!("equipment/{code}"), text(&view));
-    }
+    let reference = window.reference.borrow().clone();
+    equipment(window, &reference, since, book);
     let charts = window.status.judges_since(since, "spc/", |name, view| {
         let name = name.strip_prefix("spc/").unwrap_or(name);
         (format!("chart/{name}"), text(&chart(view)))
@@ -29,7 +28,6 @@ pub fn changed(window: &Window, since: u64, book: &mut Book) {
     for (key, summary) in charts {
         book.set(key, summary);
     }
-    let reference = window.reference.borrow().clone();
     for (order_no, view) in window.status.orders_since(since) {
         if let Some(order) = reference.order(&order_no).filter(|order| order.status.is_reportable()) {
             book.set(format!("order/{order_no}"), shown(order, Some(&view)));
@@ -37,8 +35,16 @@ pub fn changed(window: &Window, since: u64, book: &mut Book) {
     }
 }
 
-/// The orders that can be worked on, when the reference data has changed.
-pub fn orders(window: &Window, reference: &Reference, book: &mut Book) {
+fn equipment(window: &Window, reference: &Reference, since: u64, book: &mut Book) {
+    for (code, view) in window.status.equipment_since(since) {
+        let view = view.or_named(reference.equipment_name(&code));
+        book.set(format!("equipment/{code}"), text(&view));
+    }
+}
+
+/// The orders that can be worked on and the names of machines, when the reference data has changed.
+pub fn referred(window: &Window, reference: &Reference, book: &mut Book) {
+    equipment(window, reference, 0, book);
     let open = reference.orders().filter(|order| order.status.is_reportable());
     let shown = open.map(|order| {
         let view = window.status.order(&order.order_no);

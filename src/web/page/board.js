@@ -3,7 +3,7 @@
 import { element, flow, followHead, MARKS, put, renew, say, startPage } from "./shell.js";
 import { live } from "./live.js";
 import { WORDS } from "./board/words.js";
-import { needs } from "./board/needs.js";
+import { needs, troubled } from "./board/needs.js";
 import { begunOf, orderRows } from "./board/orders.js";
 import { isRunning, machineTiles } from "./board/machines.js";
 import { stationRows } from "./board/stations.js";
@@ -76,7 +76,7 @@ function showOrders() {
 
 function showMachines() {
   const machines = feed.entries("equipment/");
-  const page = showList("machines", machineTiles(feed.now(), machines), say("noMachines"));
+  const page = showList("machines", machineTiles(feed.now(), machines, troubled(feed)), say("noMachines"));
   const running = machines.filter(([, machine]) => isRunning(machine)).length;
   put(at("machines-sum"), (machines.length ? say("runningOf", running, machines.length) : "") + page);
 }

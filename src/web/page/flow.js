@@ -1,5 +1,5 @@
 // Where the records are, in sentences: the light of the head, and the lines of the board. The worst comes first.
-import { grouped, plantClock, say, since, span } from "./shell.js";
+import { grouped, inWords, plantClock, say, since, span } from "./shell.js";
 
 const LATE_AFTER_MS = 10000;
 
@@ -10,6 +10,7 @@ export const FLOW_WORDS = {
     flowingSome: "{0}: delivering; on their way: {1}.",
     backlog: "{0}: {1} records wait, the oldest for {2}.",
     away: "{0}: {1} records wait, the oldest for {2}; it has not answered since {3}.",
+    turnsAway: "{0}: {1} records wait, the oldest for {2}; since {3} it answers: {4}.",
     awayIdle: "{0}: it has not answered since {1}; nothing waits.",
     trying: "{0}: no answer yet; {1} records wait.",
     nowhere: "Nothing is sent anywhere: no upstream is configured. Everything is kept in the buffer.",
@@ -26,6 +27,7 @@ export const FLOW_WORDS = {
     flowingSome: "{0}：正在上传，{1} 条在途。",
     backlog: "{0}：{1} 条待传，最早已等待 {2}。",
     away: "{0}：{1} 条待传，最早已等待 {2}；自 {3} 起无应答。",
+    turnsAway: "{0}：{1} 条待传，最早已等待 {2}；自 {3} 起答复：{4}。",
     awayIdle: "{0}：自 {1} 起无应答；没有待传数据。",
     trying: "{0}：尚无应答；{1} 条待传。",
     nowhere: "未配置上传目标，所有数据保存在本地缓存。",
@@ -45,7 +47,7 @@ export function flow(feed) {
   if (!buffer || !reference) return [];
   const lines = [];
   const line = (level, brief, text) => lines.push({ level, brief, text });
-  if (!buffer.writable) line("alarm", say("notSaving"), say("notWritable", buffer.problem ?? ""));
+  if (!buffer.writable) line("alarm", say("notSaving"), say("notWritable", inWords(buffer, "problem")));
   else if (buffer.telemetry_paused) line("warn", say("notSaving"), say("telemetryHeld"));
   const upstreams = feed.entries("upstream/");
   for (const [name, upstream] of upstreams) line(...ofUpstream(feed.now(), name, upstream));
@@ -73,5 +75,8 @@ function ofUpstream(now, name, upstream) {
   }
   if (!upstream.since) return ["", brief, say("trying", name, count)];
   const when = plantClock(now, upstream.since, false);
-  return ["warn", brief, waiting === 0 ? say("awayIdle", name, when) : say("away", name, count, span(oldest), when)];
+  if (waiting === 0) return ["warn", brief, say("awayIdle", name, when)];
+  // With a status it is there, and takes nothing.
+  const turnsAway = /^\d{3}\b/.test(upstream.last_answer ?? "");
+  return ["warn", brief, say(turnsAway ? "turnsAway" : "away", name, count, span(oldest), when, inWords(upstream, "last_answer"))];
 }

@@ -9,6 +9,9 @@ const WORDS = {
   zh: { operator: "操作工", quality: "质检", supervisor: "班组长", admin: "管理员", station: "工位" },
 };
 
+// Told to the window when someone signs out.
+export const LEFT = "lineside-left";
+
 let who = null;
 // Whoever was signed in, and did not sign out, is told that this has ended.
 let wasIn = false;
@@ -76,6 +79,7 @@ async function signOut() {
     await call("DELETE", "session");
   } finally {
     // What this page holds was for whoever has left.
+    dispatchEvent(new Event(LEFT));
     location.reload();
   }
 }

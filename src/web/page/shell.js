@@ -140,6 +140,9 @@ export { flow };
 // What the gateway says to people comes in both languages; what programs alone are told, in English.
 export const worded = (told) => told.words?.[language] || told.message || told.detail;
 
+// A field that has its words beside it: what a system, a device or a server said.
+export const inWords = (thing, field) => thing[`${field}_words`]?.[language] ?? thing[field] ?? "";
+
 // Text that is there already is not set again: nothing is laid out anew, nothing is read out again.
 export function put(place, text) {
   if (place.textContent !== text) place.textContent = text;

@@ -18,8 +18,8 @@ export function needs(feed) {
   const active = alerts.filter((alert) => alert.state === "active" && !alert.is_away);
   const told = (name, value) => active.some((alert) => alert[name] === value);
   const found = active.map((alert) => ofAlert(now, alert));
-  flow(feed).filter((line) => line.level).forEach((line) => {
-    found.push({ key: `flow/${line.brief}`, mark: MARKS[line.level], level: line.level, rank: line.level === "alarm" ? 0 : 2, text: line.text });
+  flow(feed).filter((line) => line.level).forEach((line, nth) => {
+    found.push({ key: `flow/${nth}`, mark: MARKS[line.level], level: line.level, rank: line.level === "alarm" ? 0 : 2, text: line.text });
   });
   for (const [code, machine] of feed.entries("equipment/")) {
     const kind = kindOf(machine.state);
@@ -39,6 +39,19 @@ export function needs(feed) {
   return { open: found.length, rows: [...found, ...taken, ...ending].map((need) => [need.key, `${language}${JSON.stringify(need)}`, () => row(need)]) };
 }
 
+// What is worst at each machine, to be marked there.
+export function troubled(feed) {
+  const worst = new Map();
+  for (const [, alert] of feed.entries("alert/")) {
+    if (alert.state !== "active" || alert.is_away || !alert.equipment) continue;
+    const found = { ...severity(alert), text: worded(alert) };
+    if (!(worst.get(alert.equipment)?.rank <= found.rank)) worst.set(alert.equipment, found);
+  }
+  return worst;
+}
+
+const severity = (alert) => SEVERITIES[alert.severity] ?? SEVERITIES.MEDIUM;
+
 const takenBy = (alert) => (alert.comment ? say("taken", alert.acknowledged_by, alert.comment) : say("takenSilent", alert.acknowledged_by ?? ""));
 
 function ofAlert(now, alert) {
@@ -46,12 +59,13 @@ function ofAlert(now, alert) {
   const subject = [alert.equipment, alert.point, alert.order_no].filter((name) => name && !text.includes(name));
   const where = [...subject, alert.times > 1 ? `×${alert.times}` : null].filter(Boolean).join(" · ");
   const lasts = alert.began_at ? span(since(now, alert.began_at)) : "";
-  return { key: `alert/${alert.alert_id}`, ...(SEVERITIES[alert.severity] ?? SEVERITIES.MEDIUM), text, where, lasts, alert: alert.alert_id };
+  return { key: `alert/${alert.alert_id}`, ...severity(alert), text, where, lasts, alert: alert.alert_id };
 }
 
-// What stands first says what is the matter; figures and places below it are for those who look closer.
+// What stands first says what is the matter; figures and places below it are for those who look closer. Who has nothing to do
+// is told in a line.
 function row(need) {
-  const [sentence, ...more] = need.text.split(/(?<=\.)\s+|;\s+|(?<=。)|；/);
+  const [sentence, ...more] = need.level === "is-taken" ? [need.text] : need.text.split(/(?<=\.)\s+|;\s+|(?<=。)|；/);
   const below = [...more, need.where].filter(Boolean).join(" ");
   const what = element("p", "what", sentence, below ? element("span", "where figures", below) : null);
   const acknowledge = need.alert ? button(say("acknowledge"), () => openAlert(need)) : null;

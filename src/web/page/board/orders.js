@@ -23,7 +23,7 @@ export function orderRows(now, orders) {
     const late = lateness(now, order);
     // The clock moves the track by a pixel now and then only.
     const minute = Math.floor(Date.parse(now.time) / 30000);
-    const sign = [say("perHour"), minute, late?.brief, order.product_name, order.order_quantity, JSON.stringify(order.progress)].join("|");
+    const sign = [say("perHour"), minute, late?.brief, order.product_name, order.order_quantity, JSON.stringify(order.progress), operationOf(order)].join("|");
     return [orderNo, sign, () => orderRow(now, orderNo, order, late)];
   });
 }
@@ -39,18 +39,29 @@ function orderRow(now, orderNo, order, late) {
   const bar = element("progress", "progress");
   [bar.max, bar.value] = [Math.max(1, Number(plan)), Number(done)];
   bar.setAttribute("aria-label", orderNo);
+  const operation = operationOf(order);
   return element("li", "order-row",
     element("div", "", element("p", "order-no", orderNo), element("small", "", product(order))),
     element("div", "",
       element("p", "done figures", grouped(done), element("small", "", `/ ${grouped(plan)}`),
         percent === null ? null : element("span", "percent", `${Math.floor(percent)} %`)),
-      bar),
+      bar, operation ? element("small", "figures", operation) : null),
     element("div", "rate-cell",
       element("p", "rate figures", progress?.rate_per_hour ? grouped(Math.round(progress.rate_per_hour)) : "–"),
       element("small", "", say("perHour"))),
     end(now, progress),
     element("div", "lateness", lateBadge(progress, late),
       element("small", "figures", progress?.due ? say("due", plantClock(now, progress.due, false)) : say("noDue"))));
+}
+
+// How far pieces have got: the furthest operation that has made some, by what was reported here. The order's own figure is
+// that of the last one, so until pieces get there it stays where it is, and this one tells that something is done.
+function operationOf({ wip }) {
+  const operations = wip?.operations ?? [];
+  const furthest = operations.findLast((operation) => Number(operation.qualified_qty) > 0);
+  if (!furthest || operations.length === 1) return null;
+  const name = furthest.process_name || furthest.process_code;
+  return furthest === operations.at(-1) ? name : say("operation", name, grouped(furthest.qualified_qty), grouped(wip.total_qty));
 }
 
 // What nobody has begun needs a line, not a row.

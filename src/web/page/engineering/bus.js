@@ -1,9 +1,9 @@
 // Connections that are polled: how full each is, what every device is asked for and how long that takes, and what a device
 // holds right now in every type and byte order.
-import { element, grouped, MARKS, say } from "../shell.js";
+import { element, grouped, MARKS, say, worded } from "../shell.js";
 import { grid } from "./grid.js";
 import { finder } from "./finder.js";
-import { deviceError, deviceState } from "./sources.js";
+import { deviceError, deviceState, refused } from "./sources.js";
 
 const buses = (status) => Object.entries(status.sources).filter(([, source]) => source.bus);
 // The estimate takes usual devices; those that are found to be quick have nothing to be warned of.
@@ -72,7 +72,7 @@ function card(name) {
     const all = Object.entries(source.devices);
     requests.show(all.reduce((sum, [, device]) => sum + device.requests.length, 0));
     addresses.show(all.reduce((sum, [, device]) => sum + device.addresses, 0));
-    const told = unmet(source).map(({ device, why }) => say("unmet", device, why));
+    const told = unmet(source).map((one) => say("unmet", one.device, worded(one)));
     if (notes.told !== told.join()) {
       notes.told = told.join();
       notes.replaceChildren(...told.map((text) => element("p", "note warn", `${MARKS.warn} ${text}`)));
@@ -99,7 +99,7 @@ function cells(status, name, device) {
     String(device.requests.length),
     String(device.addresses),
     { text: grouped(device.failed_polls), small: say("ofPolls", grouped(device.polls)) },
-    device.refused.join("; ") || "—",
+    refused(device),
     deviceError(status, device),
   ];
 }

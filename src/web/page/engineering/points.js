@@ -1,5 +1,5 @@
 // Every point of every machine: value, quality with its reason, age, trend; and writing one, where the configuration allows it.
-import { ask, button, call, closing, element, field, figure, refusal, say, since, span } from "../shell.js";
+import { ask, button, call, closing, element, field, figure, inWords, refusal, say, since, span } from "../shell.js";
 import { filtering, grid, LATE, state, WELL } from "./grid.js";
 import { ofPoint } from "./history.js";
 
@@ -35,10 +35,15 @@ function make() {
       Object.entries(machine.points).map(([name, point]) => ({ code, machine, name, point })));
     const meant = all.filter(({ code, machine, name, point }) =>
       filter.has(`${code} ${machine.name ?? ""} ${name} ${point.quality} ${say(point.quality)} ${machine.source ?? ""}`));
-    sum.textContent = meant.length > ROWS_MAX ? say("firstOf", ROWS_MAX, meant.length) : say("pointsOf", meant.length, all.length);
+    sum.textContent = howMany(meant.length, all.length);
     table.update(meant.slice(0, ROWS_MAX).map((one) => row(status, one, writable)));
   }
   return { node: element("div", "", element("div", "bar", filter.node, sum), table.node), update };
+}
+
+function howMany(meant, all) {
+  if (meant > ROWS_MAX) return say("firstOf", ROWS_MAX, meant);
+  return meant === all ? say("pointsAll", all) : say("pointsOf", meant, all);
 }
 
 function row(status, { code, machine, name, point }, writable) {
@@ -49,26 +54,21 @@ function row(status, { code, machine, name, point }, writable) {
   const picture = ofPoint(key, pictures.get(key));
   pictures.set(key, picture);
   const value = point.value === null ? "—" : `${figure(point.value, point.unit)}${point.unit ? ` ${point.unit}` : ""}`;
+  const meant = name === "state" && machine.state && machine.state !== String(point.value) ? ` = ${say(machine.state)}` : "";
   return {
     key,
     by: [code, name, point.value, point.quality, age, null, machine.source],
     cells: [
       { text: code, small: machine.name ?? "" },
       name,
-      { text: value, small: told(name, machine, point), level: isGood ? "" : "quiet" },
-      { ...state(isGood ? WELL : LATE, point.quality), small: point.reason ?? "" },
+      { text: value + meant, small: point.raw === undefined ? "" : say("raw", String(point.raw)), level: isGood ? "" : "quiet" },
+      { ...state(isGood ? WELL : LATE, point.quality), small: inWords(point, "reason") },
       age === null ? "—" : span(age),
       picture,
       machine.source ?? "",
       may ? { text: say("write"), label: say("writeOf", key), act: () => writeTo(may, value, point) } : "",
     ],
   };
-}
-
-// What stands behind a figure: the machine's own count, the state that a number means.
-function told(name, machine, point) {
-  if (point.raw !== undefined) return say("raw", String(point.raw));
-  return name === "state" && machine.state !== String(point.value) ? machine.state : "";
 }
 
 // Asks for the new value, shows it beside the old one and the range, and sends it once that is confirmed.

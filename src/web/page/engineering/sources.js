@@ -1,6 +1,6 @@
 // Every connection: whether it works, since when, what was last wrong and what to do about it. One can be opened: its
 // devices, what they are asked for and refuse, and samples of what was not understood.
-import { call, element, grouped, plantClock, say, since } from "../shell.js";
+import { call, element, grouped, inWords, language, plantClock, say, since } from "../shell.js";
 import { DOWN, grid, LATE, NOT_YET, state, WELL } from "./grid.js";
 
 // What people can do about an error, by what it says.
@@ -89,14 +89,14 @@ function problem(status, source) {
   if (source.connected && trouble.length > 0) {
     const [name, device] = trouble[0];
     const more = trouble.length > 1 ? ` ${say("andMore", trouble.length - 1)}` : "";
-    return { text: `${name}: ${device.last_error ?? ""}${more}`, small: advice(device.last_error) };
+    return { text: `${name}: ${inWords(device, "last_error")}${more}`, small: advice(device.last_error) };
   }
   if (!source.last_error) return "";
   if (source.connected) {
     const when = source.last_error_at ? plantClock(status, source.last_error_at, false) : "";
-    return { text: "", small: say("was", when, source.last_error) };
+    return { text: "", small: say("was", when, inWords(source, "last_error")) };
   }
-  return { text: source.last_error, small: advice(source.last_error) };
+  return { text: inWords(source, "last_error"), small: advice(source.last_error) };
 }
 
 function detailOf() {
@@ -123,7 +123,7 @@ function detailOf() {
         deviceState(status, device),
         say("everyMs", grouped(device.poll_ms)),
         { text: device.requests.join("\n") },
-        device.refused.join("; ") || "—",
+        refused(device),
         deviceError(status, device),
       ],
     })));
@@ -145,7 +145,7 @@ function detailOf() {
     samples.update(told.map((sample, nth) => ({
       key: `${name}/${sample.at}/${sample.subject}/${nth}`,
       cells: [
-        plantClock(status, sample.at, true), sample.subject, sample.reason,
+        plantClock(status, sample.at, true), sample.subject, inWords(sample, "reason"),
         { text: sample.payload ?? hex(sample.payload_hex), small: say("bytes", grouped(sample.payload_bytes)) },
       ],
     })));
@@ -155,6 +155,8 @@ function detailOf() {
 
 const hex = (text) => (text ? `0x ${text.replace(/(..)/g, "$1 ").trim()}` : "");
 
+export const refused = (device) => device.refused_words.map((words) => words[language]).join("\n") || "—";
+
 export function deviceState(status, device) {
   if (!device.answers) return state(DOWN, device.resting ? "resting" : "silent");
   return stands(status, device) ? state(LATE, "answersPartly") : state(WELL, "answers");
@@ -163,9 +165,9 @@ export function deviceState(status, device) {
 // What is wrong now, with what to do about it, or what was wrong last.
 export function deviceError(status, device) {
   if (!device.last_error) return "—";
-  if (stands(status, device)) return { text: device.last_error, small: advice(device.last_error) };
+  if (stands(status, device)) return { text: inWords(device, "last_error"), small: advice(device.last_error) };
   const when = device.last_error_at ? plantClock(status, device.last_error_at, false) : "";
-  return { text: "", small: say("was", when, device.last_error) };
+  return { text: "", small: say("was", when, inWords(device, "last_error")) };
 }
 
 export const sources = { make, need };

@@ -1,5 +1,5 @@
 // Where records go: whether it takes them, how many wait and for how long, what it last answered, how fast it is.
-import { element, grouped, plantClock, say, since, span } from "../shell.js";
+import { element, grouped, language, plantClock, say, since, span } from "../shell.js";
 import { DOWN, grid, NOT_YET, state, WELL } from "./grid.js";
 import { rate } from "./history.js";
 import { advice } from "./sources.js";
@@ -39,13 +39,15 @@ function row(status, name, upstream) {
       oldest === null ? "—" : span(oldest),
       { text: fast === null ? "—" : say("rate", fast.toFixed(1)), small: say("sent", grouped(upstream.sent)) },
       upstream.last_success ? say("ago", span(since(status, upstream.last_success))) : "—",
-      { text: cause(upstream.last_answer), small: upstream.reachable ? "" : advice(upstream.last_answer) },
+      { text: answered(upstream), small: upstream.reachable ? "" : advice(upstream.last_answer) },
       { text: grouped(upstream.rejected), small: say("failures", grouped(upstream.failures)) },
     ],
   };
 }
 
 // The last of a chain of causes is what went wrong.
-const cause = (answer) => answer?.split(": ").at(-1) ?? "—";
+function answered({ last_answer: answer, last_answer_words: words }) {
+  return (language === "en" ? answer?.split(": ").at(-1) : words?.[language]) ?? "—";
+}
 
 export const upstreams = { make, need };

@@ -1,6 +1,9 @@
 // The words of the engineering page.
+import { STATE_WORDS } from "../states.js";
+
 export const WORDS = {
   en: {
+    ...STATE_WORDS.en,
     parts: "Parts of this page", needs: "{0} need someone",
     sources: "Sources", points: "Points", bus: "Bus", upstreams: "Upstreams", "dead-letters": "Dead letters", configuration: "Configuration", metrics: "Metrics",
     "sources-title": "What is connected, and what is wrong", "points-title": "What the machines say", "bus-title": "Polls and byte orders", "upstreams-title": "Where records go",
@@ -18,7 +21,7 @@ export const WORDS = {
     doHeart: "It answers, but its program stands still. Look at the machine's controller.", doReach: "There is no way there. Check cable, switch and address.",
     doSilent: "No answer. Check power, cable, address and unit number; others may use the connection.",
     filter: "Filter", point: "Point", value: "Value", quality: "Quality", age: "Age", trend: "Trend, up to 2 min", raw: "the machine counts {0}", write: "write", writeOf: "Write {0}",
-    good: "good", stale: "old value", bad: "no value", noPoint: "No point is like that.", pointsOf: "{0} of {1} points", firstOf: "the first {0} of {1}; filter to see others",
+    good: "good", stale: "old value", bad: "no value", noPoint: "No point is like that.", pointsAll: "{0} points", pointsOf: "{0} of {1} points", firstOf: "the first {0} of {1}; filter to see others",
     writeWarning: "This changes the machine. Is someone there who can see what it does?", oldValue: "Holds now", range: "Allowed", newValue: "New value", sure: "Yes, change the machine", send: "Write", holdsNow: "The machine holds {0} now.",
     tooMany: "Perhaps the device gives fewer at once, or none at this address: ask for one or two.", noBus: "No connection is polled.", loadNow: "Of its time used", loadPlanned: "Estimated before", measuring: "measuring…", requestsPerPoll: "Requests, all polls", registersPerPoll: "Registers, all polls", requests: "Requests", registers: "Registers",
     took: "Last poll took", share: "Of its period", failed: "Failed", ofPolls: "of {0}", unmet: "{0} can hardly keep its poll: {1}", pollPlan: "Poll plan, in wire addresses",
@@ -36,6 +39,7 @@ export const WORDS = {
     nothingHere: "There is nothing here.",
   },
   zh: {
+    ...STATE_WORDS.zh,
     parts: "本页各部分", needs: "{0} 项需要处理",
     sources: "数据源", points: "点位", bus: "总线", upstreams: "上传", "dead-letters": "拒收数据", configuration: "配置", metrics: "指标",
     "sources-title": "连接状态与故障", "points-title": "设备实时数据", "bus-title": "轮询与字节序", "upstreams-title": "数据去向",
@@ -45,15 +49,15 @@ export const WORDS = {
     devices: "设备", device: "从站", equipment: "设备", unitNo: "站号 {0}", answers: "有应答", answersPartly: "应答不全", silent: "无应答", resting: "无应答，偶尔重试",
     poll: "轮询周期", everyMs: "每 {0} 毫秒", asked: "读取内容", refusedBlocks: "被拒、已跳过", samples: "无法解析的数据样本", allUnderstood: "全部数据均可解析。",
     time: "时间", subject: "主题或工位", reason: "原因", payload: "原始内容", bytes: "{0} 字节",
-    doRefused: "对方没有在监听。设备开机了吗？地址和端口对吗？", doName: "域名无法解析。请改用 IP 地址，或联系网络管理员。",
-    doCertificate: "证书不匹配。检查 ca_file、主机名以及双方的时钟。", doCredentials: "用户名或密码不被接受。请在服务器上核对。",
-    doPermission: "网关无权打开该设备。把运行用户加入设备所属组（dialout）。", doCable: "找不到适配器。插好了吗？请用 /dev/serial/by-id 下的名称。",
-    doAddress: "设备没有这个地址。用字节序查找工具找到正确位置。", doUnit: "Modbus 网关找不到该从站。检查站号和后面的线路。",
-    doDevice: "设备自身报告故障。请查看其显示屏和手册。",
-    doHeart: "有应答，但程序停住了。请检查设备控制器。", doReach: "网络不通。检查网线、交换机和地址。",
-    doSilent: "没有应答。检查电源、接线、地址和站号；连接也可能被其他程序占用。",
+    doRefused: "设备开机了吗？地址和端口对吗？", doName: "请改用 IP 地址，或联系网络管理员。",
+    doCertificate: "检查 ca_file、主机名以及双方的时钟。", doCredentials: "请在服务器上核对用户名和密码。",
+    doPermission: "把运行用户加入设备所属组（dialout）。", doCable: "插好了吗？请用 /dev/serial/by-id 下的名称。",
+    doAddress: "用字节序查找工具找到正确位置。", doUnit: "检查站号和网关后面的线路。",
+    doDevice: "请查看设备的显示屏和手册。",
+    doHeart: "请检查设备控制器。", doReach: "检查网线、交换机和地址。",
+    doSilent: "检查电源、接线、地址和站号；连接也可能被其他程序占用。",
     filter: "筛选", point: "点位", value: "当前值", quality: "质量", age: "数据年龄", trend: "趋势（最近 2 分钟）", raw: "设备计数 {0}", write: "写入", writeOf: "写入 {0}",
-    good: "正常", stale: "旧值", bad: "无值", noPoint: "没有符合条件的点位。", pointsOf: "{1} 个点位中的 {0} 个", firstOf: "共 {1} 个，仅显示前 {0} 个；请筛选",
+    good: "正常", stale: "旧值", bad: "无值", noPoint: "没有符合条件的点位。", pointsAll: "{0} 个点位", pointsOf: "{1} 个点位中的 {0} 个", firstOf: "共 {1} 个，仅显示前 {0} 个；请筛选",
     writeWarning: "此操作会改变设备。现场有人看着设备吗？", oldValue: "当前值", range: "允许范围", newValue: "新值", sure: "确认改变设备", send: "写入", holdsNow: "设备现在的值是 {0}。",
     tooMany: "可能一次读得太多，或该地址不存在：请先读一两个。", noBus: "没有轮询的连接。", loadNow: "当前占用", loadPlanned: "事先估计", measuring: "测量中…", requestsPerPoll: "请求数（全部轮询）", registersPerPoll: "寄存器数（全部轮询）", requests: "请求数", registers: "寄存器",
     took: "上次耗时", share: "占周期", failed: "失败", ofPolls: "共 {0} 次", unmet: "{0} 难以按时轮询：{1}", pollPlan: "轮询计划（线上地址）",
