@@ -152,7 +152,7 @@ impl Gateway {
             let (status, stop) = (status.clone(), stops.others.clone());
             others.spawn(async move {
                 let upstream = settings.upstream.clone();
-                let is_reachable = || status.upstreams().get(&upstream).is_some_and(|view| view.reachable);
+                let is_reachable = || status.is_reachable(&upstream);
                 reference::keep_fresh(settings, reference_tx, is_reachable, stop).await;
                 anyhow::Ok(())
             });

@@ -167,6 +167,12 @@ pub struct Reference {
     /// It could not be pulled when the store was last asked: what is missing here may exist.
     is_offline: bool,
     anew: Arc<Notify>,
+    known: Arc<Known>,
+}
+
+/// What the store said, until it says something else.
+#[derive(Debug, Default)]
+struct Known {
     orders: HashMap<String, Arc<Order>>,
     workers: HashMap<String, Arc<Worker>>,
     equipment: HashMap<String, Arc<Equipment>>,
@@ -180,12 +186,7 @@ impl Reference {
             order.order_quantity = order.order_quantity.normalize();
             order.completed_quantity = order.completed_quantity.normalize();
         }
-        Self {
-            version: snapshot.version,
-            confirmed_at: Some(confirmed_at),
-            fresh_for,
-            is_offline: false,
-            anew: Arc::default(),
+        let known = Known {
             orders: snapshot
                 .orders
                 .into_iter()
@@ -206,7 +207,20 @@ impl Reference {
                 .into_iter()
                 .map(|r| (r.code.clone(), Arc::new(r)))
                 .collect(),
+        };
+        Self {
+            version: snapshot.version,
+            confirmed_at: Some(confirmed_at),
+            fresh_for,
+            is_offline: false,
+            anew: Arc::default(),
+            known: Arc::new(known),
         }
+    }
+
+    /// Whether the store has said nothing else since.
+    pub fn says_the_same(&self, earlier: &Self) -> bool {
+        Arc::ptr_eq(&self.known, &earlier.known)
     }
 
     /// Whether what is not in here can be said not to exist.
@@ -229,17 +243,21 @@ impl Reference {
 
     /// A label carries the order number with or without its own `WO-`.
     pub fn order(&self, id: &str) -> Option<&Arc<Order>> {
-        self.orders.get(id).or_else(|| self.orders.get(&format!("WO-{id}")))
+        self.known
+            .orders
+            .get(id)
+            .or_else(|| self.known.orders.get(&format!("WO-{id}")))
     }
 
     pub fn worker(&self, worker_no: &str) -> Option<&Arc<Worker>> {
-        self.workers
+        self.known
+            .workers
             .get(worker_no)
-            .or_else(|| self.workers.get(&format!("EMP-{worker_no}")))
+            .or_else(|| self.known.workers.get(&format!("EMP-{worker_no}")))
     }
 
     pub fn equipment(&self, code: &str) -> Option<&Arc<Equipment>> {
-        self.equipment.get(code)
+        self.known.equipment.get(code)
     }
 
     /// What people call an equipment.
@@ -249,21 +267,22 @@ impl Reference {
     }
 
     pub fn reason(&self, code: &str) -> Option<&Arc<Reason>> {
-        self.reasons
+        self.known
+            .reasons
             .get(code)
-            .or_else(|| self.reasons.get(&format!("RSN-{code}")))
+            .or_else(|| self.known.reasons.get(&format!("RSN-{code}")))
     }
 
     pub fn orders(&self) -> impl Iterator<Item = &Arc<Order>> {
-        self.orders.values()
+        self.known.orders.values()
     }
 
     pub fn workers(&self) -> impl Iterator<Item = &Arc<Worker>> {
-        self.workers.values()
+        self.known.workers.values()
     }
 
     pub fn reasons(&self) -> impl Iterator<Item = &Arc<Reason>> {
-        self.reasons.values()
+        self.known.reasons.values()
     }
 }
 

@@ -170,6 +170,10 @@ impl Status {
         all
     }
 
+    pub fn is_reachable(&self, upstream: &str) -> bool {
+        lock(&self.0.upstreams).get(upstream).is_some_and(|view| view.reachable)
+    }
+
     /// How connections and devices to the south are reached; of a connection that is down, its devices are not known.
     pub fn reach(&self) -> Vec<Reach> {
         let sources = lock(&self.0.sources);

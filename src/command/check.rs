@@ -162,10 +162,11 @@ async fn connect(plan: &Plan) -> usize {
             let answer = upstream.http.client.get(&upstream.http.url).send().await;
             answer
                 .map(|answer| {
-                    format!(
-                        " (answers {}; the token is tried with {tried_with})",
-                        answer.status().as_u16()
-                    )
+                    let status = answer.status().as_u16();
+                    match &upstream.http.token {
+                        Some(_) => format!(" (answers {status}; the token is tried with {tried_with})"),
+                        None => format!(" (answers {status})"),
+                    }
                 })
                 .map_err(|e| crate::files::causes(&e))
         };

@@ -40,11 +40,7 @@ impl Forwarder {
             Err(failure) => failure.to_string(),
         };
         let now = chrono::Utc::now();
-        let was_reached = self
-            .status
-            .upstreams()
-            .get(&self.settings.name)
-            .is_some_and(|view| view.reachable);
+        let was_reached = self.status.is_reachable(&self.settings.name);
         if was_reached && !is_reached {
             tracing::warn!(
                 upstream = self.settings.name,

@@ -26,10 +26,13 @@ use today::Today;
 
 const NUMBERS: &str = "report_numbers";
 /// Refusals by the reference data, which the store may know better by now.
-const BY_REFERENCE: [&str; 11] = [
+const BY_REFERENCE: [&str; 14] = [
     "UNKNOWN_BADGE",
     "UNKNOWN_ORDER",
     "ORDER_CLOSED",
+    "ORDER_NOT_RELEASED",
+    "OVER_QUANTITY",
+    "TOO_MANY_INSPECTED",
     "WRONG_OPERATION",
     "WRONG_STATION",
     "WRONG_ITEM",
@@ -54,8 +57,8 @@ pub struct Desk {
     settings: Settings,
     status: Status,
     reference: watch::Receiver<Arc<Reference>>,
-    /// When the tallies were last held against the reference data, of which version, and whether it was fresh.
-    swept: Option<(Timestamp, String, bool)>,
+    /// The reference data that the tallies were last held against, when, and whether it was fresh.
+    swept: Option<(Arc<Reference>, Timestamp, bool)>,
     places: HashMap<String, Place>,
     tallies: Tallies,
     today: Today,
@@ -256,14 +259,14 @@ impl Desk {
         let reference = Arc::clone(&self.reference.borrow());
         let mut accepted = Accepted::default();
         let is_fresh = reference.is_fresh(now);
-        let is_known = |(at, version, was_fresh): &(Timestamp, String, bool)| {
-            now - *at < SWEPT_EVERY && *version == reference.version && *was_fresh == is_fresh
+        let is_swept = |(swept, at, was_fresh): &(Arc<Reference>, Timestamp, bool)| {
+            reference.says_the_same(swept) && (now - *at).abs() < SWEPT_EVERY && *was_fresh == is_fresh
         };
-        if !self.swept.as_ref().is_some_and(is_known) {
+        if !self.swept.as_ref().is_some_and(is_swept) {
             self.tallies.verify(&reference, &mut accepted.states);
             self.tallies.forget_closed(&reference, now, &mut accepted.states);
             self.floor.learn(&reference, now, &mut accepted);
-            self.swept = Some((now, reference.version.clone(), is_fresh));
+            self.swept = Some((Arc::clone(&reference), now, is_fresh));
         }
         self.floor.tick(&reference, now, &mut accepted);
         let is_nothing = accepted.states.is_empty() && accepted.records.is_empty() && accepted.findings.is_empty();

@@ -24,7 +24,21 @@ pub fn examine(inspection: &mut Inspection, reference: &Reference, at: Timestamp
         inspection.product_name = inspection.product_name.take().or_else(|| known(&order.product_name));
     } else if reference.is_fresh(at) && !inspection.order_no.is_empty() {
         objections.push(unknown_order(&inspection.order_no));
-    } else {
+    }
+    let knows_checker = || {
+        inspection
+            .checker_no
+            .as_deref()
+            .is_none_or(|no| reference.worker(no).is_some())
+    };
+    let knows_reasons = || {
+        inspection
+            .defects
+            .iter()
+            .all(|fault| reference.reason(&fault.reason).is_some())
+    };
+    let is_checked = order.is_some() && (reference.is_fresh(at) || (knows_checker() && knows_reasons()));
+    if !is_checked {
         flag(inspection, UNVERIFIED);
     }
     if !inspection::out_of_specification(inspection, at).is_empty() {

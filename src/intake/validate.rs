@@ -242,7 +242,7 @@ fn state(report: &WorkReport, reference: &Reference, now: Timestamp, findings: &
         }
     }
     // A badge that was believed once is believed on: the pieces are there, and the report says that it is unverified.
-    let is_unverified = report.flags.iter().any(|flag| flag == "unverified");
+    let is_unverified = report.flags.iter().any(|flag| flag == super::inspections::UNVERIFIED);
     match reference.worker(&report.worker_no) {
         Some(worker) if !worker.active => add("UNKNOWN_BADGE", "worker_no".into(), Words::same(&report.worker_no)),
         None if reference.is_fresh(now) && !is_unverified => {

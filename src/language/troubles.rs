@@ -45,6 +45,12 @@ const OURS: &[(&str, &str)] = &[
 /// What stands in a text, in small letters, and what it means. The first that fits is taken, so what is said more closely
 /// stands before what is said of much.
 const KNOWN: &[(&str, &str)] = &[
+    // What goes on with somebody else's words.
+    ("where a number belongs", "应为数字，却是文本"),
+    ("not json", "不是 JSON"),
+    ("the disk is full", "磁盘已满"),
+    ("the disk failed", "磁盘故障"),
+    ("is damaged", "缓存数据损坏"),
     // Exceptions of Modbus, as `source/modbus/exception` names them.
     ("illegal function", "从站不支持该功能"),
     ("illegal data address", "从站没有这个地址"),
@@ -115,10 +121,7 @@ const KNOWN: &[(&str, &str)] = &[
     ("resource busy", "设备被其他程序占用"),
     ("input/output error", "设备读写失败，可能已拔出"),
     ("no space left", "磁盘已满"),
-    ("the disk is full", "磁盘已满"),
     ("read-only file system", "磁盘只能读取"),
-    ("the disk failed", "磁盘故障"),
-    ("is damaged", "缓存数据损坏"),
     ("closed by the device", "设备关闭了连接"),
     ("closed the connection", "对方关闭了连接"),
     ("connection closed", "对方关闭了连接"),
@@ -127,6 +130,7 @@ const KNOWN: &[(&str, &str)] = &[
     ("no answer", "超时无应答"),
     ("no connection within", "超时未能连接"),
     ("connect timeout", "超时未能连接"),
+    ("deadline has elapsed", "超时未能连接"),
     ("timed out", "超时无应答"),
     ("timeout", "超时无应答"),
     ("tls", "TLS 连接失败"),
@@ -139,7 +143,6 @@ const KNOWN: &[(&str, &str)] = &[
     ("registers at once", "一次读取的寄存器数量受限"),
     ("bits at once", "一次读取的位数受限"),
     // What came and was not understood.
-    ("not json", "不是 JSON"),
     ("no samples at", "没有样本数据"),
     ("no equipment name at", "没有设备名称"),
     ("no time at", "没有时间"),
@@ -158,6 +161,9 @@ const KNOWN: &[(&str, &str)] = &[
     ("no sequence number", "没有序号"),
     // Values.
     ("not a number", "不是有效数字"),
+    ("the answer ends before this point", "应答在此点位之前结束"),
+    ("a counter holds a whole number", "计数器应为非负整数"),
+    ("which cannot be meant", "换算系数不合理"),
     ("bcd digit", "不是 BCD 数字"),
     ("not utf-8", "不是 UTF-8 文本"),
 ];
@@ -174,6 +180,7 @@ fn answered(status: u16) -> Option<&'static str> {
         408 => "超时无应答",
         413 => "数据太大",
         425 | 429 => "对方要求稍后再传",
+        402..=499 => "对方拒绝请求，检查设置",
         502..=504 => "对方暂时不可用",
         500..=599 => "对方内部错误",
         _ => return None,
@@ -234,6 +241,10 @@ mod tests {
                 "cannot open /dev/ttyUSB0: No such file or directory (os error 2)",
                 "找不到设备",
             ),
+            ("not JSON: EOF while parsing a value at line 1 column 0", "不是 JSON"),
+            ("the disk failed: Input/output error (os error 5)", "磁盘故障"),
+            ("the text `timeout` where a number belongs", "应为数字，却是文本"),
+            ("405 Method Not Allowed", "对方拒绝请求，检查设置"),
         ] {
             assert_eq!(worded(text), Words::new(text, format!("{zh}（{text}）")), "{text}");
         }

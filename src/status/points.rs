@@ -39,7 +39,7 @@ impl PointViews {
 
 /// A point as it is looked at.
 #[derive(Serialize, utoipa::ToSchema)]
-pub struct ShownPoint<'a> {
+pub struct WordedPoint<'a> {
     #[serde(flatten)]
     #[schema(value_type = PointView)]
     view: &'a PointView,
@@ -47,7 +47,7 @@ pub struct ShownPoint<'a> {
     reason_words: Option<Words>,
 }
 
-impl<'a> ShownPoint<'a> {
+impl<'a> WordedPoint<'a> {
     fn of(view: &'a PointView) -> Self {
         let reason_words = view.reason.as_deref().map(troubles::worded);
         Self { view, reason_words }
@@ -60,7 +60,7 @@ impl Serialize for PointViews {
         let mut all: Vec<_> = self
             .0
             .iter()
-            .map(|(def, view)| (&def.name, ShownPoint::of(view)))
+            .map(|(def, view)| (&def.name, WordedPoint::of(view)))
             .collect();
         all.sort_unstable_by_key(|(name, _)| *name);
         serializer.collect_map(all)

@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use rust_decimal::Decimal;
 use serde::Serialize;
 
-use super::points::{PointViews, ShownPoint};
+use super::points::{PointViews, WordedPoint};
 use crate::language::Words;
 use crate::record::{Alert, Lane, ProgressUpdated, Quality, Seq, Timestamp, Value};
 
@@ -51,7 +51,7 @@ pub struct EquipmentView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<crate::judge::progress::lately::LatelyView>)]
     pub lately: Option<serde_json::Value>,
-    #[schema(value_type = BTreeMap<String, ShownPoint>)]
+    #[schema(value_type = BTreeMap<String, WordedPoint>)]
     pub points: PointViews,
 }
 

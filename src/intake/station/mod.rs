@@ -312,8 +312,9 @@ impl Dialogue {
             self.last_inspection = None;
         }
         let was_inspecting = self.is_inspecting();
+        let was_asked = self.asked.is_some();
         let step = table::act(self, meaning, context);
-        let mut step = self.hold_to_question(step, context);
+        let mut step = self.hold_to_question(step, was_asked, context);
         let is_of_inspection = was_inspecting || self.is_inspecting();
         if is_of_inspection || matches!(step.feedback.kind, FeedbackKind::Err | FeedbackKind::Dup) {
             self.trace.pop();
@@ -393,7 +394,7 @@ impl Dialogue {
     }
 
     /// Whoever scans something else instead of an answer hears the question again.
-    fn hold_to_question(&mut self, step: Step, context: &Context) -> Step {
+    fn hold_to_question(&mut self, step: Step, was_asked: bool, context: &Context) -> Step {
         match &*step.feedback.code {
             FINISH_INPUT_FIRST => {
                 let expected = || words::expects(self.state(), context.bench);
@@ -401,7 +402,7 @@ impl Dialogue {
                 return step.worded(&[question], context);
             }
             // Steps towards an answer.
-            "APPROVED" | "KEYED" => {}
+            "APPROVED" | "KEYED" if was_asked => {}
             _ if step.feedback.kind == FeedbackKind::Ask => self.question = Some(step.feedback.words.clone()),
             _ if self.asked.is_none() => self.question = None,
             _ => {}

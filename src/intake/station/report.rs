@@ -12,6 +12,7 @@ use super::job::Phase;
 use super::labor::{Hours, Labor};
 use super::{Context, Dialogue, Job, Operator, Undoable};
 use crate::clock::Zone;
+use crate::intake::inspections::UNVERIFIED;
 use crate::record::{Activity, Defect, Timestamp, WorkReport};
 
 /// Scans that UNDO can go back over.
@@ -43,7 +44,7 @@ impl ReportNumbers {
 fn draft(job: &Job, operator: &Operator, hours: &Hours, context: &Context) -> WorkReport {
     let mut flags = Vec::new();
     if job.unverified || operator.unverified {
-        flags.push("unverified".to_owned());
+        flags.push(UNVERIFIED.to_owned());
     }
     if hours.is_cut {
         flags.extend(["hours_cut".to_owned(), "needs_review".to_owned()]);
@@ -215,7 +216,7 @@ impl Dialogue {
             flags: report
                 .flags
                 .iter()
-                .filter(|flag| *flag == "unverified")
+                .filter(|flag| *flag == UNVERIFIED)
                 .cloned()
                 .collect(),
             scans: Vec::new(),

@@ -111,8 +111,7 @@ impl Dialogue {
             .iter()
             .find(|operator| operator.worker_no != checker.worker_no);
         let first_shift = context.shift_starts.first().copied().unwrap_or_default();
-        let knows_reasons = |fault: &FoundDefect| context.reference.reason(&fault.reason).is_some();
-        let is_unverified = checker.unverified || job.unverified || !sheet.faults.iter().all(knows_reasons);
+        let is_unverified = checker.unverified || job.unverified;
         let approvals: BTreeSet<_> = sheet.approvals.iter().flatten().cloned().collect();
         let mut inspection = Inspection {
             check_no: String::new(),

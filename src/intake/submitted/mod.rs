@@ -138,18 +138,17 @@ impl Intake {
         if let Some(known) = report.equipment.as_deref().and_then(|code| reference.equipment(code)) {
             report.equipment_id = report.equipment_id.or(known.equipment_id);
         }
-        let knows_reasons = || {
-            report
-                .defects
-                .iter()
-                .all(|defect| reference.reason(&defect.reason).is_some())
-        };
-        let is_known = reference.order(&report.order_no).is_some() && reference.worker(&report.worker_no).is_some();
-        let is_checked = reference.is_fresh(at) || (is_known && knows_reasons());
-        if !is_checked {
-            report.flags.push(UNVERIFIED.to_owned());
+        let knows = |worker_no: &str| reference.worker(worker_no).is_some();
+        let knows_people = || knows(&report.worker_no) && report.crew.iter().all(|member| knows(&member.worker_no));
+        let mut reasons = report.defects.iter().map(|defect| reference.reason(&defect.reason));
+        let mut is_known =
+            || reference.order(&report.order_no).is_some() && knows_people() && reasons.all(|r| r.is_some());
+        if !reference.is_fresh(at) {
             // What was handed in while the store was away ends that as soon as it is back.
-            self.desk.ask_anew("", at);
+            reference.ask_anew();
+            if !is_known() {
+                report.flags.push(UNVERIFIED.to_owned());
+            }
         }
     }
 
@@ -164,7 +163,11 @@ impl Intake {
             return answer;
         }
         self.add_circumstances(&mut inspection.circumstances, at);
-        objections.extend(examine(&mut inspection, &self.desk.reference(), at));
+        let reference = self.desk.reference();
+        if !reference.is_fresh(at) {
+            reference.ask_anew();
+        }
+        objections.extend(examine(&mut inspection, &reference, at));
         if !objections.is_empty() {
             return self.refused(objections, at);
         }

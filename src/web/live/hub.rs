@@ -172,7 +172,7 @@ impl Seen {
         if self
             .reference
             .as_ref()
-            .is_none_or(|known| !Arc::ptr_eq(known, &reference))
+            .is_none_or(|known| !reference.says_the_same(known))
         {
             values::referred(window, &reference, &mut self.book);
             self.reference = Some(reference);

@@ -11,6 +11,7 @@ export const FLOW_WORDS = {
     backlog: "{0}: {1} records wait, the oldest for {2}.",
     away: "{0}: {1} records wait, the oldest for {2}; it has not answered since {3}.",
     turnsAway: "{0}: {1} records wait, the oldest for {2}; since {3} it answers: {4}.",
+    turnsAwayIdle: "{0}: since {1} it answers: {2}; nothing waits.",
     awayIdle: "{0}: it has not answered since {1}; nothing waits.",
     trying: "{0}: no answer yet; {1} records wait.",
     nowhere: "Nothing is sent anywhere: no upstream is configured. Everything is kept in the buffer.",
@@ -28,6 +29,7 @@ export const FLOW_WORDS = {
     backlog: "{0}：{1} 条待传，最早已等待 {2}。",
     away: "{0}：{1} 条待传，最早已等待 {2}；自 {3} 起无应答。",
     turnsAway: "{0}：{1} 条待传，最早已等待 {2}；自 {3} 起答复：{4}。",
+    turnsAwayIdle: "{0}：自 {1} 起答复：{2}；没有待传数据。",
     awayIdle: "{0}：自 {1} 起无应答；没有待传数据。",
     trying: "{0}：尚无应答；{1} 条待传。",
     nowhere: "未配置上传目标，所有数据保存在本地缓存。",
@@ -75,8 +77,9 @@ function ofUpstream(now, name, upstream) {
   }
   if (!upstream.since) return ["", brief, say("trying", name, count)];
   const when = plantClock(now, upstream.since, false);
-  if (waiting === 0) return ["warn", brief, say("awayIdle", name, when)];
+  const answer = inWords(upstream, "last_answer");
   // With a status it is there, and takes nothing.
   const turnsAway = /^\d{3}\b/.test(upstream.last_answer ?? "");
-  return ["warn", brief, say(turnsAway ? "turnsAway" : "away", name, count, span(oldest), when, inWords(upstream, "last_answer"))];
+  if (waiting === 0) return ["warn", brief, say(turnsAway ? "turnsAwayIdle" : "awayIdle", name, when, answer)];
+  return ["warn", brief, say(turnsAway ? "turnsAway" : "away", name, count, span(oldest), when, answer)];
 }

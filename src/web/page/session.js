@@ -11,6 +11,8 @@ const WORDS = {
 
 // Told to the window when someone signs out.
 export const LEFT = "lineside-left";
+// What a page leaves in its tab for whoever is signed in.
+export const LEFT_IN_TAB = "lineside-trends";
 
 let who = null;
 // Whoever was signed in, and did not sign out, is told that this has ended.
@@ -41,7 +43,9 @@ export async function showWho() {
     return;
   }
   if (!who.name && who.reads === "signed-in" && location.pathname !== "/sign-in") {
-    location.replace(signInAt());
+    const at = signInAt();
+    forget();
+    location.replace(at);
     return;
   }
   drawWho();
@@ -78,10 +82,15 @@ async function signOut() {
   try {
     await call("DELETE", "session");
   } finally {
-    // What this page holds was for whoever has left.
-    dispatchEvent(new Event(LEFT));
+    forget();
     location.reload();
   }
+}
+
+// What this page holds, and what others have left in the tab, was for whoever has left.
+function forget() {
+  try { sessionStorage.removeItem(LEFT_IN_TAB); } catch { /* Then nothing was left. */ }
+  dispatchEvent(new Event(LEFT));
 }
 
 // Live values stop when a session ends, and the browser does not tell why.

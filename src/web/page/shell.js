@@ -51,7 +51,7 @@ function startLanguage() {
 }
 
 export function say(key, ...values) {
-  const text = words[language][key] ?? key;
+  const text = Object.hasOwn(words[language], key) ? words[language][key] : key;
   return text.replace(/\{(\d)\}/g, (_, nth) => values[nth] ?? "");
 }
 

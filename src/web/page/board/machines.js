@@ -1,6 +1,7 @@
 // Machines: what each does and since when, what it made in the shift, how well that is, and how its pace went lately.
 import { element, figure, grouped, marked, say, shape, since, span } from "../shell.js";
 import { trend } from "../trend.js";
+import { stateWord } from "../states.js";
 
 // Shape for each state: it can be told apart without colour.
 const RUNNING = { mark: "▶", level: "" };
@@ -35,7 +36,7 @@ export function machineTiles(now, machines, troubled) {
 const percent = (ratio) => (typeof ratio === "number" ? String(Math.round(ratio * 100)) : "–");
 
 function tile(code, machine, lasts, shift, parts, slots, trouble) {
-  const state = marked(kindOf(machine.state), machine.state ? say(machine.state) : say("unknown"), "state");
+  const state = marked(kindOf(machine.state), machine.state ? stateWord(machine.state) : say("unknown"), "state");
   state.append(element("span", "for figures", lasts));
   const numbers = element("div", "numbers");
   if (shift) {

@@ -3,6 +3,7 @@
 import { ask, button, call, closing, element, field, flow, language, MARKS, refusal, say, shape, since, span, worded } from "../shell.js";
 import { lateness } from "./orders.js";
 import { kindOf } from "./machines.js";
+import { stateWord } from "../states.js";
 
 const SEVERITIES = {
   CRITICAL: { mark: "✖", level: "alarm", rank: 0 },
@@ -25,7 +26,7 @@ export function needs(feed) {
     const kind = kindOf(machine.state);
     if (!kind.level || told("equipment", code)) continue;
     const lasts = machine.state_since ? span(since(now, machine.state_since)) : "";
-    found.push({ key: `machine/${code}`, ...kind, rank: kind.level === "alarm" ? 1 : 2, text: say("machineIs", code, machine.name ?? "", say(machine.state)), lasts });
+    found.push({ key: `machine/${code}`, ...kind, rank: kind.level === "alarm" ? 1 : 2, text: say("machineIs", code, machine.name ?? "", stateWord(machine.state)), lasts });
   }
   for (const [orderNo, order] of feed.entries("order/")) {
     const late = lateness(now, order);

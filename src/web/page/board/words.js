@@ -1,8 +1,6 @@
-import { STATE_WORDS } from "../states.js";
 
 export const WORDS = {
   en: {
-    ...STATE_WORDS.en,
     needs: "Needs a person", orders: "Orders", machines: "Machines", stations: "Stations", flow: "Where the records are",
     allWell: "Nothing needs a person.", taken: "acknowledged by {0}: {1}", takenSilent: "acknowledged by {0}",
     acknowledge: "Acknowledge", comment: "What is done about it (others read it)",
@@ -17,7 +15,6 @@ export const WORDS = {
     page: "{0} of {1}",
   },
   zh: {
-    ...STATE_WORDS.zh,
     needs: "需要处理", orders: "工单", machines: "设备", stations: "工位", flow: "数据去向",
     allWell: "一切正常，无需处理。", taken: "{0} 已确认：{1}", takenSilent: "{0} 已确认",
     acknowledge: "确认", comment: "处理措施（其他人可见）",

@@ -3,19 +3,19 @@
 // The page notes it itself, a sample a second, and leaves it with its tab when it goes, so that a reload forgets nothing. The
 // gateway keeps none of it: two minutes of every point of a large plant would cost it megabytes, for points that
 // hardly anyone looks at. What nobody noted, such as the moment of the reload, is a gap.
-import { LEFT } from "../session.js";
+import { LEFT, LEFT_IN_TAB } from "../session.js";
 import { trend } from "../trend.js";
 
 const SAMPLES_MAX = 120;
 const SAMPLE_MS = 1000;
 const RATE_OVER_MS = 10000;
-const KEY = "lineside-trends";
 
 let trends = new Map();
 const sent = new Map();
 // Those that were looked at: a tab has not room for all points of a large plant.
 const seen = new Set();
 let notedAt = 0;
+let isOver = false;
 
 export function remember(status, equipment) {
   const now = Date.now();
@@ -55,12 +55,13 @@ export function ofPoint(key, drawn) {
 }
 
 addEventListener("pagehide", () => {
+  if (isOver) return;
   const left = [...trends].filter(([key]) => seen.has(key));
-  try { sessionStorage.setItem(KEY, JSON.stringify({ notedAt, left })); } catch { /* Then a reload begins anew. */ }
+  try { sessionStorage.setItem(LEFT_IN_TAB, JSON.stringify({ notedAt, left })); } catch { /* Then a reload begins anew. */ }
 });
 
 try {
-  const was = JSON.parse(sessionStorage.getItem(KEY));
+  const was = JSON.parse(sessionStorage.getItem(LEFT_IN_TAB));
   if (was && was.notedAt <= Date.now()) {
     trends = new Map(was.left);
     for (const key of trends.keys()) seen.add(key);
@@ -69,4 +70,7 @@ try {
 } catch { /* As in a new tab. */ }
 
 // Whoever signs in next has not looked.
-addEventListener(LEFT, () => trends.clear());
+addEventListener(LEFT, () => {
+  isOver = true;
+  trends.clear();
+});

@@ -2,6 +2,7 @@
 import { ask, button, call, closing, element, field, figure, inWords, refusal, say, since, span } from "../shell.js";
 import { filtering, grid, LATE, state, WELL } from "./grid.js";
 import { ofPoint } from "./history.js";
+import { stateWord } from "../states.js";
 
 // More rows than people read; the filter finds the others.
 const ROWS_MAX = 300;
@@ -54,7 +55,7 @@ function row(status, { code, machine, name, point }, writable) {
   const picture = ofPoint(key, pictures.get(key));
   pictures.set(key, picture);
   const value = point.value === null ? "—" : `${figure(point.value, point.unit)}${point.unit ? ` ${point.unit}` : ""}`;
-  const meant = name === "state" && machine.state && machine.state !== String(point.value) ? ` = ${say(machine.state)}` : "";
+  const meant = name === "state" && machine.state && machine.state !== String(point.value) ? ` = ${stateWord(machine.state)}` : "";
   return {
     key,
     by: [code, name, point.value, point.quality, age, null, machine.source],

@@ -1,9 +1,7 @@
 // The words of the engineering page.
-import { STATE_WORDS } from "../states.js";
 
 export const WORDS = {
   en: {
-    ...STATE_WORDS.en,
     parts: "Parts of this page", needs: "{0} need someone",
     sources: "Sources", points: "Points", bus: "Bus", upstreams: "Upstreams", "dead-letters": "Dead letters", configuration: "Configuration", metrics: "Metrics",
     "sources-title": "What is connected, and what is wrong", "points-title": "What the machines say", "bus-title": "Polls and byte orders", "upstreams-title": "Where records go",
@@ -39,7 +37,6 @@ export const WORDS = {
     nothingHere: "There is nothing here.",
   },
   zh: {
-    ...STATE_WORDS.zh,
     parts: "本页各部分", needs: "{0} 项需要处理",
     sources: "数据源", points: "点位", bus: "总线", upstreams: "上传", "dead-letters": "拒收数据", configuration: "配置", metrics: "指标",
     "sources-title": "连接状态与故障", "points-title": "设备实时数据", "bus-title": "轮询与字节序", "upstreams-title": "数据去向",
