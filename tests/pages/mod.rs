@@ -20,8 +20,6 @@ use lineside::demo::{Plant, Settings};
 use lineside::web::PAGES;
 use tempfile::TempDir;
 
-use crate::park::until_within;
-
 const LANGUAGES: [&str; 2] = ["en", "zh"];
 const LOOKS: [&str; 2] = ["light", "dark"];
 const WALL: Screen = Screen {
@@ -48,6 +46,7 @@ const SCREENS: [Screen; 4] = [WALL, DESK, TABLET, PHONE];
 
 /// People take their time, and more where many tests share the machine.
 const AT_WORK_WITHIN: Duration = Duration::from_secs(90);
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// Of all that a browser may load of us, compressed.
 const ASSETS_BYTES_MAX: usize = 250_000;
@@ -94,11 +93,19 @@ impl Demo {
             is_calm: false,
         };
         let plant = Plant::start(&settings).await.expect("the plant starts");
-        until_within(AT_WORK_WITHIN, "the first reports", async || {
-            let pulse = plant.pulse().await.ok()?;
-            (pulse.reports > 3).then_some(())
-        })
-        .await;
+        let mut seen = None;
+        let at_work = async {
+            loop {
+                let pulse = plant.pulse().await;
+                if pulse.as_ref().is_ok_and(|pulse| pulse.reports > 3) {
+                    return;
+                }
+                seen = Some(pulse);
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+        };
+        let is_at_work = tokio::time::timeout(AT_WORK_WITHIN, at_work).await.is_ok();
+        assert!(is_at_work, "waited in vain for the first reports: {seen:?}");
         Self {
             web: plant.web_address(),
             _plant: plant,
