@@ -46,6 +46,7 @@ const SCREENS: [Screen; 4] = [WALL, DESK, TABLET, PHONE];
 
 /// People take their time, and more where many tests share the machine.
 const AT_WORK_WITHIN: Duration = Duration::from_secs(90);
+/// Far below what the window lets one client ask for in a second: who goes on asking beyond that is never answered in full.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// Of all that a browser may load of us, compressed.
