@@ -1,6 +1,8 @@
 //! `lineside buffer`: looks into the buffer and its dead letters; of a stopped gateway in its files, of a running one
 //! through its window.
 
+mod running;
+
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -21,6 +23,7 @@ use crate::secret::Secret;
 use crate::status::Status;
 use crate::units::Size;
 use crate::{config, forward, web, wire};
+use running::Running;
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -132,12 +135,6 @@ enum Gateway {
     Running(Running),
 }
 
-struct Running {
-    client: reqwest::Client,
-    address: String,
-    token: Secret,
-}
-
 async fn find(place: &Where) -> anyhow::Result<Gateway> {
     let (data_dir, listen) = match (&place.data_dir, &place.config) {
         (Some(data_dir), _) => (data_dir.clone(), None),
@@ -186,7 +183,7 @@ impl Gateway {
     async fn list(&self, ids: bool, dead: bool) -> anyhow::Result<()> {
         let mut out = BufWriter::new(std::io::stdout().lock());
         if dead {
-            for letter in self.letters("").await? {
+            for letter in self.letters().await? {
                 if ids {
                     writeln!(out, "{}", letter.message_id)?;
                 } else {
@@ -232,7 +229,7 @@ impl Gateway {
             Ok(())
         })
         .await?;
-        let mut letters = self.letters(wanted).await?;
+        let mut letters = self.letters().await?;
         letters.retain(|letter| letter.message_id == wanted);
         let message = kept.or_else(|| letters.first().map(|letter| letter.message.get().to_owned()));
         let message = message.ok_or_else(|| anyhow!("no record and no dead letter has the id {wanted}"))?;
@@ -268,7 +265,7 @@ impl Gateway {
         };
         let mut target = BufWriter::new(target);
         if dead {
-            for letter in self.letters("").await? {
+            for letter in self.letters().await? {
                 writeln!(target, "{}", serde_json::to_string(&letter)?)?;
             }
         } else {
@@ -339,14 +336,10 @@ impl Gateway {
         Ok(())
     }
 
-    async fn letters(&self, id_prefix: &str) -> anyhow::Result<Vec<DeadLetter>> {
+    async fn letters(&self) -> anyhow::Result<Vec<DeadLetter>> {
         match self {
-            Self::Running(running) => {
-                let mut letters = running.letters().await?;
-                letters.retain(|letter| letter.message_id.starts_with(id_prefix));
-                Ok(letters)
-            }
-            Self::Stopped { data_dir } => Ok(Inspection::open(data_dir)?.dead_letters(id_prefix, usize::MAX)?),
+            Self::Running(running) => running.letters().await,
+            Self::Stopped { data_dir } => Ok(Inspection::open(data_dir)?.dead_letters("", usize::MAX)?),
         }
     }
 
@@ -372,65 +365,6 @@ impl Gateway {
                 Ok(())
             }
         }
-    }
-}
-
-impl Running {
-    async fn ask(&self, method: Method, path: &str, body: Option<String>) -> anyhow::Result<Value> {
-        let url = format!("{}/api/v1/{path}", self.address);
-        let mut request = self.client.request(method, url).bearer_auth(self.token.reveal());
-        if let Some(body) = body {
-            request = request.header("content-type", "application/json").body(body);
-        }
-        let response = request.send().await.context("the running gateway does not answer")?;
-        let status = response.status();
-        let answer: Value = serde_json::from_slice(&response.bytes().await?).unwrap_or_default();
-        if status.is_success() {
-            Ok(answer)
-        } else {
-            Err(anyhow!("{}", answer["detail"].as_str().unwrap_or(status.as_str())))
-        }
-    }
-
-    async fn letters(&self) -> anyhow::Result<Vec<DeadLetter>> {
-        let mut letters = Vec::new();
-        let mut after = String::new();
-        loop {
-            let path = format!("buffer/dead-letters?limit=1000&after={after}");
-            let page = self.ask(Method::GET, &path, None).await?;
-            letters.append(&mut serde_json::from_str(&page["dead_letters"].to_string())?);
-            match page["next"].as_str() {
-                Some(next) => next.clone_into(&mut after),
-                None => return Ok(letters),
-            }
-        }
-    }
-
-    async fn each(&self, mut take: impl FnMut(Lane, u64, &str, &str) -> std::io::Result<()>) -> anyhow::Result<()> {
-        for lane in Lane::BOTH {
-            let mut from = 0;
-            loop {
-                let page = self
-                    .ask(Method::GET, &format!("buffer/records?lane={lane}&from={from}"), None)
-                    .await?;
-                let messages = page["messages"].as_array().cloned().unwrap_or_default();
-                for message in &messages {
-                    let id = message["message_id"].as_str().unwrap_or_default();
-                    take(
-                        lane,
-                        message["sequence"].as_u64().unwrap_or_default(),
-                        id,
-                        &message.to_string(),
-                    )?;
-                }
-                let next = page["next"].as_u64().unwrap_or_default();
-                if messages.is_empty() || next <= from {
-                    break;
-                }
-                from = next;
-            }
-        }
-        Ok(())
     }
 }
 
