@@ -25,10 +25,10 @@ const TICK_EVERY: u32 = 5;
 
 fn point(name: &str, role: Option<Role>) -> Arc<PointDef> {
     Arc::new(PointDef {
-        name: name.to_owned(),
+        name: name.into(),
         unit: None,
         role,
-        map: Vec::new(),
+        map: Box::default(),
         deadband: Some(0.5),
         counter: None,
     })

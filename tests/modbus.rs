@@ -87,7 +87,7 @@ impl Line {
         };
         Heard {
             equipment: equipment.to_string(),
-            points: points.into_iter().map(|p| (p.def.name.clone(), p.value)).collect(),
+            points: points.into_iter().map(|p| (p.def.name.to_string(), p.value)).collect(),
         }
     }
 

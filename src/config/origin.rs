@@ -4,8 +4,12 @@
 //! No secret stands in the file itself; what could still be one (the password of a URL, what follows its question mark, the
 //! path of a webhook) is not shown. Comments are not shown either, for anything can stand there.
 
+use std::io::{Read, Write};
 use std::path::Path;
 
+use flate2::Compression;
+use flate2::read::DeflateDecoder;
+use flate2::write::DeflateEncoder;
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 use toml::{Table, Value};
@@ -27,10 +31,24 @@ pub fn configuration(document: &Document) -> Configuration {
         file: document.file.clone(),
         sha256: digest(&document.text),
         loaded_at: chrono::Utc::now(),
-        text: document.text.as_str().into(),
-        sections,
+        text: pack(&document.text).into(),
+        sections: |packed| sections(&unpack(packed)),
         check,
     }
+}
+
+/// A plant's text is large, seldom looked at, and kept for as long as the gateway runs.
+fn pack(text: &str) -> Vec<u8> {
+    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
+    let packed = encoder.write_all(text.as_bytes()).and_then(|()| encoder.finish());
+    packed.expect("a vector takes all that is written")
+}
+
+fn unpack(packed: &[u8]) -> String {
+    let mut text = String::new();
+    let read = DeflateDecoder::new(packed).read_to_string(&mut text);
+    read.expect("it was packed here");
+    text
 }
 
 fn digest(text: &str) -> String {
@@ -146,7 +164,7 @@ mod tests {
             url = "rtu:///dev/ttyUSB0?baud=9600"
             writable = ["speed"]
         "#;
-        let shown = sections(text);
+        let shown = sections(&unpack(&pack(text)));
         assert!(!shown.to_string().contains("canary"), "{shown}");
         for (place, value) in [
             ("/mqtt/plant/url", "mqtts://•••@broker:8883"),

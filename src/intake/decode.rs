@@ -256,7 +256,7 @@ mod tests {
     fn rule(points: &[(&str, &str)]) -> TopicRule {
         let def = |name: &str| {
             Arc::new(PointDef {
-                name: name.to_owned(),
+                name: name.into(),
                 ..PointDef::default()
             })
         };
@@ -298,7 +298,7 @@ mod tests {
             .sample
             .points
             .iter()
-            .map(|p| (p.def.name.as_str(), p.value.clone()))
+            .map(|p| (&*p.def.name, p.value.clone()))
             .collect();
         assert_eq!(
             values,

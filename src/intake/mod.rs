@@ -264,7 +264,7 @@ impl Intake {
     fn machine_word(&mut self, source: &Arc<str>, word: MachineWord, at: Timestamp, accepted: &mut Accepted) {
         let point = |name: &str, role, value: String| PointReading {
             def: Arc::new(PointDef {
-                name: name.to_owned(),
+                name: name.into(),
                 role,
                 ..PointDef::default()
             }),

@@ -82,18 +82,19 @@ pub enum Role {
     ScrapCount,
 }
 
-/// A configured point of an equipment: how its value is named, understood and thinned out.
+/// A configured point of an equipment: how its value is named, understood and thinned out. A plant has tens of thousands
+/// of them, so it is kept small.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct PointDef {
-    pub name: String,
-    pub unit: Option<String>,
+    pub name: Box<str>,
+    pub unit: Option<Box<str>>,
     pub role: Option<Role>,
     /// Raw value (as text) to state name; only with `Role::State`.
-    pub map: Vec<(String, String)>,
+    pub map: Box<[(String, String)]>,
     /// A change up to this much is not reported; 0 reports every change; absent reports every reading.
     pub deadband: Option<f64>,
     /// Of a register that counts up: what is told of it is a total that outlives its rollovers and resets.
-    pub counter: Option<CounterDef>,
+    pub counter: Option<Box<CounterDef>>,
 }
 
 impl PointDef {

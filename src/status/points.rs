@@ -20,19 +20,20 @@ impl PointViews {
     /// What is shown of a point: where it was the last time, or by its name, or from now on.
     pub fn entry(
         &mut self,
-        noted: &mut Option<usize>,
+        noted: &mut Option<u32>,
         def: &Arc<PointDef>,
         first: impl FnOnce() -> PointView,
     ) -> &mut PointView {
         let is_it = |shown: &(Arc<PointDef>, PointView)| shown.0.name == def.name;
         let place = noted
+            .map(|place| place as usize)
             .filter(|place| self.0.get(*place).is_some_and(is_it))
             .or_else(|| self.0.iter().position(is_it))
             .unwrap_or_else(|| {
                 self.0.push((Arc::clone(def), first()));
                 self.0.len() - 1
             });
-        *noted = Some(place);
+        *noted = u32::try_from(place).ok();
         &mut self.0[place].1
     }
 }
@@ -43,14 +44,18 @@ pub struct WordedPoint<'a> {
     #[serde(flatten)]
     #[schema(value_type = PointView)]
     view: &'a PointView,
+    unit: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason_words: Option<Words>,
 }
 
 impl<'a> WordedPoint<'a> {
-    fn of(view: &'a PointView) -> Self {
-        let reason_words = view.reason.as_deref().map(troubles::worded);
-        Self { view, reason_words }
+    fn of(def: &'a PointDef, view: &'a PointView) -> Self {
+        Self {
+            view,
+            unit: def.unit.as_deref(),
+            reason_words: view.reason.as_deref().map(troubles::worded),
+        }
     }
 }
 
@@ -60,7 +65,7 @@ impl Serialize for PointViews {
         let mut all: Vec<_> = self
             .0
             .iter()
-            .map(|(def, view)| (&def.name, WordedPoint::of(view)))
+            .map(|(def, view)| (&def.name, WordedPoint::of(def, view)))
             .collect();
         all.sort_unstable_by_key(|(name, _)| *name);
         serializer.collect_map(all)

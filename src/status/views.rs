@@ -68,8 +68,8 @@ impl EquipmentView {
 pub struct PointView {
     pub value: Option<Value>,
     pub quality: Quality,
-    pub unit: Option<String>,
-    pub reason: Option<String>,
+    #[schema(value_type = Option<String>)]
+    pub reason: Option<Box<str>>,
     /// Of a total: what the machine's own counter holds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub raw: Option<u64>,

@@ -13,10 +13,10 @@ pub struct Configuration {
     pub file: PathBuf,
     pub sha256: String,
     pub loaded_at: DateTime<Utc>,
-    /// The file as it was when it was read.
-    pub text: Arc<str>,
-    /// What a file says, without secrets.
-    pub sections: fn(&str) -> Value,
+    /// The file as it was when it was read, packed.
+    pub text: Arc<[u8]>,
+    /// What a packed file says, without secrets.
+    pub sections: fn(&[u8]) -> Value,
     /// What is wrong with a file as it lies on the disk now.
     pub check: fn(&Path) -> Checked,
 }

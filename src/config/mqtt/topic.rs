@@ -209,15 +209,17 @@ pub(in crate::config) fn lower_topics(broker: &str, section: &Mqtt, check: &mut 
 
 pub(super) fn point_def(name: &str, point: &TopicPoint) -> Arc<PointDef> {
     Arc::new(PointDef {
-        name: name.to_owned(),
-        unit: point.unit.clone(),
+        name: name.into(),
+        unit: point.unit.as_deref().map(Into::into),
         role: point.role,
         map: point.map.clone().into_iter().collect(),
         deadband: point.deadband,
-        counter: point.counter.map(|counter| CounterDef {
-            rolls_over_at: counter.rolls_over_at,
-            max_per_second: counter.max_rate.per_second,
-            scaling: None,
+        counter: point.counter.map(|counter| {
+            Box::new(CounterDef {
+                rolls_over_at: counter.rolls_over_at,
+                max_per_second: counter.max_rate.per_second,
+                scaling: None,
+            })
         }),
     })
 }

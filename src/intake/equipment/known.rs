@@ -3,7 +3,6 @@
 //! Sources tell the same points in the same order again and again, so the place behind that of the last point is looked at
 //! before the name is.
 
-use std::collections::HashMap;
 use std::ops::{Index, IndexMut};
 use std::sync::Arc;
 
@@ -13,7 +12,8 @@ use crate::record::PointDef;
 #[derive(Debug, Default)]
 pub struct Known {
     all: Vec<Last>,
-    places: HashMap<String, usize>,
+    /// The places in the order of the points' names.
+    by_name: Vec<u32>,
 }
 
 impl Known {
@@ -23,20 +23,23 @@ impl Known {
         if self.all.get(expected).is_some_and(is_there) {
             return expected;
         }
-        if let Some(place) = self.places.get(&def.name) {
-            return *place;
+        let name_at = |place: &u32| &*self.all[*place as usize].def.name;
+        match self.by_name.binary_search_by_key(&&*def.name, name_at) {
+            Ok(nth) => self.by_name[nth] as usize,
+            Err(nth) => {
+                let place = u32::try_from(self.all.len()).expect("an equipment has far fewer points");
+                self.all.push(Last::unknown(def));
+                self.by_name.insert(nth, place);
+                place as usize
+            }
         }
-        let place = self.all.len();
-        self.all.push(Last::unknown(def));
-        self.places.insert(def.name.clone(), place);
-        place
     }
 
     /// Before a sample with so many points; most have the same every time.
     pub fn make_room(&mut self, points: usize) {
         let missing = points.saturating_sub(self.all.len());
         self.all.reserve_exact(missing);
-        self.places.reserve(missing);
+        self.by_name.reserve_exact(missing);
     }
 
     pub fn all(&self) -> &[Last] {
@@ -69,7 +72,7 @@ mod tests {
 
     fn def(name: &str) -> Arc<PointDef> {
         Arc::new(PointDef {
-            name: name.to_owned(),
+            name: name.into(),
             ..PointDef::default()
         })
     }

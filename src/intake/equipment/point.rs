@@ -12,17 +12,21 @@ pub struct Last {
     pub def: Arc<PointDef>,
     pub value: Option<Value>,
     pub quality: Quality,
-    pub reason: Option<String>,
+    pub reason: Option<Box<str>>,
     /// Of a total: what the machine's own counter holds.
     pub raw: Option<u64>,
     /// When the value was read.
     pub read_at: Option<Timestamp>,
     /// What comes with an earlier time is of the past.
     pub newest: Option<Timestamp>,
-    pub told: Option<(Option<Value>, Quality)>,
+    /// Of a point with a deadband.
+    told: Option<Box<Told>>,
     /// Where the live view has it.
-    pub shown_at: Option<usize>,
+    pub shown_at: Option<u32>,
 }
+
+/// What the last record said of a point.
+type Told = (Option<Value>, Quality);
 
 /// What becomes of one point of a sample.
 #[derive(Debug)]
@@ -84,7 +88,6 @@ impl Last {
         let shown = views.entry(&mut self.shown_at, &self.def, || PointView {
             value: None,
             quality: self.quality,
-            unit: self.def.unit.clone(),
             reason: None,
             raw: None,
             source_time: None,
@@ -96,11 +99,24 @@ impl Last {
         shown.source_time = self.read_at;
     }
 
+    /// A record tells of it, with this quality.
+    pub fn note_told(&mut self, quality: Quality) {
+        if self.def.deadband.is_some() {
+            self.told = Some(Box::new((self.value.clone(), quality)));
+        }
+    }
+
+    /// A record may have been lost.
+    pub fn forget_told(&mut self) {
+        self.told = None;
+    }
+
     /// Whether a record has to tell of it: without a deadband always, otherwise when it left it.
     pub fn is_due(&self) -> bool {
-        let (Some(deadband), Some((told_value, told_quality))) = (self.def.deadband, &self.told) else {
+        let (Some(deadband), Some(told)) = (self.def.deadband, &self.told) else {
             return true;
         };
+        let (told_value, told_quality) = &**told;
         if *told_quality != self.quality {
             return true;
         }

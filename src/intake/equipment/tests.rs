@@ -12,10 +12,10 @@ fn point(name: &str, deadband: Option<f64>, role: Option<Role>) -> Arc<PointDef>
         ("1".to_owned(), "running".to_owned()),
     ];
     Arc::new(PointDef {
-        name: name.to_owned(),
+        name: name.into(),
         unit: Some("°C".into()),
         role,
-        map,
+        map: map.into(),
         deadband,
         counter: None,
     })
@@ -109,7 +109,7 @@ fn text_where_a_number_belongs_is_bad_unless_it_spells_one() {
     assert_eq!(told["points"]["t"]["quality"], "bad");
     assert_eq!(told["points"]["t"]["reason"], "the text `n/a` where a number belongs");
     let named = Arc::new(PointDef {
-        name: "program".to_owned(),
+        name: "program".into(),
         deadband: Some(0.0),
         ..PointDef::default()
     });
@@ -154,11 +154,11 @@ fn states_are_mapped_or_shown_raw_and_silence_is_offline() {
 
 fn counter(deadband: Option<f64>) -> Arc<PointDef> {
     Arc::new(PointDef {
-        counter: Some(CounterDef {
+        counter: Some(Box::new(CounterDef {
             rolls_over_at: Some(65_536),
             max_per_second: 10.0,
             scaling: crate::scaling::Scaling::new(0.1, 0.0),
-        }),
+        })),
         ..PointDef::clone(&point("good", deadband, Some(Role::GoodCount)))
     })
 }

@@ -174,13 +174,13 @@ impl Tracked {
         let good = |last: &&mut Last| last.quality == Quality::Good;
         for last in self.points.all_mut().iter_mut().filter(good) {
             last.quality = Quality::Stale;
-            last.reason = Some(reason.to_owned());
-            last.told = Some((last.value.clone(), Quality::Stale));
+            last.reason = Some(reason.into());
+            last.note_told(Quality::Stale);
         }
     }
 
     pub fn tell_anew(&mut self) {
-        self.points.all_mut().iter_mut().for_each(|last| last.told = None);
+        self.points.all_mut().iter_mut().for_each(Last::forget_told);
         self.has_counted = !self.counters.is_empty();
         self.is_offline_due = self.is_offline();
     }
@@ -226,7 +226,7 @@ impl Tracked {
                 state = is_state.then(|| state_name(def, &value));
                 has_news = note.is_some();
                 (last.value, last.raw, last.quality) = (Some(value), raw, Quality::Good);
-                last.reason = note.map(str::to_owned);
+                last.reason = note.map(Into::into);
                 (last.read_at, last.newest) = (Some(moment.at), Some(moment.newest));
             }
             Err(Fault::Silent(reason)) => {
@@ -236,17 +236,17 @@ impl Tracked {
                 } else {
                     Quality::Bad
                 };
-                last.reason = Some(reason.to_owned());
+                last.reason = Some(reason.into());
             }
             Err(Fault::Invalid(reason)) => {
                 (last.value, last.raw) = (None, None);
-                (last.quality, last.reason) = (Quality::Bad, Some(reason));
+                (last.quality, last.reason) = (Quality::Bad, Some(reason.into()));
                 last.newest = Some(moment.newest);
             }
         }
         let is_due = has_news || last.is_due();
         if is_due && def.deadband.is_some() {
-            last.told = Some((last.value.clone(), last.quality));
+            last.note_told(last.quality);
         }
         if is_state && !self.is_offline() {
             self.set_state(state, moment.newest);
@@ -299,7 +299,7 @@ impl Tracked {
         }
         let state = (def.role == Some(Role::State)).then(|| state_name(&def, &value));
         (last.value, last.quality) = (Some(value), Quality::Stale);
-        last.reason = Some(RETAINED.to_owned());
+        last.reason = Some(RETAINED.into());
         (last.read_at, last.newest) = (time, newest);
         if state.is_some() && !self.is_offline() {
             self.set_state(state, time.unwrap_or(now));
@@ -345,7 +345,7 @@ impl Tracked {
                     past_status(def, value)
                 }
             };
-            points.push((def.name.as_str(), status));
+            points.push((&*def.name, status));
         }
         EquipmentStatus {
             equipment,
@@ -370,7 +370,7 @@ impl Tracked {
     ) -> EquipmentStatus<'a> {
         self.show(status, equipment, None, 0..self.points.all().len());
         let all = self.points.all().iter();
-        let points = all.map(|last| (last.def.name.as_str(), last.status(zone)));
+        let points = all.map(|last| (&*last.def.name, last.status(zone)));
         EquipmentStatus {
             equipment,
             state: self.told_state(),

@@ -63,7 +63,7 @@ impl Shop {
     fn press(&mut self, total: u64, second: i64) {
         let point = |name: &str, role, value| PointReading {
             def: Arc::new(PointDef {
-                name: name.to_owned(),
+                name: name.into(),
                 role: Some(role),
                 ..PointDef::default()
             }),

@@ -140,7 +140,7 @@ impl Judgement {
         let product = &listeners.product;
         let is_running = observed.state().map(|state| state == RUNNING);
         for (def, value) in observed.points() {
-            let Some(point) = listeners.points.iter_mut().find(|point| point.name == def.name) else {
+            let Some(point) = listeners.points.iter_mut().find(|point| *point.name == *def.name) else {
                 continue;
             };
             // A text is no figure, and no missing one either.

@@ -73,7 +73,7 @@ impl Bench {
         let dir = tempfile::tempdir().expect("a folder");
         let status = Status::default();
         let def = PointDef {
-            name: "force".to_owned(),
+            name: "force".into(),
             ..PointDef::default()
         };
         Self {

@@ -253,25 +253,25 @@ impl fmt::Display for Type {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub enum Order {
-    Bytes(ByteOrder),
-    /// A text with one character in each register.
-    Spread {
-        is_upper: bool,
+    Bytes {
+        /// How many its name tells of.
+        count: usize,
+        order: ByteOrder,
     },
+    /// A text with one character in each register.
+    Spread { is_upper: bool },
 }
 
 /// A is the most significant byte. Every order in use turns round the bytes of each register, the registers of each
 /// pair, the pairs, or several of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ByteOrder {
-    /// How many bytes its name tells of.
-    bytes: usize,
     /// The register that belongs at place N is found at place `N ^ turn`.
-    pub turn: usize,
+    pub turn: u8,
     pub swaps_bytes: bool,
 }
 
-const BYTE_ORDERS: [(&str, usize, bool); 14] = [
+const BYTE_ORDERS: [(&str, u8, bool); 14] = [
     ("AB", 0, false),
     ("BA", 0, true),
     ("ABCD", 0, false),
@@ -290,7 +290,6 @@ const BYTE_ORDERS: [(&str, usize, bool); 14] = [
 
 impl Order {
     const PLAIN: ByteOrder = ByteOrder {
-        bytes: 2,
         turn: 0,
         swaps_bytes: false,
     };
@@ -298,7 +297,7 @@ impl Order {
     /// The order of the bytes where a value fills its registers.
     pub fn of_bytes(order: Option<Self>) -> ByteOrder {
         match order {
-            Some(Self::Bytes(order)) => order,
+            Some(Self::Bytes { order, .. }) => order,
             Some(Self::Spread { .. }) | None => Self::PLAIN,
         }
     }
@@ -307,7 +306,7 @@ impl Order {
     /// 64 bits too, in the same sense.
     pub fn check_fits(self, kind: Type) -> Result<(), String> {
         let (bytes, turn) = match self {
-            Self::Bytes(order) => (order.bytes, order.turn),
+            Self::Bytes { count, order } => (count, order.turn),
             Self::Spread { .. } => (0, 0),
         };
         let (fits, right) = match (kind, kind.registers()) {
@@ -337,12 +336,9 @@ impl TryFrom<String> for Order {
             _ => {}
         }
         let row = BYTE_ORDERS.iter().find(|row| row.0 == text);
-        row.map(|&(name, turn, swaps_bytes)| {
-            Self::Bytes(ByteOrder {
-                bytes: name.len(),
-                turn,
-                swaps_bytes,
-            })
+        row.map(|&(name, turn, swaps_bytes)| Self::Bytes {
+            count: name.len(),
+            order: ByteOrder { turn, swaps_bytes },
         })
         .ok_or_else(|| {
             let names = BYTE_ORDERS.map(|row| row.0).join(" ");

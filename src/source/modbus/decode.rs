@@ -33,13 +33,13 @@ impl Answer {
 #[derive(Debug, Clone)]
 pub struct Decoder {
     kind: Type,
-    registers: usize,
+    registers: u16,
     bits: Option<Bits>,
     order: ByteOrder,
     /// Of a text with one character in each register: whether it is in the upper byte.
     spread: Option<bool>,
     scaling: Option<Scaling>,
-    invalid: Vec<Mark>,
+    invalid: Box<[Mark]>,
 }
 
 impl Decoder {
@@ -50,7 +50,7 @@ impl Decoder {
         };
         Self {
             kind: settings.kind(),
-            registers: usize::from(settings.kind().registers_in(settings.order)),
+            registers: settings.kind().registers_in(settings.order),
             bits: settings.at.bits,
             order: Order::of_bytes(settings.order),
             spread,
@@ -58,7 +58,7 @@ impl Decoder {
             scaling: settings
                 .scaling()
                 .filter(|_| settings.counter.is_none() && settings.scaled_by().is_none()),
-            invalid: settings.invalid.all().to_vec(),
+            invalid: settings.invalid.all().into(),
         }
     }
 
@@ -68,7 +68,7 @@ impl Decoder {
         let value = match answer {
             Answer::Bits(bits) => Value::Bool(*bits.get(offset).ok_or_else(short_answer)?),
             Answer::Registers(registers) => {
-                let end = offset + self.registers;
+                let end = offset + usize::from(self.registers);
                 self.value_of(registers.get(offset..end).ok_or_else(short_answer)?)?
             }
         };
@@ -102,7 +102,7 @@ impl Decoder {
     /// The bits of a value, most significant first.
     fn join(&self, registers: &[u16]) -> u64 {
         // A value has one, two or four registers, so that turning keeps every place within them.
-        let turn = self.order.turn & (registers.len() - 1);
+        let turn = usize::from(self.order.turn) & (registers.len() - 1);
         (0..registers.len()).fold(0, |joined, place| {
             let register = registers[place ^ turn];
             let register = if self.order.swaps_bytes {

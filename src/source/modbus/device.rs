@@ -173,7 +173,7 @@ impl Device {
 
     /// How a point is written, and how it is read back.
     pub fn way_in(&self, point: &str) -> Option<(&Encoder, &Decoder)> {
-        let point = self.points.iter().find(|of_device| of_device.def.name == point)?;
+        let point = self.points.iter().find(|of_device| *of_device.def.name == *point)?;
         Some((point.encoder.as_deref()?, &point.decoder))
     }
 
@@ -238,10 +238,7 @@ impl Device {
         let mut points = block.points.clone();
         points.sort_unstable();
         let names = points.iter().filter_map(|&point| self.points.get(point));
-        names
-            .map(|point| point.def.name.as_str())
-            .collect::<Vec<_>>()
-            .join(", ")
+        names.map(|point| &*point.def.name).collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -261,12 +258,12 @@ impl Point {
         });
         Self {
             def: Arc::new(PointDef {
-                name: name.to_owned(),
-                unit: point.unit.clone(),
+                name: name.into(),
+                unit: point.unit.as_deref().map(Into::into),
                 role: point.role,
                 map: point.map.clone().into_iter().collect(),
                 deadband: point.deadband,
-                counter: point.counter(),
+                counter: point.counter().map(Box::new),
             }),
             decoder: Decoder::new(point),
             encoder: point.is_writable().then(|| Box::new(Encoder::new(point))),
@@ -333,7 +330,7 @@ mod tests {
             ["good (holding:2..3): illegal data address (02)"]
         );
         let points = device.readings(|_| Some(Ok(Value::Uint(1))));
-        let values: Vec<_> = points.iter().map(|p| (p.def.name.as_str(), p.value.clone())).collect();
+        let values: Vec<_> = points.iter().map(|p| (&*p.def.name, p.value.clone())).collect();
         let void = Fault::Invalid("illegal data address (02) at holding:2..3".to_owned());
         let one = Value::Uint(1);
         assert_eq!(

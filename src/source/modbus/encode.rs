@@ -114,10 +114,11 @@ impl Encoder {
     fn split(&self, raw: u64) -> Vec<u16> {
         let count = usize::from(self.span.count);
         let mut registers = vec![0; count];
+        // A number has one, two or four registers, so that turning keeps every place within them.
+        let turn = usize::from(self.order.turn) & (count - 1);
         for (place, register) in raw.to_be_bytes().chunks_exact(2).skip(4 - count).enumerate() {
             let word = u16::from_be_bytes([register[0], register[1]]);
-            // A number has one, two or four registers, so that turning keeps every place within them.
-            registers[place ^ self.order.turn & (count - 1)] = if self.order.swaps_bytes {
+            registers[place ^ turn] = if self.order.swaps_bytes {
                 word.swap_bytes()
             } else {
                 word

@@ -93,7 +93,7 @@ impl Bench {
         };
         let def = |name: &str| {
             Arc::new(PointDef {
-                name: name.to_owned(),
+                name: name.into(),
                 ..PointDef::default()
             })
         };
