@@ -17,7 +17,7 @@ pub fn inspection(changes: &Value) -> Value {
     with(
         json!({
             "check_no": "Q-1", "order_no": "WO-1", "check_date": "2026-11-21", "check_quantity": "20",
-            "qualified_quantity": "17", "checker_no": "Q7", "checker_name": "李", "equipment": "PRESS-7", "tool": "T-2",
+            "qualified_quantity": "17", "checker_no": "Q7", "equipment": "PRESS-7", "tool": "T-2",
             "defects": [
                 {"reason": "毛刺", "quantity": "2", "kind": "rework"},
                 {"reason": "裂纹", "quantity": 1},
@@ -48,6 +48,7 @@ impl Shop {
                 .put(&format!("/api/v1/reasons/{code}"), json!({"name": code, "kind": kind}))
                 .await;
         }
+        store.put("/api/v1/workers/Q7", json!({"name": "李检"})).await;
         let site = Site::new(&format!(
             "[upstream.central]\nurl = \"{}/api/v1/batches\"\ntoken_file = \"store.token\"\n\
              [reference]\nfrom = \"central\"\nevery = \"1s\"\n{sections}",
@@ -89,15 +90,16 @@ async fn an_inspection_becomes_rows_once(store: Bench) {
     assert_eq!((status, &refused["findings"][0]["code"]), (422, &json!("NUMBER_TAKEN")));
 
     let row = "SELECT CONCAT_WS('|', check_no, order_no, product_code, check_date, check_quantity, qualified_quantity, \
-               unqualified_quantity, check_result, checker_name, create_by) FROM production_quality";
-    shop.stored(row, "Q-1|WO-1|P-9|2026-11-21|20.0000|17.0000|3.0000|2|李|shop-1")
+               unqualified_quantity, check_result, checker_name, create_by) FROM production_quality WHERE checker_id = \
+               (SELECT id FROM workers WHERE worker_no = 'Q7')";
+    shop.stored(row, "Q-1|WO-1|P-9|2026-11-21|20.0000|17.0000|3.0000|2|李检|shop-1")
         .await;
     let alerts = "SELECT COUNT(*) FROM alerts WHERE alert_type = 'OUT_OF_SPECIFICATION' AND point = 'd'";
     shop.stored(alerts, "1").await;
     let dispositions = "SELECT CONCAT_WS('|', reason, quantity, disposition, decided_by) FROM quality_dispositions \
                         WHERE check_no = 'Q-1'";
     let first = format!("{dispositions} AND disposition IS NOT NULL");
-    assert_eq!(shop.store.scalar(&first).await, "毛刺|2.0000|rework|李");
+    assert_eq!(shop.store.scalar(&first).await, "毛刺|2.0000|rework|李检");
     let open = format!("{dispositions} AND disposition IS NULL AND decided_time IS NULL");
     assert_eq!(shop.store.scalar(&open).await, "裂纹|1.0000");
     let order = shop.store.get("/api/v1/orders/WO-1").await;
@@ -165,6 +167,14 @@ async fn what_is_wrong_is_told_all_at_once_and_nothing_is_taken() {
     assert_eq!(
         fields(&shop.site.hand_in("inspections", &too_many).await.1),
         ["check_quantity"]
+    );
+    let by_nobody = inspection(&json!({
+        "checker_no": "Q8", "check_date": "2036-01-01", "unqualified_quantity": "3",
+        "defects": [{"reason": "毛刺", "quantity": "2"}, {"reason": "unheard", "quantity": "1"}],
+    }));
+    assert_eq!(
+        fields(&shop.site.hand_in("inspections", &by_nobody).await.1),
+        ["check_date", "checker_no", "defects[1].reason"]
     );
 
     let report = json!({

@@ -101,6 +101,7 @@ impl Tracker {
             equipment: &equipment,
             tracked,
             taken: &taken,
+            is_past: moment.is_past,
             at: moment.newest,
         });
         let current = taken

@@ -25,12 +25,12 @@ pub fn examine(inspection: &mut Inspection, reference: &Reference, at: Timestamp
     } else if reference.is_fresh(at) && !inspection.order_no.is_empty() {
         objections.push(unknown_order(&inspection.order_no));
     }
-    let knows_checker = || {
-        inspection
-            .checker_no
-            .as_deref()
-            .is_none_or(|no| reference.worker(no).is_some())
-    };
+    let checker = inspection.checker_no.as_deref().and_then(|no| reference.worker(no));
+    if let Some(checker) = checker {
+        inspection.checker_id = inspection.checker_id.or(checker.worker_id);
+        inspection.checker_name.get_or_insert_with(|| checker.name.clone());
+    }
+    let knows_checker = || checker.is_some() || inspection.checker_no.is_none();
     let knows_reasons = || {
         inspection
             .defects

@@ -1,12 +1,13 @@
-//! The three layers that a work report must pass: format, business, state. Every finding is told at once.
+//! The three layers that a work report must pass: format, business, state. Every finding is told at once. What of them holds
+//! for inspections is asked of these too.
 
 use std::borrow::Cow;
 
-use chrono::Duration;
+use chrono::{Duration, NaiveDate};
 use rust_decimal::Decimal;
 
 use crate::language::Words;
-use crate::record::{DefectKind, Timestamp, WorkReport};
+use crate::record::{DefectKind, Inspection, Timestamp, WorkReport};
 use crate::reference::{OrderStatus, Reference};
 
 /// Texts of the report's columns.
@@ -201,16 +202,66 @@ fn business(report: &WorkReport, now: Timestamp, findings: &mut Vec<Finding>) {
             ),
         );
     }
-    if report.work_date > (now + Duration::days(2)).date_naive() {
-        add(
-            "INVALID_REPORT",
-            "work_date",
-            Words::new(
-                format!("{} lies in the future", report.work_date),
-                format!("{} 在未来", report.work_date),
-            ),
-        );
+    if let Some(words) = in_future(report.work_date, now) {
+        add("INVALID_REPORT", "work_date", words);
     }
+}
+
+/// A production day may be another one than that of the calendar, but not by much.
+fn in_future(day: NaiveDate, now: Timestamp) -> Option<Words> {
+    let is_ahead = day > (now + Duration::days(2)).date_naive();
+    is_ahead.then(|| Words::new(format!("{day} lies in the future"), format!("{day} 在未来")))
+}
+
+/// What an inspection that was handed in says of people, faults and days that cannot be; stations ask on the spot.
+pub fn inspection(inspection: &Inspection, reference: &Reference, now: Timestamp) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    findings.extend(in_future(inspection.check_date, now).map(|words| Finding {
+        layer: Layer::Business,
+        code: "DATE_INVALID",
+        field: "check_date".into(),
+        words,
+    }));
+    if let Some(checker_no) = &inspection.checker_no {
+        findings.extend(badge("checker_no", checker_no, reference, now));
+    }
+    let reasons = inspection.defects.iter().map(|found| (&*found.reason, found.kind));
+    findings.extend(unfit_reasons(reasons, reference, now));
+    findings
+}
+
+/// Nobody works here under this number, as far as that can be said.
+fn badge(field: &'static str, worker_no: &str, reference: &Reference, now: Timestamp) -> Option<Finding> {
+    let is_refused = match reference.worker(worker_no) {
+        Some(worker) => !worker.active,
+        None => reference.is_fresh(now),
+    };
+    is_refused.then(|| Finding {
+        layer: Layer::State,
+        code: "UNKNOWN_BADGE",
+        field: field.into(),
+        words: Words::same(worker_no),
+    })
+}
+
+/// Reasons of defects that are none, or not of such a defect, as far as that can be said.
+fn unfit_reasons<'a>(
+    defects: impl Iterator<Item = (&'a str, Option<DefectKind>)>,
+    reference: &Reference,
+    now: Timestamp,
+) -> impl Iterator<Item = Finding> {
+    defects.enumerate().filter_map(move |(nth, (reason, kind))| {
+        let fits = match reference.reason(reason) {
+            Some(known) => kind.is_none_or(|kind| reason_fits(&known.kind, kind)),
+            None => !reference.is_fresh(now),
+        };
+        (!fits).then(|| Finding {
+            layer: Layer::State,
+            code: "REASON_UNKNOWN",
+            field: of_defect(nth, "reason"),
+            words: Words::same(reason),
+        })
+    })
 }
 
 fn state(report: &WorkReport, reference: &Reference, now: Timestamp, findings: &mut Vec<Finding>) {
@@ -243,24 +294,11 @@ fn state(report: &WorkReport, reference: &Reference, now: Timestamp, findings: &
     }
     // A badge that was believed once is believed on: the pieces are there, and the report says that it is unverified.
     let is_unverified = report.flags.iter().any(|flag| flag == super::inspections::UNVERIFIED);
-    match reference.worker(&report.worker_no) {
-        Some(worker) if !worker.active => add("UNKNOWN_BADGE", "worker_no".into(), Words::same(&report.worker_no)),
-        None if reference.is_fresh(now) && !is_unverified => {
-            add("UNKNOWN_BADGE", "worker_no".into(), Words::same(&report.worker_no));
-        }
-        _ => {}
+    if !(is_unverified && reference.worker(&report.worker_no).is_none()) {
+        findings.extend(badge("worker_no", &report.worker_no, reference, now));
     }
-    for (nth, defect) in report.defects.iter().enumerate() {
-        match reference.reason(&defect.reason) {
-            Some(reason) if !reason_fits(&reason.kind, defect.kind) => {
-                add("REASON_UNKNOWN", of_defect(nth, "reason"), Words::same(&defect.reason));
-            }
-            None if reference.is_fresh(now) => {
-                add("REASON_UNKNOWN", of_defect(nth, "reason"), Words::same(&defect.reason));
-            }
-            _ => {}
-        }
-    }
+    let reasons = report.defects.iter().map(|defect| (&*defect.reason, Some(defect.kind)));
+    findings.extend(unfit_reasons(reasons, reference, now));
 }
 
 /// Whether a reason of this kind may explain a defect; a reason without a kind fits all.

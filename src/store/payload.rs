@@ -80,6 +80,7 @@ pub struct Inspection<'a> {
     pub check_result: i64,
     pub defect_description: Option<String>,
     pub checker_id: Option<i64>,
+    pub checker_no: Option<String>,
     pub checker_name: Option<String>,
     pub remark: Option<String>,
     pub disposition: Option<DefectKind>,

@@ -49,7 +49,7 @@ pub struct Moment {
     /// Never ahead of our own clock: a source whose clock was once wrong does not outrank itself for years.
     pub newest: Timestamp,
     has_own_time: bool,
-    is_past: bool,
+    pub is_past: bool,
 }
 
 impl Moment {
@@ -79,6 +79,7 @@ pub struct Observed<'a> {
     pub equipment: &'a Arc<str>,
     pub(super) tracked: &'a Tracked,
     pub(super) taken: &'a [Taken],
+    pub(super) is_past: bool,
     /// By the source's clock where it tells one, but never ahead of ours.
     pub at: Timestamp,
 }
@@ -103,6 +104,16 @@ impl<'a> Observed<'a> {
             let last = &tracked.points[taken.place];
             let value = last.value.as_ref().filter(|_| last.quality == Quality::Good);
             (&*taken.def, value)
+        })
+    }
+
+    /// The points that are older than what is known of them, with the value of then. What the source itself calls history is
+    /// not late.
+    pub fn late(&self) -> impl Iterator<Item = (&'a PointDef, Option<&'a Value>)> {
+        let late = self.taken.iter().filter(|_| !self.is_past);
+        late.filter_map(|taken| match &taken.outcome {
+            Outcome::Past(value) => Some((&*taken.def, value.as_ref().ok())),
+            Outcome::Due | Outcome::Quiet => None,
         })
     }
 }

@@ -139,7 +139,9 @@ impl Judgement {
         listeners.count_parts(&observed);
         let product = &listeners.product;
         let is_running = observed.state().map(|state| state == RUNNING);
-        for (def, value) in observed.points() {
+        let news = observed.points().map(|point| (point, false));
+        let late = observed.late().map(|point| (point, true));
+        for ((def, value), is_late) in news.chain(late) {
             let Some(point) = listeners.points.iter_mut().find(|point| *point.name == *def.name) else {
                 continue;
             };
@@ -148,7 +150,7 @@ impl Judgement {
             if figure == Some(None) {
                 continue;
             }
-            let is_part = std::mem::replace(&mut point.parts_heard, listeners.parts) != listeners.parts;
+            let is_part = !is_late && std::mem::replace(&mut point.parts_heard, listeners.parts) != listeners.parts;
             let seen = Seen {
                 value: figure.flatten(),
                 is_running,

@@ -168,6 +168,11 @@ impl Intake {
             reference.ask_anew();
         }
         objections.extend(examine(&mut inspection, &reference, at));
+        objections.extend(
+            validate::inspection(&inspection, &reference, at)
+                .into_iter()
+                .map(objection),
+        );
         if !objections.is_empty() {
             return self.refused(objections, at);
         }

@@ -223,8 +223,9 @@ impl OrderProgress {
         };
         let percent = |plan: &Plan| number(completed) / number(plan.quantity) * 100.0;
         let progress_percent = plan.filter(|plan| plan.quantity > Decimal::ZERO).map(percent);
+        let status = self.status(plan);
         Progress {
-            status: self.status(plan),
+            status,
             progress_percent: progress_percent.map(|percent| (percent * 10.0).round() / 10.0),
             completed_qty: completed.normalize(),
             plan_qty: plan.map(|plan| plan.quantity),
@@ -234,7 +235,8 @@ impl OrderProgress {
             latest_completion: estimate.latest,
             rate_per_hour: estimate.per_hour.map(|rate| (rate * 100.0).round() / 100.0),
             due,
-            is_late: self.late.is_some(),
+            // Where nobody looked yet, because nothing was reported here, time alone says so.
+            is_late: self.late.is_some() || open_until(status, due).is_some_and(|due| now > due),
         }
     }
 
@@ -299,8 +301,7 @@ impl OrderProgress {
     }
 
     fn lateness(&mut self, order_no: &str, progress: &Progress, now: Timestamp, zone: Zone) -> Option<Finding> {
-        let is_open = matches!(progress.status, Status::Released | Status::InProgress);
-        let due = progress.due.filter(|_| is_open);
+        let due = open_until(progress.status, progress.due);
         let is_after = |end: Option<Timestamp>| due.is_some_and(|due| end.is_some_and(|end| end > due));
         let level = if is_after(Some(now)) {
             Some(Severity::High)
@@ -356,6 +357,11 @@ impl OrderProgress {
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "a saturating cast of a small number")]
+/// Until when an order has to be completed, while it is to be worked on.
+fn open_until(status: Status, due: Option<Timestamp>) -> Option<Timestamp> {
+    due.filter(|_| matches!(status, Status::Released | Status::InProgress))
+}
+
 fn steps(steps: f64) -> i64 {
     steps.floor() as i64
 }

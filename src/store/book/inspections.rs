@@ -84,6 +84,10 @@ impl Book<'_> {
             );
             return Err(Rejection::new("quantity_mismatch", detail));
         }
+        let checker = found.checker_no.as_ref().and_then(|no| self.workers.get(no));
+        let checker_id = found.checker_id.or_else(|| checker.and_then(|checker| checker.id));
+        let told_name = found.checker_name.as_ref().or(found.checker_no.as_ref());
+        let checker_name = checker.map(|checker| &checker.name).or(told_name);
         let rows = &mut self.inspections;
         rows.quality.push(args![
             &found.check_no,
@@ -99,8 +103,8 @@ impl Book<'_> {
             Arg::quantity(found.unqualified_quantity),
             found.check_result,
             found.defect_description.as_ref(),
-            found.checker_id,
-            found.checker_name.as_ref(),
+            checker_id,
+            checker_name,
             found.remark.as_ref(),
             tenant_id,
             gateway_id,
@@ -114,7 +118,7 @@ impl Book<'_> {
             found.measurements.map_or("[]", |json| json.get()),
             super::write::json(&found.defects),
         ]);
-        rows.dispose(found, tenant_id, order.id, event.at);
+        rows.dispose(found, tenant_id, order.id, checker_name, event.at);
         let receipt = found.receipt_id.filter(|_| found.check_result > 0);
         rows.receipts
             .extend(receipt.map(|receipt_id| (found.check_result, receipt_id, order.id)));
@@ -125,7 +129,14 @@ impl Book<'_> {
 
 impl Rows {
     /// A row for each fault; one for all where no fault is named.
-    fn dispose(&mut self, found: &Inspection<'_>, tenant_id: i64, order_id: i64, at: NaiveDateTime) {
+    fn dispose(
+        &mut self,
+        found: &Inspection<'_>,
+        tenant_id: i64,
+        order_id: i64,
+        checker_name: Option<&String>,
+        at: NaiveDateTime,
+    ) {
         let mut row = |reason: &str, quantity, kind: Option<DefectKind>| {
             let kind = kind.or(found.disposition);
             self.dispositions.push(args![
@@ -135,7 +146,7 @@ impl Rows {
                 reason,
                 Arg::quantity(quantity),
                 kind.map(DefectKind::name),
-                kind.and(found.checker_name.as_ref()),
+                kind.and(checker_name),
                 kind.map(|_| at),
             ]);
         };

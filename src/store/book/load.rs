@@ -44,6 +44,7 @@ impl<'a> Keys<'a> {
                 Effect::Inspection(inspection) => {
                     keys.orders.insert(inspection.order_no.as_str().into());
                     keys.checks.insert(&inspection.check_no);
+                    keys.workers.extend(inspection.checker_no.as_deref().map(Cow::from));
                 }
                 Effect::Disposition(decided) => {
                     keys.orders.insert(decided.order_no.as_str().into());

@@ -52,6 +52,11 @@ impl How {
         Delays { on_s, off_s, dead_band }
     }
 
+    /// Judges each value by itself.
+    pub fn is_timeless(&self) -> bool {
+        matches!(self, Self::Range(_))
+    }
+
     /// Judges what is measured, not what is counted or heard.
     pub fn is_of_values(&self) -> bool {
         matches!(self, Self::Outlier(_) | Self::Rate(_) | Self::Range(_) | Self::Spike(_))

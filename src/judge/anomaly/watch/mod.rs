@@ -1,6 +1,7 @@
 //! One watch: a point with its checks, their episodes, and what is remembered of them.
 //!
-//! * Observations are taken in the order of their own time. What is late is counted, not judged.
+//! * Observations are taken in the order of their own time. What is late is counted, not judged. Of several of one moment all
+//!   are held against the range, and the first one against what came before.
 //! * What is bad or no number is counted and interrupts; nothing is learnt from it.
 //! * The state is a few KiB, encoded exactly to the bit, so that a watch that was restored finds what it would have found. A
 //!   state of another version or of other settings begins anew: it ends what was open, and learns.
@@ -185,10 +186,11 @@ impl Watch {
 
     /// Judges one observation: a good value, or none.
     pub fn take(&mut self, settings: &Settings, at: Timestamp, value: Option<f64>, context: &Context) -> Vec<Finding> {
-        if self.last.is_some_and(|last| at <= last) {
+        if self.last.is_some_and(|last| at < last) {
             self.late += 1;
             return Vec::new();
         }
+        let is_of_same_moment = self.last == Some(at);
         self.last = Some(at);
         let Some(value) = value.filter(|value| value.is_finite()) else {
             self.bad += 1;
@@ -196,10 +198,8 @@ impl Watch {
             return Vec::new();
         };
         self.value = Some(value);
-        let is_after_gap = self
-            .rhythm
-            .spoke(at, settings.gap_after_s)
-            .is_some_and(|(_, is_gap)| is_gap);
+        let has_paused = |rhythm: &mut Rhythm| rhythm.spoke(at, settings.gap_after_s).is_some_and(|(_, is_gap)| is_gap);
+        let is_after_gap = !is_of_same_moment && has_paused(&mut self.rhythm);
         let moment = Moment {
             at,
             is_after_gap,
@@ -210,6 +210,10 @@ impl Watch {
         };
         let mut found = Vec::new();
         for (checked, check) in self.checks.iter_mut().zip(&settings.checks) {
+            // Without time between them, one value says nothing of how it came from the other.
+            if is_of_same_moment && !check.how.is_timeless() {
+                continue;
+            }
             if is_after_gap {
                 checked.state.interrupt();
                 checked.episode.interrupt();

@@ -250,6 +250,35 @@ fn gaps_in_a_day_raise_nothing_but_silence() {
 }
 
 #[test]
+fn of_several_values_of_one_moment_all_are_held_against_the_range_and_one_against_the_pace() {
+    let settings = on_values();
+    let series = temperature(11, 2);
+    let (mut one, mut several) = (Watch::new(&settings), Watch::new(&settings));
+    run(&settings, &mut one, &series);
+    for (ms, value) in &series {
+        for _ in 0..3 {
+            several.take(&settings, at(*ms), *value, &context(*ms));
+        }
+    }
+    let (mut one, mut several) = (one.view(&settings), several.view(&settings));
+    for view in [&mut one, &mut several] {
+        view.checks.retain(|check| check.check != "range");
+    }
+    assert_eq!(several, one);
+
+    let (suspect, fail) = (range::Span { low: 0.0, high: 90.0 }, None);
+    let settings = watched(
+        "temperature",
+        vec![How::Range(range::Settings::Given { suspect, fail })],
+    );
+    let mut watch = Watch::new(&settings);
+    assert_eq!(watch.take(&settings, at(0), Some(50.0), &context(0)), []);
+    watch.take(&settings, at(0), Some(95.0), &context(0));
+    let score = watch.view(&settings).checks[0].score;
+    assert!(score > 1.0, "{score}");
+}
+
+#[test]
 fn what_is_bad_or_late_is_counted_and_not_learnt_from() {
     let settings = on_values();
     let clean = temperature(11, 2);

@@ -2,8 +2,8 @@
 //!
 //! * What is judged is what a whole series would be judged by: the points that were learnt from are walked over when the
 //!   limits are frozen, so that a run that began in phase I is seen in phase II.
-//! * A value that is not later than the last one is counted and not judged. A bad one is never learnt from; a moving range is
-//!   not taken across it.
+//! * A value that is earlier than the last one is counted and not judged; several of one moment come one after the other. A
+//!   bad one is never learnt from; a moving range is not taken across it.
 //! * The state is at most [`STATE_BYTES_MAX`] as JSON, however long it runs. One of other settings begins anew, and says so by
 //!   learning.
 
@@ -73,7 +73,7 @@ pub struct Monitor {
     learnt_with: u64,
     walked_with: u64,
     last_at: Option<Timestamp>,
-    /// Not judged: not later than what was there.
+    /// Not judged: earlier than what was there.
     late: u64,
     /// Not judged: bad, not a number, of an unknown product.
     bad: u64,
@@ -190,7 +190,7 @@ impl Monitor {
     }
 
     pub fn take(&mut self, settings: &Settings, at: Timestamp, observation: Observation) -> Vec<Finding> {
-        if self.last_at.is_some_and(|last| at <= last) {
+        if self.last_at.is_some_and(|last| at < last) {
             self.late += 1;
             return Vec::new();
         }

@@ -212,7 +212,7 @@ fn late_and_bad_values_are_counted_and_change_nothing() {
     let settings = settings(Chart::IMr, 1);
     let (mut monitor, second) = after_learning(&settings);
     let before = monitor.walk.clone();
-    for late in [0, 3, second - 1] {
+    for late in [0, 2, second - 2] {
         assert_eq!(monitor.take(&settings, at(late), Observation::Value(1000.0)), []);
     }
     assert_eq!(monitor.take(&settings, at(second), Observation::Value(f64::NAN)), []);
@@ -223,6 +223,17 @@ fn late_and_bad_values_are_counted_and_change_nothing() {
     };
     assert_eq!(monitor.take(&settings, at(second + 2), count), []);
     assert_eq!((monitor.late, monitor.bad, &monitor.walk), (3, 3, &before));
+}
+
+#[test]
+fn values_of_one_moment_come_one_after_the_other() {
+    let settings = settings(Chart::XbarR, 5);
+    let mut monitor = Monitor::new(&settings);
+    for value in [10.0, 10.1, 10.2, 10.3, 10.4] {
+        monitor.take(&settings, at(0), Observation::Value(value));
+    }
+    let points: Vec<_> = monitor.view(&settings).points.iter().map(|point| point.value).collect();
+    assert_eq!((monitor.late, points), (0, vec![10.2]));
 }
 
 #[test]
