@@ -42,6 +42,7 @@ use crate::clock::Zone;
 use crate::language::Words;
 use crate::record::{DefectKind, Feedback, FeedbackKind, ScanTrace, Timestamp, WorkReport};
 use crate::reference::Reference;
+use counting::Pieces;
 use sheet::Ended;
 
 pub use bench::{Approval, Bench, Mode, ShiftEnd, UnknownOrder, WhilePaused};
@@ -141,6 +142,9 @@ enum Unexplained {
         kind: DefectKind,
         quantity: Decimal,
         serial: Option<String>,
+        /// What its report is to be marked with.
+        #[serde(default)]
+        flags: Vec<String>,
     },
     /// Found at an inspection; what is done with them may be left open.
     Fault {
@@ -151,8 +155,9 @@ enum Unexplained {
     Stop(Timestamp),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 enum QuantityKind {
+    #[default]
     Good,
     ToInspect,
     Defect(DefectKind),
@@ -169,7 +174,7 @@ enum Question {
     /// Leave it for an order whose operation is asked for then.
     SwitchOrder(String),
     /// More than planned, or than the operation before has made.
-    Over { quantity: Decimal, serial: Option<String> },
+    Over(Pieces),
     /// Done with less than planned.
     Short,
     /// DONE once more, right after the one that ended an inspection.

@@ -77,6 +77,11 @@ pub fn kind(kind: QuantityKind) -> Words {
     Words::new(en, zh)
 }
 
+/// In front of what is said of one order among several.
+pub fn of_order(order_no: &str) -> Words {
+    Words::new(format!("Order {order_no}: "), format!("工单 {order_no}："))
+}
+
 /// What reports say in pieces, `5 good, 2 scrap (D03)`, and of which orders.
 pub fn pieces(reports: &[WorkReport]) -> [Words; 2] {
     let (mut en, mut zh) = (Vec::new(), Vec::new());

@@ -197,8 +197,8 @@ pub const SENTENCES: &[(&str, &str, &str)] = &[
     ("WHICH_REASON", "{0}: scan the reason.", "{0} 件：请扫描原因码。"),
     (
         "OVER_QUANTITY",
-        "{0} would be more than {1}, the plan or what came from before. OK or CANCEL.",
-        "累计 {0} 超过计划或前工序数量 {1}。扫描 OK 确认或取消。",
+        "{2}{0} would be more than {1}, the plan or what came from before. OK or CANCEL.",
+        "{2}累计 {0} 超过计划或前工序数量 {1}。扫描 OK 确认或取消。",
     ),
     (
         "SHORT_QUANTITY",
