@@ -1,7 +1,7 @@
 //! Orders and travelers become jobs: found in the reference data, loaded in place of others or beside them.
 
 use super::job::{Phase, out_of_place};
-use super::{Context, Dialogue, Held, Job, Mode, Pending, Question, State, Step, UnknownOrder, words};
+use super::{Context, Dialogue, Held, Job, Mode, Pending, Question, Step, UnknownOrder, words};
 use crate::intake::barcode::Meaning;
 use crate::intake::tallies::process_of;
 use crate::intake::validate::CODE_CHARS_MAX;
@@ -188,12 +188,12 @@ impl Dialogue {
         let mut job = known.map_or(job, |at| self.left.remove(at));
         job.phase = Phase::Loaded;
         self.held = None;
-        let next = words::expects(State::JobLoaded, context.bench);
-        let words = [Words::same(&job.order_no), Words::same(job.called()), next];
         let is_started = context.bench.auto_start && context.bench.tracks_time() && self.batch.is_empty();
         if is_started {
             job.run(Activity::Run, &self.crew, context.now);
         }
+        let next = words::expects(job.state(), context.bench);
+        let words = [Words::same(&job.order_no), Words::same(job.called()), next];
         let step = match (job.unverified, is_started) {
             (true, _) => Step::ask("JOB_LOADED_UNVERIFIED", &[], context),
             (false, true) => Step::ok("STARTED", &[], context),

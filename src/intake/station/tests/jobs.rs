@@ -112,6 +112,13 @@ fn row_15_start_runs_the_job_also_for_setting_up_also_by_itself() {
     bed.bench.auto_start = true;
     assert_eq!(bed.scan("TRV-1.20"), "STARTED");
     assert_eq!(bed.state(), State::Running);
+    let next = "Scan quantities, then DONE.";
+    assert!(bed.step().feedback.message.ends_with(next), "{:?}", bed.step().feedback);
+    let mut bed = signed_on().offline();
+    bed.bench.auto_start = true;
+    assert_eq!(bed.scan("TRV-77.10"), "JOB_LOADED_UNVERIFIED");
+    assert_eq!(bed.state(), State::Running);
+    assert!(bed.step().feedback.message.ends_with(next), "{:?}", bed.step().feedback);
 }
 
 #[test]
