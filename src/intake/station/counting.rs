@@ -246,22 +246,25 @@ pub fn defect_reason(code: &str, kind: DefectKind, context: &Context) -> Result<
 }
 
 pub fn kind_while_pending(dialogue: &mut Dialogue, meaning: &Meaning, context: &Context) -> Step {
-    let pending = match dialogue.asked.as_ref().map(|asked| &asked.what) {
-        Some(
-            Pending::Quantity {
-                kind: QuantityKind::Fault(Some(kind)),
-                ..
-            }
-            | Pending::Reason(Unexplained::Defect { kind, .. } | Unexplained::Fault { kind: Some(kind), .. }),
-        ) => Some(QuantityKind::Defect(*kind)),
-        Some(Pending::Quantity { kind, .. }) => Some(*kind),
-        _ => None,
+    let (kind, explained) = match dialogue.asked.as_ref().map(|asked| &asked.what) {
+        Some(Pending::Quantity {
+            kind: QuantityKind::Fault(Some(kind)),
+            ..
+        }) => (QuantityKind::Defect(*kind), None),
+        Some(Pending::Quantity { kind, .. }) => (*kind, None),
+        Some(Pending::Reason(
+            Unexplained::Defect { kind, quantity, .. }
+            | Unexplained::Fault {
+                kind: Some(kind),
+                quantity,
+            },
+        )) => (QuantityKind::Defect(*kind), Some(quantity)),
+        _ => return Step::err(FINISH_INPUT_FIRST, &[], context),
     };
-    match pending {
-        Some(kind) if kind_of_scan(meaning) == Some(kind) => {
-            Step::dup("HOW_MANY", &[], context).worded(&[words::kind(kind)], context)
-        }
-        _ => Step::err(FINISH_INPUT_FIRST, &[], context),
+    match explained {
+        _ if kind_of_scan(meaning) != Some(kind) => Step::err(FINISH_INPUT_FIRST, &[], context),
+        Some(quantity) => Step::dup("WHICH_REASON", &[&quantity.to_string()], context),
+        None => Step::dup("HOW_MANY", &[], context).worded(&[words::kind(kind)], context),
     }
 }
 

@@ -113,7 +113,8 @@ fn row_28_the_same_kind_again_changes_nothing() {
     assert_eq!(bed.scan("LSN-SCRAP"), "HOW_MANY");
     assert_eq!((bed.kind(), bed.state()), (FeedbackKind::Dup, State::QuantityPending));
     bed.scan("QTY-2");
-    assert_eq!(bed.scan("LSN-SCRAP"), "HOW_MANY");
+    assert_eq!(bed.scan("LSN-SCRAP"), "WHICH_REASON");
+    assert_eq!(bed.step().feedback.message, "2: scan the reason.");
     assert_eq!((bed.kind(), bed.state()), (FeedbackKind::Dup, State::ReasonPending));
 }
 
