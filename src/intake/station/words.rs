@@ -3,6 +3,8 @@
 
 mod sentences;
 
+use rust_decimal::Decimal;
+
 use super::{Bench, Mode, QuantityKind, State};
 use crate::language::{Language, Words};
 use crate::record::{DefectKind, WorkReport};
@@ -82,10 +84,26 @@ pub fn of_order(order_no: &str) -> Words {
     Words::new(format!("Order {order_no}: "), format!("工单 {order_no}："))
 }
 
+/// How far orders are that are short of their plan, `40 of 100`; by their numbers where there are others beside them.
+pub fn short(orders: &[(&str, Decimal, Decimal)], are_among_others: bool) -> Words {
+    let of = |orders: &[(&str, Decimal, Decimal)], of: &str| {
+        let told = orders.iter().map(|(order_no, done, plan)| {
+            let named = if are_among_others {
+                format!(" ({order_no})")
+            } else {
+                String::new()
+            };
+            format!("{done}{of}{plan}{named}")
+        });
+        told.collect::<Vec<_>>()
+    };
+    Words::new(of(orders, " of ").join(", "), of(orders, "/").join("，"))
+}
+
 /// What reports say in pieces, `5 good, 2 scrap (D03)`, and of which orders.
 pub fn pieces(reports: &[WorkReport]) -> [Words; 2] {
     let (mut en, mut zh) = (Vec::new(), Vec::new());
-    let mut add = |quantity: rust_decimal::Decimal, of: QuantityKind, reason: &str| {
+    let mut add = |quantity: Decimal, of: QuantityKind, reason: &str| {
         if !quantity.is_zero() {
             let reason = if reason.is_empty() {
                 String::new()

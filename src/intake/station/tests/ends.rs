@@ -31,6 +31,18 @@ fn row_37_done_with_less_asks_and_may_become_a_pause() {
 }
 
 #[test]
+fn row_37_in_a_run_of_several_names_the_ones_that_are_short() {
+    let mut bed = Bed::of(Mode::BatchTraveler);
+    bed.made("WO-2", "0010", 100);
+    bed.made("WO-3", "0010", 3);
+    bed.all(&["EMP-7", "TRV-2.10", "TRV-3.10", "LSN-START"]);
+    assert_eq!(bed.scan("LSN-DONE"), "SHORT_QUANTITY");
+    let said = &bed.step().feedback.words;
+    assert!(said.en.starts_with("Only 3 of 100 (WO-3) done."), "{said:?}");
+    assert!(said.zh.starts_with("仅完成 3/100 (WO-3)。"), "{said:?}");
+}
+
+#[test]
 fn row_38_undo_reverses_ones_own_last_report() {
     let mut bed = Bed::running();
     bed.now += TimeDelta::hours(1);
