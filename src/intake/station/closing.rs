@@ -26,7 +26,7 @@ pub fn done(dialogue: &mut Dialogue, _: &Meaning, context: &Context) -> Step {
     if !short.is_empty() {
         let told = words::short(&short, dialogue.jobs().count() > 1);
         dialogue.ask(Pending::Confirm(Question::Short), context);
-        return Step::ask("SHORT_QUANTITY", &[], context).worded(&[told], context);
+        return Step::ask("SHORT_QUANTITY", &[], context).worded(&[told, words::or_pause(context.bench)], context);
     }
     if dialogue.last_inspection == Some(Ended::Recorded) {
         dialogue.ask(Pending::Confirm(Question::CompleteToo), context);
@@ -60,7 +60,7 @@ pub fn pause_instead(dialogue: &mut Dialogue, _: &Meaning, context: &Context) ->
         dialogue.asked.as_ref().map(|asked| &asked.what),
         Some(Pending::Confirm(Question::Short))
     );
-    if !is_short {
+    if !is_short || !context.bench.tracks_time() {
         return Step::err(FINISH_INPUT_FIRST, &[], context);
     }
     dialogue.asked = None;

@@ -173,6 +173,9 @@ pub fn start(dialogue: &mut Dialogue, meaning: &Meaning, context: &Context) -> S
 }
 
 pub fn pause(dialogue: &mut Dialogue, _: &Meaning, context: &Context) -> Step {
+    if !context.bench.tracks_time() {
+        return Step::err("NO_TIME_TRACKING", &[], context);
+    }
     let Some(job) = &dialogue.job else {
         return Step::err("NO_ORDER", &[], context);
     };

@@ -100,6 +100,15 @@ pub fn short(orders: &[(&str, Decimal, Decimal)], are_among_others: bool) -> Wor
     Words::new(of(orders, " of ").join(", "), of(orders, "/").join("，"))
 }
 
+/// Among the answers to a question, where there is time that could be stopped.
+pub fn or_pause(bench: &Bench) -> Words {
+    if bench.tracks_time() {
+        Words::new(", PAUSE", "、暂停")
+    } else {
+        Words::default()
+    }
+}
+
 /// What reports say in pieces, `5 good, 2 scrap (D03)`, and of which orders.
 pub fn pieces(reports: &[WorkReport]) -> [Words; 2] {
     let (mut en, mut zh) = (Vec::new(), Vec::new());

@@ -21,13 +21,27 @@ fn row_37_done_with_less_asks_and_may_become_a_pause() {
     bed.scan("QTY-40");
     assert_eq!(bed.scan("LSN-DONE"), "SHORT_QUANTITY");
     assert_eq!((bed.kind(), bed.state()), (FeedbackKind::Ask, State::ConfirmPending));
-    assert!(bed.step().feedback.message.contains("40 of 100"));
+    let said = &bed.step().feedback.message;
+    assert_eq!(said, "Only 40 of 100 done. OK to close, PAUSE or CANCEL.");
     assert_eq!(bed.scan("LSN-PAUSE"), "PAUSED");
     assert_eq!(bed.state(), State::Paused);
     bed.scan("LSN-DONE");
     assert_eq!(bed.scan("LSN-OK"), "COMPLETED");
     assert!(bed.report().is_final && has_flag(bed.report(), "short_close"));
     assert_eq!(bed.state(), State::SignedOn);
+}
+
+#[test]
+fn row_37_where_no_time_is_taken_nothing_can_be_paused() {
+    let mut bed = Bed::of(Mode::ReportOnly);
+    bed.all(&["EMP-7", "TRV-2.10"]);
+    assert_eq!(bed.scan("LSN-PAUSE"), "NO_TIME_TRACKING");
+    assert_eq!(bed.scan("LSN-DONE"), "SHORT_QUANTITY");
+    let said = &bed.step().feedback.words;
+    assert_eq!(said.en, "Only 0 of 100 done. OK to close or CANCEL.");
+    assert_eq!(said.zh, "仅完成 0/100。扫描 OK 结束或取消。");
+    assert_eq!(bed.scan("LSN-PAUSE"), "FINISH_INPUT_FIRST");
+    assert_eq!(bed.scan("LSN-OK"), "COMPLETED");
 }
 
 #[test]

@@ -202,8 +202,8 @@ pub const SENTENCES: &[(&str, &str, &str)] = &[
     ),
     (
         "SHORT_QUANTITY",
-        "Only {0} done. OK to close, PAUSE or CANCEL.",
-        "仅完成 {0}。扫描 OK 结束、暂停或取消。",
+        "Only {0} done. OK to close{1} or CANCEL.",
+        "仅完成 {0}。扫描 OK 结束{1}或取消。",
     ),
     (
         "ITEM_FITS",
