@@ -23,8 +23,9 @@ pub fn load(dialogue: &mut Dialogue, meaning: &Meaning, context: &Context) -> St
             return Step::err("FINISH_JOB_FIRST", &[], context);
         }
         Found::SeveralProcesses(order_no) if phase == Some(Phase::Running) => {
-            let running = dialogue.job.as_ref().map_or("", |job| &job.order_no);
-            let step = Step::ask("SWITCH_JOB", &[running, &order_no], context);
+            let running = dialogue.job.as_ref().map(words::job).unwrap_or_default();
+            let told = [running, Words::same(&order_no)];
+            let step = Step::ask("SWITCH_JOB", &[], context).worded(&told, context);
             dialogue.ask(Pending::Confirm(Question::SwitchOrder(order_no)), context);
             return step;
         }
@@ -46,7 +47,8 @@ pub fn load(dialogue: &mut Dialogue, meaning: &Meaning, context: &Context) -> St
             Step::dup("ALREADY_LOADED", &[&known.order_no, &known.process_code], context)
         }
         Some(known) if known.phase == Phase::Running => {
-            let step = Step::ask("SWITCH_JOB", &[&known.order_no, &job.order_no], context);
+            let told = [words::job(known), words::job(&job)];
+            let step = Step::ask("SWITCH_JOB", &[], context).worded(&told, context);
             dialogue.ask(Pending::Confirm(Question::Switch(Box::new(job))), context);
             step
         }

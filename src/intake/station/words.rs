@@ -5,7 +5,7 @@ mod sentences;
 
 use rust_decimal::Decimal;
 
-use super::{Bench, Mode, QuantityKind, State};
+use super::{Bench, Job, Mode, QuantityKind, State};
 use crate::language::{Language, Words};
 use crate::record::{DefectKind, WorkReport};
 use sentences::SENTENCES;
@@ -107,6 +107,15 @@ pub fn or_pause(bench: &Bench) -> Words {
     } else {
         Words::default()
     }
+}
+
+/// An order with its operation.
+pub fn job(job: &Job) -> Words {
+    let (order_no, operation) = (&job.order_no, job.called());
+    Words::new(
+        format!("{order_no}, operation {operation}"),
+        format!("{order_no}，工序 {operation}"),
+    )
 }
 
 /// What reports say in pieces, `5 good, 2 scrap (D03)`, and of which orders.

@@ -157,6 +157,15 @@ fn row_17_a_running_job_is_left_only_after_a_question() {
 }
 
 #[test]
+fn row_17_names_the_operations_that_are_left_and_taken() {
+    let mut bed = Bed::running();
+    assert_eq!(bed.scan("TRV-1.10"), "SWITCH_JOB");
+    let said = &bed.step().feedback.message;
+    let expected = "WO-1, operation 0020 is running. OK to pause it and take WO-1, operation 0010; or CANCEL.";
+    assert_eq!(said, expected);
+}
+
+#[test]
 fn row_17_also_for_an_order_whose_operation_is_asked_for_then() {
     let mut bed = Bed::of(Mode::StartStop);
     bed.all(&["EMP-7", "WO-2", "LSN-START"]);

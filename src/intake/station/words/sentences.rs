@@ -77,8 +77,8 @@ pub const SENTENCES: &[(&str, &str, &str)] = &[
     ),
     (
         "SWITCH_JOB",
-        "{0} is running. OK to pause it and take {1}, or CANCEL.",
-        "{0} 正在加工。扫描 OK 暂停并切换到 {1}，或扫描取消。",
+        "{0} is running. OK to pause it and take {1}; or CANCEL.",
+        "{0} 正在加工。扫描 OK 暂停并切换到 {1}；或扫描取消。",
     ),
     ("STARTED", "Order {0} started. {2}", "工单 {0} 已开工。{2}"),
     (
