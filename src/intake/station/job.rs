@@ -169,7 +169,7 @@ pub fn start(dialogue: &mut Dialogue, meaning: &Meaning, context: &Context) -> S
         job.run(activity, &crew, context.now);
     }
     let next = words::expects(State::Running, context.bench);
-    Step::ok(code, &[], context).worded(&[Words::same(&order_no), Words::default(), next], context)
+    Step::ok(code, &[], context).worded(&[Words::same(&order_no), next], context)
 }
 
 pub fn pause(dialogue: &mut Dialogue, _: &Meaning, context: &Context) -> Step {

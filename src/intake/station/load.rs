@@ -44,7 +44,7 @@ pub fn load(dialogue: &mut Dialogue, meaning: &Meaning, context: &Context) -> St
     }
     match &dialogue.job {
         Some(known) if known.is_same(&job) => {
-            Step::dup("ALREADY_LOADED", &[&known.order_no, &known.process_code], context)
+            Step::dup("ALREADY_LOADED", &[], context).worded(&[words::job(known)], context)
         }
         Some(known) if known.phase == Phase::Running => {
             let told = [words::job(known), words::job(&job)];
@@ -66,10 +66,10 @@ fn load_beside(dialogue: &mut Dialogue, job: Job, context: &Context) -> Step {
         let was_at_hand = dialogue.job.as_ref().is_some_and(|known| known.is_same(&job));
         dialogue.bring_to_hand(&job);
         if is_loading || (was_at_hand && dialogue.is_aimed) {
-            return Step::dup("ALREADY_LOADED", &[&job.order_no, &job.process_code], context);
+            return Step::dup("ALREADY_LOADED", &[], context).worded(&[words::job(&job)], context);
         }
         dialogue.is_aimed = true;
-        return Step::ok("ORDER_AT_HAND", &[&job.order_no, job.called()], context);
+        return Step::ok("ORDER_AT_HAND", &[], context).worded(&[words::job(&job)], context);
     }
     if !is_loading {
         return Step::err("FINISH_JOB_FIRST", &[], context);
@@ -195,7 +195,7 @@ impl Dialogue {
             job.run(Activity::Run, &self.crew, context.now);
         }
         let next = words::expects(job.state(), context.bench);
-        let words = [Words::same(&job.order_no), Words::same(job.called()), next];
+        let words = [words::job(&job), next];
         let step = match (job.unverified, is_started) {
             (true, _) => Step::ask("JOB_LOADED_UNVERIFIED", &[], context),
             (false, true) => Step::ok("STARTED", &[], context),

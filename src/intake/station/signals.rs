@@ -1,6 +1,6 @@
 //! What a station tells of besides work: a call for help, a machine that stands or runs again, and where it is itself.
 
-use super::{Context, Dialogue, MachineWord, Operator, Signal, Step};
+use super::{Context, Dialogue, MachineWord, Operator, Signal, Step, words};
 use crate::intake::barcode::{Meaning, Verb};
 use crate::judge::{Change, Finding, Subject};
 use crate::language::Words;
@@ -11,16 +11,11 @@ pub const CALL: &str = "ANDON";
 
 pub fn show_status(dialogue: &mut Dialogue, _: &Meaning, context: &Context) -> Step {
     match &dialogue.job {
-        Some(job) => Step::told(
-            "STATUS",
-            &[
-                &job.order_no,
-                &job.process_code,
-                &job.qualified.to_string(),
-                &job.unqualified.to_string(),
-            ],
-            context,
-        ),
+        Some(job) => {
+            let counted = [job.qualified, job.unqualified].map(|counted| Words::same(&counted.to_string()));
+            let [good, defective] = counted;
+            Step::told("STATUS", &[], context).worded(&[words::job(job), good, defective], context)
+        }
         None => Step::told("STATUS_NO_JOB", &[], context),
     }
 }

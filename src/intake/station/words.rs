@@ -109,9 +109,12 @@ pub fn or_pause(bench: &Bench) -> Words {
     }
 }
 
-/// An order with its operation.
+/// An order with its operation, where it has one.
 pub fn job(job: &Job) -> Words {
     let (order_no, operation) = (&job.order_no, job.called());
+    if operation.is_empty() {
+        return Words::same(order_no);
+    }
     Words::new(
         format!("{order_no}, operation {operation}"),
         format!("{order_no}，工序 {operation}"),

@@ -29,6 +29,23 @@ fn row_09_an_order_with_one_operation_or_a_station_with_one_needs_no_more() {
 }
 
 #[test]
+fn row_09_of_an_order_without_operations_none_is_named() {
+    let mut bed = Bed::of(Mode::StartStop);
+    let mut known = snapshot();
+    known.orders.push(order("WO-5", OrderStatus::Released, &[]));
+    bed.reference = Reference::new(known, bed.now, Duration::from_hours(1));
+    bed.scan("EMP-7");
+    for (code, said) in [
+        ("WO-5", "Order WO-5. Scan START."),
+        ("LSN-STATUS", "Order WO-5: 0 good, 0 defective."),
+        ("WO-5", "Order WO-5 is at hand."),
+    ] {
+        bed.scan(code);
+        assert_eq!(bed.step().feedback.message, said);
+    }
+}
+
+#[test]
 fn row_10_an_order_with_several_operations_waits_for_one() {
     let mut bed = signed_on();
     assert_eq!(bed.scan("WO-1"), "WHICH_OPERATION");

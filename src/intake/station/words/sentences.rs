@@ -53,21 +53,17 @@ pub const SENTENCES: &[(&str, &str, &str)] = &[
     ),
     ("NOT_SIGNED_ON", "Scan your badge first.", "请先扫描工牌。"),
     // Jobs.
-    ("JOB_LOADED", "Order {0}, operation {1}. {2}", "工单 {0}，工序 {1}。{2}"),
+    ("JOB_LOADED", "Order {0}. {1}", "工单 {0}。{1}"),
     (
         "JOB_LOADED_UNVERIFIED",
-        "Order {0}, operation {1}, not verified. {2}",
-        "工单 {0}，工序 {1}，未验证。{2}",
+        "Order {0}, not verified. {1}",
+        "工单 {0}，未验证。{1}",
     ),
-    (
-        "ALREADY_LOADED",
-        "Order {0}, operation {1} is at hand.",
-        "工单 {0}，工序 {1} 已在当前。",
-    ),
+    ("ALREADY_LOADED", "Order {0} is at hand.", "工单 {0} 已在当前。"),
     (
         "ORDER_AT_HAND",
-        "Order {0}, operation {1}: the next quantity is for it alone.",
-        "工单 {0}，工序 {1}：下一个数量仅计入该工单。",
+        "Order {0}: the next quantity is for it alone.",
+        "工单 {0}：下一个数量仅计入该工单。",
     ),
     ("UNLOADED", "Order {0} was taken out again.", "工单 {0} 已移出本批。"),
     (
@@ -80,13 +76,13 @@ pub const SENTENCES: &[(&str, &str, &str)] = &[
         "{0} is running. OK to pause it and take {1}; or CANCEL.",
         "{0} 正在加工。扫描 OK 暂停并切换到 {1}；或扫描取消。",
     ),
-    ("STARTED", "Order {0} started. {2}", "工单 {0} 已开工。{2}"),
+    ("STARTED", "Order {0} started. {1}", "工单 {0} 已开工。{1}"),
     (
         "SETUP_STARTED",
-        "Order {0}: setting up. Scan START to run. {2}",
-        "工单 {0}：调机中。加工时请扫描开工。{2}",
+        "Order {0}: setting up. Scan START to run. {1}",
+        "工单 {0}：调机中。加工时请扫描开工。{1}",
     ),
-    ("RESUMED", "Order {0} goes on. {2}", "工单 {0} 继续加工。{2}"),
+    ("RESUMED", "Order {0} goes on. {1}", "工单 {0} 继续加工。{1}"),
     (
         "PAUSED",
         "Order {0} paused. Scan RESUME to go on.",
@@ -358,8 +354,8 @@ pub const SENTENCES: &[(&str, &str, &str)] = &[
     // The station itself.
     (
         "STATUS",
-        "Order {0}, operation {1}: {2} good, {3} defective.",
-        "工单 {0}，工序 {1}：合格 {2}，不良 {3}。",
+        "Order {0}: {1} good, {2} defective.",
+        "工单 {0}：合格 {1}，不良 {2}。",
     ),
     ("STATUS_NO_JOB", "No order at hand.", "当前没有工单。"),
     ("CALLED", "Called: {0}.", "已呼叫：{0}。"),
