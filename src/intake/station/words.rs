@@ -159,7 +159,7 @@ mod tests {
     use super::*;
 
     /// What an answer of the kind ERR or DUP may be called: other programs hold on to these names.
-    const REFUSALS: [&str; 46] = [
+    const REFUSALS: [&str; 48] = [
         "UNKNOWN_BADGE",
         "NOT_SIGNED_ON",
         "NO_ORDER",
@@ -179,6 +179,8 @@ mod tests {
         "UNKNOWN_CODE",
         "AMBIGUOUS_CODE",
         "PARTIAL_READ",
+        "EVENTS_DROPPED",
+        "UNMAPPED_KEY",
         "NO_READ",
         "INVALID_CHARSET",
         "GS1_INCORRECT_CHECK_DIGIT",

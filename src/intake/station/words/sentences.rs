@@ -392,6 +392,16 @@ pub const SENTENCES: &[(&str, &str, &str)] = &[
         "读码不完整，请重新扫描。",
     ),
     (
+        "EVENTS_DROPPED",
+        "The computer lost keys of the code. Scan again; if it happens often, tell the engineer.",
+        "电脑丢失了部分按键，读码不完整。请重新扫描；如经常发生，请联系工程师。",
+    ),
+    (
+        "UNMAPPED_KEY",
+        "The scanner typed a key that its layout does not have. Tell the engineer: layout and keys of this station.",
+        "扫码枪发送的按键不在所设键盘布局中。请联系工程师检查本工位的 layout 与 keys 设置。",
+    ),
+    (
         "NO_READ",
         "The reader saw no code. Bring the label in front of it again.",
         "读码器未读到条码，请将标签重新对准。",
