@@ -157,6 +157,7 @@ impl Desk {
             bench,
             clock_synced: self.status.is_clock_synced(),
             tallies: &self.tallies,
+            status: &self.status,
         }
     }
 

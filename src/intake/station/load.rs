@@ -154,7 +154,8 @@ fn find_job(meaning: &Meaning, context: &Context) -> Found {
 fn fits_bench(process: &Process, context: &Context) -> Result<(), Step> {
     match &context.bench.process {
         Some(own) if *own != process.process_code => {
-            Err(Step::err("WRONG_STATION", &[&process.process_code, own], context))
+            let told = [&process.process_code, own].map(|code| words::operation(code));
+            Err(Step::err("WRONG_STATION", &[], context).worded(&told, context))
         }
         _ => Ok(()),
     }

@@ -42,6 +42,7 @@ use crate::clock::Zone;
 use crate::language::Words;
 use crate::record::{DefectKind, Feedback, FeedbackKind, ScanTrace, Timestamp, WorkReport};
 use crate::reference::Reference;
+use crate::status::Status;
 use counting::Pieces;
 use sheet::Ended;
 
@@ -67,6 +68,8 @@ pub struct Context<'a> {
     pub bench: &'a Bench,
     pub clock_synced: bool,
     pub tallies: &'a Tallies,
+    /// What machines last said of themselves.
+    pub status: &'a Status,
 }
 
 /// The states of the table, S0 to S7, and S8 and S9 of inspections. From S5 on they lie on top of a base state, and S5 to S7 on

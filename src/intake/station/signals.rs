@@ -20,6 +20,28 @@ pub fn show_status(dialogue: &mut Dialogue, _: &Meaning, context: &Context) -> S
     }
 }
 
+/// Row 71: the label of a machine tells whether it is the station's, and its state.
+pub fn show_machine(_: &mut Dialogue, meaning: &Meaning, context: &Context) -> Step {
+    let Meaning::Equipment(scanned) = meaning else {
+        return Step::err("UNKNOWN_CODE", &[], context);
+    };
+    match &context.bench.equipment {
+        None => Step::err("NO_EQUIPMENT", &[], context),
+        Some(own) if own.eq_ignore_ascii_case(scanned) => {
+            let state = context
+                .status
+                .equipment_state(own)
+                .map(|state| words::machine_state(&state));
+            let told = [Words::same(own), state.unwrap_or_default()];
+            Step::told("MACHINE_HERE", &[], context).worded(&told, context)
+        }
+        Some(own) => {
+            let told = [scanned, own].map(|code| words::machine(code));
+            Step::err("WRONG_STATION", &[], context).worded(&told, context)
+        }
+    }
+}
+
 /// Someone is needed at the station.
 pub fn call(dialogue: &mut Dialogue, meaning: &Meaning, context: &Context) -> Step {
     let Meaning::Call(whom) = meaning else {

@@ -15,6 +15,7 @@ enum On {
     Badge,
     OrderOrTraveler,
     Operation,
+    Equipment,
     Quantity,
     /// A card of a number pad.
     Keyed,
@@ -36,6 +37,7 @@ impl On {
             | (Self::Badge, Meaning::Badge(_))
             | (Self::OrderOrTraveler, Meaning::Order(_) | Meaning::Traveler { .. })
             | (Self::Operation, Meaning::Operation(_))
+            | (Self::Equipment, Meaning::Equipment(_))
             | (Self::Quantity, Meaning::Quantity(_))
             | (Self::Keyed, Meaning::Keyed(_) | Meaning::KeyedClear)
             | (Self::Reason, Meaning::Reason(_))
@@ -125,6 +127,7 @@ const TABLE: &[Row] = &[
     row(&[68], &[InspectionOver], On::Anything, checking::is_over),
     row(&[5, 6, 7], SIGNED, On::Badge, crew::badge),
     row(&[54], SIGNED, On::Command(Verb::Status), signals::show_status),
+    row(&[71], SIGNED, On::Equipment, signals::show_machine),
     row(&[38, 39], SIGNED, On::Command(Verb::Undo), undo::ask_undo),
     row(&[8, 9, 10, 13, 14, 16, 17, 18], SIGNED, On::OrderOrTraveler, load::load),
     row(&[11, 12], SIGNED, On::Operation, load::operation),
@@ -179,7 +182,7 @@ pub fn act(dialogue: &mut Dialogue, meaning: &Meaning, context: &Context) -> Ste
 mod tests {
     use super::*;
 
-    const ROWS: u8 = 70;
+    const ROWS: u8 = 71;
 
     #[test]
     fn all_rows_are_there_and_each_has_its_test() {

@@ -6,6 +6,7 @@ mod sentences;
 use rust_decimal::Decimal;
 
 use super::{Bench, Job, Mode, QuantityKind, State};
+use crate::intake::alerts::in_chinese;
 use crate::language::{Language, Words};
 use crate::record::{DefectKind, WorkReport};
 use sentences::SENTENCES;
@@ -119,6 +120,18 @@ pub fn job(job: &Job) -> Words {
         format!("{order_no}, operation {operation}"),
         format!("{order_no}，工序 {operation}"),
     )
+}
+
+pub fn operation(code: &str) -> Words {
+    Words::new(format!("Operation {code}"), format!("工序 {code}"))
+}
+
+pub fn machine(code: &str) -> Words {
+    Words::new(format!("Machine {code}"), format!("设备 {code}"))
+}
+
+pub fn machine_state(state: &str) -> Words {
+    Words::new(format!(" State: {state}."), format!("状态：{}。", in_chinese(state)))
 }
 
 /// What reports say in pieces, `5 good, 2 scrap (D03)`, and of which orders.

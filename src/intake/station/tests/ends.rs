@@ -212,6 +212,35 @@ fn row_43_a_machine_is_said_to_be_down_or_up_from_anywhere() {
 }
 
 #[test]
+fn row_71_the_label_of_a_machine_tells_whose_it_is_and_its_state() {
+    let mut bed = Bed::new();
+    assert_eq!(bed.scan("EQ-PRESS-7"), "NOT_SIGNED_ON");
+    bed.scan("EMP-7");
+    assert_eq!(bed.scan("EQ-PRESS-7"), "MACHINE_HERE");
+    assert_eq!(bed.step().feedback.message, "PRESS-7 is the machine of this station.");
+    bed.status
+        .update_equipment(&"PRESS-7".into(), |view| view.state = Some("running".to_owned()));
+    bed.all(&["TRV-1.20", "LSN-START"]);
+    assert_eq!(bed.scan("EQ-press-7"), "MACHINE_HERE");
+    assert_eq!((bed.kind(), bed.state()), (FeedbackKind::Ok, State::Running));
+    let said = &bed.step().feedback.words;
+    assert!(
+        said.en.ends_with("State: running.") && said.zh.ends_with("状态：运行。"),
+        "{said:?}"
+    );
+    assert_eq!(bed.scan("EQ-PRESS-9"), "WRONG_STATION");
+    assert_eq!(
+        bed.step().feedback.message,
+        "Machine PRESS-9 does not belong here. Of this station: Machine PRESS-7. Go to the station that it is for."
+    );
+    bed.scan("LSN-SCRAP");
+    assert_eq!(bed.scan("EQ-PRESS-7"), "FINISH_INPUT_FIRST");
+    bed.scan("LSN-CANCEL");
+    bed.bench.equipment = None;
+    assert_eq!(bed.scan("EQ-PRESS-7"), "NO_EQUIPMENT");
+}
+
+#[test]
 fn row_46_hours_are_split_where_a_shift_ends_and_the_job_runs_on_or_stops() {
     for (policy, code, state) in [
         (ShiftEnd::CarryOver, "SHIFT_END_CARRIED", State::Running),

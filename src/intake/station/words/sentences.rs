@@ -120,8 +120,8 @@ pub const SENTENCES: &[(&str, &str, &str)] = &[
     ),
     (
         "WRONG_STATION",
-        "Operation {0} is not done here; this station does {1}. Take the order to its station.",
-        "工序 {0} 不在本工位，本工位工序为 {1}。请送到对应工位。",
+        "{0} does not belong here. Of this station: {1}. Go to the station that it is for.",
+        "{0} 不属于本工位，本工位为：{1}。请到对应工位。",
     ),
     (
         "WRONG_OPERATION",
@@ -361,6 +361,11 @@ pub const SENTENCES: &[(&str, &str, &str)] = &[
     ("CALLED", "Called: {0}.", "已呼叫：{0}。"),
     ("MACHINE_DOWN", "{0} is noted as down.", "设备 {0} 已登记停机。"),
     ("MACHINE_UP", "{0} is noted as running.", "设备 {0} 已登记恢复。"),
+    (
+        "MACHINE_HERE",
+        "{0} is the machine of this station.{1}",
+        "设备 {0} 属于本工位。{1}",
+    ),
     (
         "NO_EQUIPMENT",
         "This station has no machine. Tell the line leader.",
