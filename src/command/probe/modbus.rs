@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::process::ExitCode;
 
 use crate::source::modbus::Url;
-use crate::source::modbus::probe::{self, Probe, Range, Reading, shown};
+use crate::source::modbus::probe::{self, Part, Probe, Range, Reading, shown};
 use crate::units::Period;
 
 /// It only ever reads. Without a range, `--scan` asks every unit for holding:0.
@@ -46,8 +46,8 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         return Ok(ended(scan(&probe, units, range).await));
     }
     match probe.read(args.unit, range).await {
-        Ok(readings) => {
-            show(&readings);
+        Ok(parts) => {
+            show(&parts);
             Ok(ExitCode::SUCCESS)
         }
         Err(problem) => Ok(ended(Err(problem))),
@@ -83,8 +83,30 @@ async fn scan(probe: &Probe, units: RangeInclusive<u8>, range: Range) -> Result<
     probe.scan(units, range, told).await
 }
 
-/// Every address with its forms in columns, those that are plausible marked, and then as settings to take over.
-fn show(readings: &[Reading]) {
+/// What was read, address by address, and then as settings to take over.
+fn show(parts: &[Part]) {
+    let mut likely = Vec::new();
+    for part in parts {
+        match part {
+            Part::Read(readings) => {
+                show_forms(readings);
+                likely.extend(probe::suggest(readings));
+            }
+            Part::Refused { at, why } => println!("{at}\n  — {why}"),
+        }
+    }
+    if likely.is_empty() {
+        return;
+    }
+    println!("\nMarked with * is what a machine may well mean. For the configuration, below `points`:");
+    for reading in likely {
+        let name = reading.at.replace(':', "_");
+        println!("{name} = {}  # {}", reading.setting(), shown(&reading.value));
+    }
+}
+
+/// Every address with its forms in columns, those that are plausible marked.
+fn show_forms(readings: &[Reading]) {
     let mut at = "";
     for row in readings.chunk_by(|a, b| a.at == b.at && a.kind == b.kind) {
         let Some(first) = row.first() else { continue };
@@ -94,15 +116,6 @@ fn show(readings: &[Reading]) {
         }
         let cells: Vec<String> = row.iter().map(cell).collect();
         println!("  {:<6}{}", first.kind, cells.concat().trim_end());
-    }
-    let likely = probe::suggest(readings);
-    if likely.is_empty() {
-        return;
-    }
-    println!("\nMarked with * is what a machine may well mean. For the configuration, below `points`:");
-    for reading in likely {
-        let name = reading.at.replace(':', "_");
-        println!("{name} = {}  # {}", reading.setting(), shown(&reading.value));
     }
 }
 
