@@ -115,10 +115,12 @@ fn show_forms(readings: &[Reading]) {
             at = &first.at;
         }
         let cells: Vec<String> = row.iter().map(cell).collect();
-        println!("  {:<6}{}", first.kind, cells.concat().trim_end());
+        println!("  {:<KIND_CHARS$}{}", first.kind, cells.concat().trim_end());
     }
 }
 
+/// Wide enough for `string:250` and a space.
+const KIND_CHARS: usize = 11;
 /// Wide enough for the longest float with its order.
 const CELL_CHARS: usize = 34;
 
