@@ -3,7 +3,10 @@
 use std::io::{IsTerminal, Write};
 use std::ops::RangeInclusive;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::command::EXIT_USAGE;
 use crate::source::modbus::Url;
 use crate::source::modbus::probe::{self, Part, Probe, Range, Reading, shown};
 use crate::units::Period;
@@ -31,6 +34,9 @@ pub struct Args {
     pub range: Option<Range>,
 }
 
+/// What a serial bus can have; 0 is heard by all and answered by none.
+const ON_BUS: RangeInclusive<u8> = 1..=247;
+
 fn units(text: &str) -> Result<RangeInclusive<u8>, String> {
     let (first, last) = text.split_once("..").unwrap_or((text, text));
     match (first.parse(), last.parse()) {
@@ -40,6 +46,11 @@ fn units(text: &str) -> Result<RangeInclusive<u8>, String> {
 }
 
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let units = args.scan.clone().unwrap_or(args.unit..=args.unit);
+    if args.url.is_rtu() && !(ON_BUS.contains(units.start()) && ON_BUS.contains(units.end())) {
+        eprintln!("a unit on a serial bus is 1 to 247: 0 speaks to all of them, and those above are reserved");
+        return Ok(ExitCode::from(EXIT_USAGE));
+    }
     let probe = Probe::new(args.url, args.timeout.0);
     let range = args.range.expect("it is required, or given by default");
     if let Some(units) = args.scan {
@@ -64,23 +75,34 @@ fn ended(outcome: Result<(), String>) -> ExitCode {
     }
 }
 
+/// An error, too, where nobody is there.
 async fn scan(probe: &Probe, units: RangeInclusive<u8>, range: Range) -> Result<(), String> {
+    let nobody = format!("no unit of {}..{} answers", units.start(), units.end());
+    let found = Arc::new(AtomicBool::new(false));
+    let is_found = Arc::clone(&found);
     let is_terminal = std::io::stderr().is_terminal();
     let last = *units.end();
-    let told = move |unit: u8, outcome: Result<(), String>| {
+    let told = move |unit: u8, outcome: Result<Option<String>, String>| {
         if is_terminal {
             // Rewrites one line; who reads it sees the scan move.
             eprint!("\r\x1b[K");
         }
-        if outcome.is_ok() {
-            println!("unit {unit} answers");
-        } else if is_terminal && unit < last {
-            eprint!("unit {unit} of {last} …");
+        found.fetch_or(outcome.is_ok(), Ordering::Relaxed);
+        match outcome {
+            Ok(None) => println!("unit {unit} answers"),
+            Ok(Some(instead)) => println!("unit {unit} answers with {instead}"),
+            Err(_) if is_terminal && unit < last => eprint!("unit {unit} of {last} …"),
+            Err(_) => {}
         }
         // Nothing depends on this line.
         let _ = std::io::stderr().flush();
     };
-    probe.scan(units, range, told).await
+    probe.scan(units, range, told).await?;
+    if is_found.load(Ordering::Relaxed) {
+        Ok(())
+    } else {
+        Err(nobody)
+    }
 }
 
 /// What was read, address by address, and then as settings to take over.

@@ -57,19 +57,22 @@ impl Probe {
         Ok(asked.into_iter().map(part).collect())
     }
 
-    /// Which of these units answer, be it with a refusal; `seen` is told of each that was asked.
+    /// Which of these units answer; `seen` is told of each that was asked, with what it answers instead of values.
     pub async fn scan(
         &self,
         units: RangeInclusive<u8>,
         range: Range,
-        seen: impl Fn(u8, Result<(), String>) + Send + Sync + 'static,
+        seen: impl Fn(u8, Result<Option<String>, String>) + Send + Sync + 'static,
     ) -> Result<(), String> {
         self.on_link(async move |link| {
             let status = SourceStatus::default();
             for unit in units {
                 match link.read(unit, range.0, link.timeout(), &status).await {
-                    Ok(_) | Err(ReadError::Malformed(_)) => seen(unit, Ok(())),
-                    Err(ReadError::Exception(exception)) if exception.is_from_device() => seen(unit, Ok(())),
+                    Ok(_) => seen(unit, Ok(None)),
+                    Err(ReadError::Malformed(what)) => seen(unit, Ok(Some(what.to_owned()))),
+                    Err(ReadError::Exception(exception)) if exception.is_from_device() => {
+                        seen(unit, Ok(Some(exception.to_string())));
+                    }
                     Err(ReadError::LinkDown(cause)) => {
                         return Err(status.view().last_error.unwrap_or_else(|| cause.to_owned()));
                     }
