@@ -305,7 +305,11 @@ async fn probe_goes_around_holes_and_tells_who_answers_and_with_what() {
     assert_eq!((code, shown.as_str()), (Some(1), ""));
     assert!(problem.contains("no unit of 3..4 answers"), "{problem}");
     let bus = format!("rtu-tcp://127.0.0.1:{}", device.port);
-    for args in [&["--scan", "0..3"][..], &["--scan", "1..248"], &["--unit", "0", "holding:0"]] {
+    for args in [
+        &["--scan", "0..3"][..],
+        &["--scan", "1..248"],
+        &["--unit", "0", "holding:0"],
+    ] {
         let (code, _, problem) = probe(bus.clone(), args).await;
         assert!(code == Some(2) && problem.contains("1 to 247"), "{problem}");
     }
