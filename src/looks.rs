@@ -1,6 +1,7 @@
 //! Registers that a person wants to see, on their way from `web` to the source that reaches the device, and what they may
 //! mean on the way back. Nothing is ever changed by a look. The errors are divided by who can do something about them.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,7 +46,7 @@ pub struct Seen {
 pub struct Form {
     pub at: String,
     #[serde(rename = "type")]
-    pub kind: &'static str,
+    pub kind: Cow<'static, str>,
     pub order: &'static str,
     /// The value as people read it; a dash where there is none.
     pub text: String,

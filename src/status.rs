@@ -126,6 +126,11 @@ impl Status {
         self.0.equipment.all()
     }
 
+    /// What a machine last said of itself.
+    pub fn equipment_state(&self, code: &str) -> Option<String> {
+        self.0.equipment.get(code)?.state
+    }
+
     pub fn equipment_since(&self, changes: u64) -> Vec<(Arc<str>, EquipmentView)> {
         self.0.equipment.since(changes)
     }

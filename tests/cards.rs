@@ -125,6 +125,20 @@ fn every_card_is_read_back_as_the_code_that_it_says() {
 }
 
 #[test]
+fn what_only_a_gateway_knows_is_not_printed_without_one() {
+    let site = Site::new("");
+    let out = site.path("cards.html");
+    let output = Command::new(env!("CARGO_BIN_EXE_lineside"))
+        .args(["cards", "--only", "orders", "--out", out.to_str().unwrap()])
+        .output()
+        .expect("it runs");
+    assert_eq!(output.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("orders") && said.contains("--config FILE"), "{said}");
+    assert!(!out.exists());
+}
+
+#[test]
 fn without_a_gateway_there_are_commands_and_quantities() {
     let site = Site::new("");
     let out = site.path("cards.html");

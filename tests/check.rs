@@ -198,6 +198,12 @@ points.name = { at = "input:0", type = "string:40" }
     },
     Mistake {
         good: "[upstream.central]",
+        bad: "patterns = [{ order = '^M(?<id>\\d+)$' }, { serial = '^(?<id>M\\d{8})$' }]\n[upstream.central]",
+        at: "[{ order",
+        said: &["both take M00000000", "two meanings"],
+    },
+    Mistake {
+        good: "[upstream.central]",
         bad: "patterns = [{ traveler = '^T(?<id>\\d+)$' }]\n[upstream.central]",
         at: "[{ traveler",
         said: &["a traveler names its operation", "(?<sequence>"],

@@ -107,7 +107,8 @@ heat = {{ at = "holding:313", type = "u16" }}
     let (status, answer) = write("speed", 62.5.into(), &token).await;
     assert_eq!((status, &answer["value"]), (200, &62.5.into()), "{answer}");
     assert_eq!(write("lamp", true.into(), &token).await.1["value"], true);
-    assert_eq!(write("count", 7.into(), &token).await.1["value"], 7);
+    assert_eq!(write("count", 6.into(), &token).await.1["value"], 6);
+    assert_eq!(write("count", "7".into(), &token).await.1["value"], 7);
     for (point, value, token, expected) in [
         ("speed", 100.5.into(), &*token, 422),
         ("speed", "fast".into(), &token, 422),

@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::modbus::{Foreign, Line, assert_all_read, foreign_settings, settings};
+use crate::park::modbus_faults::{FaultServer, Reaction};
 use crate::park::modbus_rtu::{Mischief, RtuBus};
 use crate::park::pty::SerialLine;
 
@@ -260,6 +261,58 @@ async fn a_serial_line_that_was_pulled_out_is_found_again() {
         .await;
     let _device = Foreign::start_on(&serial.end("theirs"));
     line.until(|heard| heard.value("n") == Some(0xBEEF)).await;
+}
+
+/// What the command says of a device: its exit code, what it prints, what it complains about.
+async fn probe(url: String, args: &'static [&'static str]) -> (Option<i32>, String, String) {
+    let run = move || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_lineside"));
+        let output = command.args(["probe", "modbus", &url]).args(args).output();
+        let output = output.expect("it runs");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    };
+    tokio::task::spawn_blocking(run).await.expect("it ends")
+}
+
+#[tokio::test]
+async fn probe_goes_around_holes_and_tells_who_answers_and_with_what() {
+    let device = FaultServer::start(|asked| {
+        let asks_for_hole = (asked.start..asked.start + asked.count).contains(&5);
+        match asked.unit {
+            1 if asks_for_hole => Reaction::Exception(2),
+            1 if asked.count > 4 => Reaction::Exception(3),
+            1 => Reaction::Answer,
+            2 => Reaction::Exception(2),
+            _ => Reaction::Exception(0x0B),
+        }
+    })
+    .await;
+    let url = format!("tcp://127.0.0.1:{}", device.port);
+    let (code, shown, problem) = probe(url.clone(), &["holding:0..9"]).await;
+    assert_eq!(code, Some(0), "{problem}");
+    let addresses: Vec<&str> = shown.lines().filter(|line| line.starts_with("holding:")).collect();
+    let expected: Vec<String> = (0..10).map(|address| format!("holding:{address}")).collect();
+    assert_eq!(addresses, expected);
+    assert!(shown.contains("holding:5\n  — illegal data address (02)\n"), "{shown}");
+    let (code, shown, _) = probe(url.clone(), &["--scan", "1..3", "holding:0"]).await;
+    assert_eq!(code, Some(0));
+    assert_eq!(
+        shown.lines().collect::<Vec<_>>(),
+        ["unit 1 answers", "unit 2 answers with illegal data address (02)"]
+    );
+    let (code, shown, problem) = probe(url, &["--scan", "3..4"]).await;
+    assert_eq!((code, shown.as_str()), (Some(1), ""));
+    assert!(problem.contains("no unit of 3..4 answers"), "{problem}");
+    let bus = format!("rtu-tcp://127.0.0.1:{}", device.port);
+    for args in [
+        &["--scan", "0..3"][..],
+        &["--scan", "1..248"],
+        &["--unit", "0", "holding:0"],
+    ] {
+        let (code, _, problem) = probe(bus.clone(), args).await;
+        assert!(code == Some(2) && problem.contains("1 to 247"), "{problem}");
+    }
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ mod floor;
 mod modbus;
 mod mqtt;
 mod origin;
+mod overlap;
 mod plan;
 mod points;
 mod scanner;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use rust_decimal::Decimal;
 use serde::Deserialize;
 
+use super::overlap::Codes;
 use super::plan::Check;
 use super::scanner::{ReplyWritten, ScannerUrl, TriggerWritten};
 use super::sections::Config;
@@ -166,14 +167,22 @@ pub(super) fn lower_stations(config: &Config, check: &mut Check) -> (Vec<scanner
             check.find(&["station", name], "a station's name has at most 50 characters");
         }
         let patterns: Vec<&LabelPattern> = station.patterns.iter().flatten().map(|(_, pattern)| pattern).collect();
+        let codes: Vec<Option<Codes>> = patterns.iter().map(|pattern| Codes::of(pattern.0.as_str())).collect();
         for (nth, pattern) in patterns.iter().enumerate() {
             let written = pattern.written();
             if let Some(command) = OWN_CODES.iter().find(|code| pattern.0.is_match(code)) {
                 let problem = format!("`{written}` would also take {command}, which means something else");
                 check.find(&["station", name, "patterns"], problem);
             }
-            if patterns[..nth].iter().any(|other| other.written() == written) {
-                let problem = format!("`{written}` stands twice: a scan must not have two meanings");
+            for (codes_of_other, other) in codes.iter().zip(&patterns[..nth]) {
+                let problem = if other.written() == written {
+                    format!("`{written}` stands twice: a scan must not have two meanings")
+                } else if let Some(code) = common(codes_of_other.as_ref(), codes[nth].as_ref()) {
+                    let other = other.written();
+                    format!("`{other}` and `{written}` both take {code}: a scan must not have two meanings")
+                } else {
+                    continue;
+                };
                 check.find(&["station", name, "patterns"], problem);
             }
         }
@@ -217,6 +226,10 @@ pub(super) fn lower_stations(config: &Config, check: &mut Check) -> (Vec<scanner
         benches.insert(name.clone(), bench);
     }
     (scanners, benches)
+}
+
+fn common(one: Option<&Codes>, other: Option<&Codes>) -> Option<String> {
+    one?.shortest_common(other?)
 }
 
 fn labels(station: &Station) -> Vec<Label> {

@@ -18,7 +18,7 @@ use super::station::{self, Bench, Context, Dialogue, ReportNumbers, Signal, Step
 use super::tallies::Tallies;
 use super::{Accepted, Settings, to_state};
 use crate::buffer::States;
-use crate::record::{Feedback, FeedbackKind, Frame, Kind, PageScan, Record, Timestamp, WorkReport};
+use crate::record::{Feedback, FeedbackKind, Frame, Gap, Kind, PageScan, Record, Timestamp, WorkReport};
 use crate::reference::Reference;
 use crate::status::{StampedFeedback, Status};
 use heard::Heard;
@@ -157,6 +157,7 @@ impl Desk {
             bench,
             clock_synced: self.status.is_clock_synced(),
             tallies: &self.tallies,
+            status: &self.status,
         }
     }
 
@@ -201,7 +202,9 @@ impl Desk {
                     is_change,
                 )
             }
-            Frame::Partial(_) | Frame::TooLong(_) => (told(refused("PARTIAL_READ")), String::new(), false),
+            Frame::Partial(Gap::Events, _) => (told(refused("EVENTS_DROPPED")), String::new(), false),
+            Frame::Partial(Gap::Key, _) => (told(refused("UNMAPPED_KEY")), String::new(), false),
+            Frame::Partial(Gap::End, _) | Frame::TooLong(_) => (told(refused("PARTIAL_READ")), String::new(), false),
             Frame::NoRead => (told(refused("NO_READ")), String::new(), false),
         };
         let accepted = &mut outcome.accepted;
@@ -456,6 +459,20 @@ mod tests {
         let again = report(&shop.keep("QTY-7"));
         assert_eq!(again["qualified_quantity"], refused["qualified_quantity"]);
         assert_eq!(shop.qualified(), "12");
+    }
+
+    #[test]
+    fn row_42_a_code_that_is_not_whole_is_told_by_what_it_lacks() {
+        let mut shop = Shop::new();
+        for (gap, code) in [
+            (Gap::End, "PARTIAL_READ"),
+            (Gap::Events, "EVENTS_DROPPED"),
+            (Gap::Key, "UNMAPPED_KEY"),
+        ] {
+            let frame = Frame::Partial(gap, b"EMP-".to_vec());
+            let outcome = shop.desk.scan("S", &frame, Timestamp::UNIX_EPOCH).expect("a station");
+            assert_eq!(outcome.accepted.feedback.expect("an answer").code, code);
+        }
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! What this gateway has reported so far, by order and process: how many good pieces, and which serials. Kept on disk as
-//! one state for each, in the commit of the report that changed it.
+//! What this gateway has reported so far, by order and process: how many pieces of each sort, and which serials. Kept on
+//! disk as one state for each, in the commit of the report that changed it.
 
 use std::collections::{HashMap, HashSet};
 
@@ -8,10 +8,11 @@ use chrono::TimeDelta;
 use rust_decimal::Decimal;
 
 use crate::buffer::States;
-use crate::record::{Timestamp, WorkReport};
+use crate::record::{DefectKind, Timestamp, WorkReport};
 use crate::reference::{Order, OrderStatus, Process, Reference};
 
-const GOOD: &str = "tally/";
+/// Of each sort, in their order.
+const COUNTED: [&str; 3] = ["tally/", "spent/", "waiting/"];
 const SERIAL: &str = "serial/";
 /// Since when an order of the tallies is not in the reference data.
 const UNLISTED: &str = "unlisted/";
@@ -20,18 +21,40 @@ const FORGOTTEN_AFTER: TimeDelta = TimeDelta::days(30);
 /// Between the parts of a key; no code of a label holds it.
 const PARTS: char = '\u{1f}';
 
+/// What becomes of pieces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sort {
+    Good,
+    /// Scrap and concessions: defective, and not reported again.
+    Spent,
+    /// To be reworked or inspected: reported once more after that.
+    Waiting,
+}
+
+impl Sort {
+    pub fn of(kind: DefectKind) -> Self {
+        match kind {
+            DefectKind::Scrap | DefectKind::Concession => Self::Spent,
+            DefectKind::Rework => Self::Waiting,
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 pub struct Tallies {
-    good: HashMap<String, Decimal>,
+    counted: [HashMap<String, Decimal>; COUNTED.len()],
     serials: HashSet<String>,
     unlisted: HashMap<String, Timestamp>,
 }
 
 impl Tallies {
     pub fn restored(states: &States) -> Self {
-        let good = states.iter().filter_map(|(name, value)| {
-            let tally = std::str::from_utf8(value).ok()?.parse().ok()?;
-            Some((name.strip_prefix(GOOD)?.to_owned(), tally))
+        let counted = COUNTED.map(|of| {
+            let tallies = states.iter().filter_map(|(name, value)| {
+                let tally = std::str::from_utf8(value).ok()?.parse().ok()?;
+                Some((name.strip_prefix(of)?.to_owned(), tally))
+            });
+            tallies.collect()
         });
         let serials = states.keys().filter_map(|name| name.strip_prefix(SERIAL));
         let unlisted = states.iter().filter_map(|(name, value)| {
@@ -39,7 +62,7 @@ impl Tallies {
             Some((name.strip_prefix(UNLISTED)?.to_owned(), since))
         });
         Self {
-            good: good.collect(),
+            counted,
             serials: serials.map(str::to_owned).collect(),
             unlisted: unlisted.collect(),
         }
@@ -47,10 +70,13 @@ impl Tallies {
 
     /// Good pieces so far.
     pub fn good(&self, order_no: &str, process_code: &str) -> Decimal {
-        self.good
-            .get(&key(&[order_no, process_code]))
-            .copied()
-            .unwrap_or_default()
+        self.of(Sort::Good, order_no, process_code)
+    }
+
+    /// Pieces of a sort so far.
+    pub fn of(&self, sort: Sort, order_no: &str, process_code: &str) -> Decimal {
+        let tally = self.counted[sort as usize].get(&key(&[order_no, process_code]));
+        tally.copied().unwrap_or_default()
     }
 
     pub fn has_serial(&self, order_no: &str, process_code: &str, serial: &str) -> bool {
@@ -60,11 +86,17 @@ impl Tallies {
     /// Takes a report in, or what it takes back out; the states that change by it go into `states`.
     pub fn book(&mut self, report: &WorkReport, states: &mut States) {
         let (order_no, process_code) = (report.order_no.as_str(), report.process_code.as_str());
-        if !report.qualified_quantity.is_zero() {
+        let defects = report.defects.iter();
+        let defects = defects.map(|defect| (Sort::of(defect.kind), defect.quantity));
+        let others = [
+            (Sort::Good, report.qualified_quantity),
+            (Sort::Waiting, report.to_inspect),
+        ];
+        for (sort, quantity) in defects.chain(others).filter(|(_, quantity)| !quantity.is_zero()) {
             let key = key(&[order_no, process_code]);
-            let tally = self.good.entry(key.clone()).or_default();
-            *tally += report.qualified_quantity;
-            states.insert(format!("{GOOD}{key}"), tally.to_string().into());
+            let tally = self.counted[sort as usize].entry(key.clone()).or_default();
+            *tally += quantity;
+            states.insert(format!("{}{key}", COUNTED[sort as usize]), tally.to_string().into());
         }
         for serial in &report.serials {
             let key = key(&[order_no, process_code, serial]);
@@ -82,13 +114,15 @@ impl Tallies {
     /// What was reported while nothing was known of its order is counted under the names that the order has.
     pub fn verify(&mut self, reference: &Reference, states: &mut States) {
         let found = |key: &String| Some((key.clone(), respelled(key, reference)?));
-        let good: Vec<_> = self.good.keys().filter_map(found).collect();
-        for (unsure, key) in good {
-            let made = self.good.remove(&unsure).unwrap_or_default();
-            let tally = self.good.entry(key.clone()).or_default();
-            *tally += made;
-            states.insert(format!("{GOOD}{key}"), tally.to_string().into());
-            states.insert(format!("{GOOD}{unsure}"), Bytes::new());
+        for (of, tallies) in COUNTED.iter().zip(&mut self.counted) {
+            let unsure: Vec<_> = tallies.keys().filter_map(found).collect();
+            for (unsure, key) in unsure {
+                let made = tallies.remove(&unsure).unwrap_or_default();
+                let tally = tallies.entry(key.clone()).or_default();
+                *tally += made;
+                states.insert(format!("{of}{key}"), tally.to_string().into());
+                states.insert(format!("{of}{unsure}"), Bytes::new());
+            }
         }
         let serials: Vec<_> = self.serials.iter().filter_map(found).collect();
         for (unsure, key) in serials {
@@ -116,16 +150,20 @@ impl Tallies {
                 .order(order_no)
                 .map_or(is_long_gone(order_no), |order| order.status == OrderStatus::Closed)
         };
-        let good = self.good.extract_if(|key, _| is_over(key)).map(|(key, _)| (GOOD, key));
-        let serials = self.serials.extract_if(|key| is_over(key)).map(|key| (SERIAL, key));
-        for (of, key) in good.chain(serials) {
-            states.insert(format!("{of}{key}"), Bytes::new());
+        for (of, tallies) in COUNTED.iter().zip(&mut self.counted) {
+            for (key, _) in tallies.extract_if(|key, _| is_over(key)) {
+                states.insert(format!("{of}{key}"), Bytes::new());
+            }
+        }
+        for key in self.serials.extract_if(|key| is_over(key)) {
+            states.insert(format!("{SERIAL}{key}"), Bytes::new());
         }
     }
 
     /// Notes which orders of the tallies are not listed, and forgets the note of those that are or that have no tallies.
     fn look_for_unlisted(&mut self, reference: &Reference, now: Timestamp, states: &mut States) {
-        let orders: HashSet<&str> = self.good.keys().chain(&self.serials).map(|key| order_of(key)).collect();
+        let counted = self.counted.iter().flat_map(HashMap::keys);
+        let orders: HashSet<&str> = counted.chain(&self.serials).map(|key| order_of(key)).collect();
         let is_unlisted = |order_no: &str| orders.contains(order_no) && reference.order(order_no).is_none();
         for (found, _) in self.unlisted.extract_if(|order_no, _| !is_unlisted(order_no)) {
             states.insert(format!("{UNLISTED}{found}"), Bytes::new());
@@ -193,8 +231,9 @@ mod tests {
     fn report(order_no: &str, process_code: &str) -> WorkReport {
         serde_json::from_value(serde_json::json!({
             "report_no": "", "order_no": order_no, "process_code": process_code, "station": "", "worker_no": "",
-            "work_date": "2026-11-21", "work_hours": "0", "output_quantity": "4", "qualified_quantity": "4",
-            "unqualified_quantity": "0", "serials": ["A"]
+            "work_date": "2026-11-21", "work_hours": "0", "output_quantity": "7", "qualified_quantity": "4",
+            "unqualified_quantity": "3", "serials": ["A"], "to_inspect": "5", "defects": [
+                {"kind": "scrap", "quantity": "1", "reason": "D03"}, {"kind": "rework", "quantity": "2", "reason": "R01"}]
         }))
         .expect("a report")
     }
@@ -207,7 +246,8 @@ mod tests {
         tallies.verify(&reference(2), &mut states);
         states.retain(|_, value| !value.is_empty());
         for tallies in [tallies, Tallies::restored(&states)] {
-            assert_eq!(tallies.good("WO-1", "0020"), Decimal::from(8));
+            let counted = [Sort::Good, Sort::Spent, Sort::Waiting].map(|sort| tallies.of(sort, "WO-1", "0020"));
+            assert_eq!(counted, [8, 2, 14].map(Decimal::from));
             assert!(tallies.has_serial("WO-1", "0020", "A"));
             assert_eq!(
                 (tallies.good("1", "20"), tallies.has_serial("1", "20", "A")),

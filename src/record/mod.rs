@@ -23,8 +23,8 @@ pub use alert::{Alert, AlertNews, Severity};
 pub use equipment::{EquipmentFailure, EquipmentStatus, PointStatus, Points};
 pub use inspection::{CheckResult, Circumstances, Disposition, FoundDefect, Inspection, Measurement};
 pub use reading::{
-    Annotation, Answered, ChartChange, Delivery, Frame, Objection, PageScan, Paper, Payload, Reading, Sample, Slip,
-    Submitted, Told,
+    Annotation, Answered, ChartChange, Delivery, Frame, Gap, Objection, PageScan, Paper, Payload, Reading, Sample,
+    Slip, Submitted, Told,
 };
 pub use receipt::{Feedback, FeedbackKind, Receipt, Waiting};
 pub use report::{Activity, CrewMember, Defect, DefectKind, ProgressUpdated, ScanTrace, WorkReport};

@@ -197,12 +197,23 @@ pub enum Told {
     },
 }
 
+/// What a frame lacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gap {
+    /// No terminator came within the time allowed.
+    End,
+    /// The kernel dropped events of the keyboard.
+    Events,
+    /// A key gives nothing in the layout that the scanner is set to.
+    Key,
+}
+
 /// What a scanner sent between two terminators.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Frame {
     Whole(Vec<u8>),
-    /// Bytes came but no terminator within the time allowed.
-    Partial(Vec<u8>),
+    /// What is left of one that is not whole.
+    Partial(Gap, Vec<u8>),
     /// More bytes than a frame may have; the rest was thrown away up to the next terminator.
     TooLong(Vec<u8>),
     /// A fixed reader says that it saw no code.

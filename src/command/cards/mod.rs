@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
+use clap::ValueEnum;
 
 use super::EXIT_USAGE;
 use crate::config;
@@ -54,7 +55,17 @@ impl Kind {
     ];
 }
 
+/// What can be printed of nothing but the configuration's reference data.
+const OF_REFERENCE: [Kind; 3] = [Kind::Reasons, Kind::Workers, Kind::Orders];
+
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let wanted = OF_REFERENCE.iter().find(|kind| args.only.contains(kind));
+    if let (Some(kind), None, true) = (wanted, &args.config, args.only != Kind::ALL) {
+        let name = kind.to_possible_value().expect("every kind has a name");
+        let name = name.get_name();
+        eprintln!("{name} are what the gateway's reference data knows; name its configuration with --config FILE");
+        return Ok(ExitCode::from(EXIT_USAGE));
+    }
     let reference = match &args.config {
         Some(file) => match config::load(file) {
             Ok(plan) => reference::load(&plan.data_dir.join("reference.json"), plan.reference_fresh_for),

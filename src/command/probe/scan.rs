@@ -26,6 +26,9 @@ pub struct Args {
     pub raw: String,
 }
 
+/// Of an address on the web that is no Digital Link.
+const NO_KEY: &str = "NO_DIGITAL_LINK_KEY";
+
 #[derive(Debug, Serialize)]
 struct Meaning<'s> {
     aim: Option<&'s str>,
@@ -108,6 +111,10 @@ fn explain(scan: &[u8], is_without_aim: bool) -> Meaning<'_> {
                 meaning.mode = if elements.is_empty() { "plain" } else { "gs1" };
             }
         }
+        // A plant's own address, which a station reads by its pattern.
+        Err(problem) if problem.code == NO_KEY && gs1::is_address_of_its_site(data) => {
+            meaning.warnings.push(NO_KEY.to_owned());
+        }
         Err(problem) => {
             meaning.error = Some(problem.code);
             meaning.error_ai = problem.ai;
@@ -152,6 +159,25 @@ mod tests {
         assert_eq!(told(b"]Q1\xff", false)["error"], "INVALID_CHARSET");
         assert_eq!(told(b"]E06901234567892", false)["gtin"], "06901234567892");
         assert_eq!(told(b"]e0\xff", false)["error"], "NO_AI_FOR_PREFIX");
+    }
+
+    #[test]
+    fn an_address_of_the_plant_is_no_digital_link_gone_wrong() {
+        for address in ["https://mes.plant/wo?id=3", "http://mes.plant:8080/wo/WO-3"] {
+            let plain = told(format!("]Q1{address}").as_bytes(), false);
+            assert_eq!((&plain["mode"], &plain["text"]), (&"plain".into(), &address.into()));
+            assert_eq!(plain["error"], serde_json::Value::Null);
+            assert_eq!(plain["warnings"], serde_json::json!(["NO_DIGITAL_LINK_KEY"]));
+        }
+        for link in [
+            "https://a/NOPRIMARYAI",
+            "https://a/10/LOT7",
+            "https://a/wo?10=LOT7",
+            "https://a",
+        ] {
+            let lost = told(format!("]Q1{link}").as_bytes(), false);
+            assert_eq!(lost["error"], "NO_DIGITAL_LINK_KEY", "{link}");
+        }
     }
 
     #[test]

@@ -278,7 +278,9 @@ impl Station {
         if self.scan("LSN-SCRAP").await?.code != "HOW_MANY" {
             return Ok(());
         }
-        self.scan(&format!("QTY-{quantity}")).await?;
+        if self.scan(&format!("QTY-{quantity}")).await?.code == "OVER_QUANTITY" {
+            self.scan("LSN-OK").await?;
+        }
         let reason = self.rng.usize(..self.reasons.len());
         let reason = format!("RSN-{}", self.reasons.get(reason).cloned().unwrap_or_default());
         if self.scan(&reason).await?.is_ok() {

@@ -346,7 +346,7 @@ impl Alerts {
 }
 
 /// States have English names; those of a plant's own stand for themselves.
-fn in_chinese(state: &str) -> &str {
+pub(super) fn in_chinese(state: &str) -> &str {
     match state {
         "running" | "execute" => "运行",
         "stopped" => "停机",

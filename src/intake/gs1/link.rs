@@ -34,6 +34,22 @@ pub fn read(data: &[u8]) -> Result<Vec<Element>, Problem> {
     Ok([path, query].concat())
 }
 
+/// Whether an address without a key means something to its own site: it has parts or parameters, and none of them is named
+/// like an identifier. One with neither may be a link that has lost its key.
+pub fn is_of_its_site(data: &[u8]) -> bool {
+    let Some((_, address)) = std::str::from_utf8(data).ok().and_then(|text| text.split_once("://")) else {
+        return false;
+    };
+    let (address, _fragment) = address.split_once('#').unwrap_or((address, ""));
+    let (place, query) = address.split_once('?').unwrap_or((address, ""));
+    let mut path = place.trim_end_matches('/').split('/').skip(1).collect::<Vec<_>>();
+    path.pop();
+    let parameters = query.split(['&', ';']).filter_map(|pair| pair.split_once('='));
+    let names: Vec<&str> = path.into_iter().chain(parameters.map(|(name, _)| name)).collect();
+    let is_identifier = |name: &&str| name.bytes().all(|byte| byte.is_ascii_digit());
+    !names.is_empty() && !names.iter().any(is_identifier)
+}
+
 /// The pairs of the path from its last key on: what stands before is the site's own.
 fn in_path(path: &str) -> Result<Vec<Element>, Problem> {
     let segments: Vec<&str> = path.split('/').collect();

@@ -19,6 +19,7 @@ pub mod symbology;
 
 pub use association::warnings;
 pub use label::{Label, label};
+pub use link::is_of_its_site as is_address_of_its_site;
 
 /// FNC1 as scanners send it.
 pub const SEPARATOR: u8 = 0x1D;

@@ -128,7 +128,7 @@ impl Dialogue {
             Pending::Reason(Unexplained::Stop(_)) => ("reason", "stop", None, None),
             Pending::Confirm(Question::Switch(job)) => ("confirm", "switch", None, Some(job.order_no.clone())),
             Pending::Confirm(Question::SwitchOrder(order_no)) => ("confirm", "switch", None, Some(order_no.clone())),
-            Pending::Confirm(Question::Over { quantity, .. }) => ("confirm", "over", Some(*quantity), None),
+            Pending::Confirm(Question::Over(pieces)) => ("confirm", "over", Some(pieces.quantity), None),
             Pending::Confirm(Question::Short) => ("confirm", "short", None, None),
             Pending::Confirm(Question::Undo) => ("confirm", "undo", None, None),
             Pending::Confirm(Question::CompleteToo) => ("confirm", "complete", None, None),

@@ -1,13 +1,11 @@
 //! How things end: a job by DONE, a shift by the clock, a session by silence.
 
-use rust_decimal::Decimal;
-
 use super::counting::submit;
 use super::job::Phase;
 use super::labor::Labor;
 use super::plan::done_and_plan;
 use super::sheet::Ended;
-use super::{Context, Dialogue, FINISH_INPUT_FIRST, Pending, Question, ShiftEnd, State, Step};
+use super::{Context, Dialogue, FINISH_INPUT_FIRST, Pending, Question, ShiftEnd, State, Step, words};
 use crate::intake::barcode::Meaning;
 use crate::record::{Timestamp, WorkReport};
 
@@ -20,15 +18,15 @@ pub fn done(dialogue: &mut Dialogue, _: &Meaning, context: &Context) -> Step {
         Some(Phase::Loaded) if context.bench.tracks_time() => return Step::err("NOT_STARTED", &[], context),
         Some(_) => {}
     }
-    let (mut done, mut plan, mut is_short) = (Decimal::ZERO, Decimal::ZERO, false);
-    for (so_far, planned) in dialogue.jobs().filter_map(|job| done_and_plan(job, context)) {
-        is_short |= so_far < planned;
-        done += so_far;
-        plan += planned;
-    }
-    if is_short {
+    let short = dialogue.jobs().filter_map(|job| {
+        let (done, plan) = done_and_plan(job, context)?;
+        (done < plan).then_some((job.order_no.as_str(), done, plan))
+    });
+    let short: Vec<_> = short.collect();
+    if !short.is_empty() {
+        let told = words::short(&short, dialogue.jobs().count() > 1);
         dialogue.ask(Pending::Confirm(Question::Short), context);
-        return Step::ask("SHORT_QUANTITY", &[&done.to_string(), &plan.to_string()], context);
+        return Step::ask("SHORT_QUANTITY", &[], context).worded(&[told, words::or_pause(context.bench)], context);
     }
     if dialogue.last_inspection == Some(Ended::Recorded) {
         dialogue.ask(Pending::Confirm(Question::CompleteToo), context);
@@ -62,7 +60,7 @@ pub fn pause_instead(dialogue: &mut Dialogue, _: &Meaning, context: &Context) ->
         dialogue.asked.as_ref().map(|asked| &asked.what),
         Some(Pending::Confirm(Question::Short))
     );
-    if !is_short {
+    if !is_short || !context.bench.tracks_time() {
         return Step::err(FINISH_INPUT_FIRST, &[], context);
     }
     dialogue.asked = None;

@@ -1,16 +1,19 @@
 //! Pieces: good ones, defects with their reason, what has to be inspected; by number, by card, by serial.
 
 use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
 
 use super::job::{Phase, stop_reason};
 use super::plan::{done_and_plan, excess, is_aimed, is_same_item};
 use super::{
-    Context, Dialogue, FINISH_INPUT_FIRST, Mode, Pending, QuantityKind, Question, Step, Unexplained, WhilePaused,
-    checking, share, supervisor, words,
+    Asked, Context, Dialogue, FINISH_INPUT_FIRST, Job, Mode, Pending, QuantityKind, Question, Step, Unexplained,
+    WhilePaused, checking, share, supervisor, words,
 };
 use crate::intake::barcode::{Meaning, Verb};
 use crate::intake::inspections::UNVERIFIED;
+use crate::intake::tallies::Sort;
 use crate::intake::validate;
+use crate::language::Words;
 use crate::record::{Defect, DefectKind, WorkReport};
 
 pub fn kind_of(verb: Verb) -> Option<QuantityKind> {
@@ -31,16 +34,34 @@ pub fn kind_of_scan(meaning: &Meaning) -> Option<QuantityKind> {
     }
 }
 
-/// Good pieces that a scan tells of.
-#[derive(Debug, Clone)]
-pub struct Good {
+/// Pieces that a scan tells of.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Pieces {
+    #[serde(default)]
+    pub kind: QuantityKind,
     pub quantity: Decimal,
     pub serial: Option<String>,
+    /// The supervisor whose badge was scanned for their kind.
+    #[serde(default)]
+    pub approved_by: Option<String>,
 }
 
-impl Good {
+impl Pieces {
     fn of(quantity: Decimal) -> Self {
-        Self { quantity, serial: None }
+        Self {
+            kind: QuantityKind::Good,
+            quantity,
+            serial: None,
+            approved_by: None,
+        }
+    }
+
+    fn sort(&self) -> Sort {
+        match self.kind {
+            QuantityKind::Good => Sort::Good,
+            QuantityKind::Defect(kind) => Sort::of(kind),
+            _ => Sort::Waiting,
+        }
     }
 }
 
@@ -62,7 +83,7 @@ pub fn quantity(dialogue: &mut Dialogue, meaning: &Meaning, context: &Context) -
     }
     match meaning {
         _ if context.bench.mode == Mode::Piece => Step::err("SERIAL_NEEDED", &[], context),
-        Meaning::Quantity(quantity) => report_good(dialogue, Good::of(*quantity), context),
+        Meaning::Quantity(quantity) => take(dialogue, Pieces::of(*quantity), context),
         Meaning::Keyed(number) => {
             let keyed = *number;
             let kind = QuantityKind::Good;
@@ -81,7 +102,7 @@ pub fn ask_quantity(dialogue: &mut Dialogue, meaning: &Meaning, context: &Contex
         return Step::err("UNKNOWN_CODE", &[], context);
     };
     if kind == QuantityKind::Good && context.bench.mode == Mode::PieceCount {
-        return report_good(dialogue, Good::of(Decimal::ONE), context);
+        return take(dialogue, Pieces::of(Decimal::ONE), context);
     }
     if kind != QuantityKind::Good && !is_aimed(dialogue) {
         return Step::err("WHICH_ORDER", &[], context);
@@ -111,7 +132,7 @@ pub fn enter_keyed(dialogue: &mut Dialogue, _: &Meaning, context: &Context) -> S
     match dialogue.asked.as_ref().map(|asked| &asked.what) {
         Some(Pending::Quantity { keyed, .. }) if !keyed.is_zero() => {
             let keyed = *keyed;
-            enter(dialogue, Good::of(keyed), context)
+            enter(dialogue, Pieces::of(keyed), context)
         }
         _ => Step::err(FINISH_INPUT_FIRST, &[], context),
     }
@@ -119,7 +140,7 @@ pub fn enter_keyed(dialogue: &mut Dialogue, _: &Meaning, context: &Context) -> S
 
 pub fn pending_quantity(dialogue: &mut Dialogue, meaning: &Meaning, context: &Context) -> Step {
     match meaning {
-        Meaning::Quantity(quantity) => enter(dialogue, Good::of(*quantity), context),
+        Meaning::Quantity(quantity) => enter(dialogue, Pieces::of(*quantity), context),
         _ => Step::err(FINISH_INPUT_FIRST, &[], context),
     }
 }
@@ -135,40 +156,26 @@ pub fn pending_serial(dialogue: &mut Dialogue, meaning: &Meaning, context: &Cont
     }
 }
 
-/// How many were asked for are known; some kinds also need a reason.
-fn enter(dialogue: &mut Dialogue, Good { quantity, serial }: Good, context: &Context) -> Step {
-    let Some(Pending::Quantity { kind, .. }) = dialogue.asked.as_ref().map(|asked| &asked.what) else {
+/// How many were asked for are known.
+fn enter(dialogue: &mut Dialogue, pieces: Pieces, context: &Context) -> Step {
+    let Some((Pending::Quantity { kind, .. }, approved_by)) =
+        dialogue.asked.as_ref().map(|asked| (&asked.what, &asked.approved_by))
+    else {
         return Step::err(FINISH_INPUT_FIRST, &[], context);
     };
-    match *kind {
-        QuantityKind::Good if serial.is_none() && context.bench.mode == Mode::Piece => {
+    let pieces = Pieces {
+        kind: *kind,
+        approved_by: approved_by.clone(),
+        ..pieces
+    };
+    match pieces.kind {
+        QuantityKind::Good if pieces.serial.is_none() && context.bench.mode == Mode::Piece => {
             Step::err("SERIAL_NEEDED", &[], context)
         }
-        QuantityKind::Good => {
-            dialogue.asked = None;
-            report_good(dialogue, Good { quantity, serial }, context)
+        kind @ (QuantityKind::Inspected | QuantityKind::Fault(_)) => {
+            checking::note(dialogue, kind, pieces.quantity, context)
         }
-        QuantityKind::ToInspect => {
-            let report = of_job_at_hand(dialogue, context).map(|report| WorkReport {
-                to_inspect: quantity,
-                serials: serial.into_iter().collect(),
-                ..report
-            });
-            submit(
-                dialogue,
-                report,
-                "REPORTED_TO_INSPECT",
-                &[&quantity.to_string()],
-                context,
-            )
-        }
-        kind @ (QuantityKind::Inspected | QuantityKind::Fault(_)) => checking::note(dialogue, kind, quantity, context),
-        QuantityKind::Defect(kind) => {
-            let asked = dialogue.asked.as_mut().expect("it was looked at just now");
-            asked.since = context.now;
-            asked.what = Pending::Reason(Unexplained::Defect { kind, quantity, serial });
-            Step::ask("WHICH_REASON", &[&quantity.to_string()], context)
-        }
+        _ => take(dialogue, pieces, context),
     }
 }
 
@@ -177,7 +184,12 @@ pub fn pending_reason(dialogue: &mut Dialogue, meaning: &Meaning, context: &Cont
         return Step::err(FINISH_INPUT_FIRST, &[], context);
     };
     match asked.what {
-        Pending::Reason(Unexplained::Defect { kind, quantity, serial }) => {
+        Pending::Reason(Unexplained::Defect {
+            kind,
+            quantity,
+            serial,
+            flags,
+        }) => {
             let reason = match defect_reason(code, kind, context) {
                 Ok(reason) => reason,
                 Err(step) => return step,
@@ -195,7 +207,12 @@ pub fn pending_reason(dialogue: &mut Dialogue, meaning: &Meaning, context: &Cont
                 if is_unverified && !report.flags.iter().any(|flag| flag == UNVERIFIED) {
                     report.flags.push(UNVERIFIED.to_owned());
                 }
-                report.flags.extend(approval);
+                let told: Vec<_> = flags.into_iter().chain(approval).collect();
+                for flag in told {
+                    if !report.flags.contains(&flag) {
+                        report.flags.push(flag);
+                    }
+                }
                 report
             });
             submit(dialogue, report, "REPORTED_DEFECT", &[&quantity.to_string()], context)
@@ -229,22 +246,25 @@ pub fn defect_reason(code: &str, kind: DefectKind, context: &Context) -> Result<
 }
 
 pub fn kind_while_pending(dialogue: &mut Dialogue, meaning: &Meaning, context: &Context) -> Step {
-    let pending = match dialogue.asked.as_ref().map(|asked| &asked.what) {
-        Some(
-            Pending::Quantity {
-                kind: QuantityKind::Fault(Some(kind)),
-                ..
-            }
-            | Pending::Reason(Unexplained::Defect { kind, .. } | Unexplained::Fault { kind: Some(kind), .. }),
-        ) => Some(QuantityKind::Defect(*kind)),
-        Some(Pending::Quantity { kind, .. }) => Some(*kind),
-        _ => None,
+    let (kind, explained) = match dialogue.asked.as_ref().map(|asked| &asked.what) {
+        Some(Pending::Quantity {
+            kind: QuantityKind::Fault(Some(kind)),
+            ..
+        }) => (QuantityKind::Defect(*kind), None),
+        Some(Pending::Quantity { kind, .. }) => (*kind, None),
+        Some(Pending::Reason(
+            Unexplained::Defect { kind, quantity, .. }
+            | Unexplained::Fault {
+                kind: Some(kind),
+                quantity,
+            },
+        )) => (QuantityKind::Defect(*kind), Some(quantity)),
+        _ => return Step::err(FINISH_INPUT_FIRST, &[], context),
     };
-    match pending {
-        Some(kind) if kind_of_scan(meaning) == Some(kind) => {
-            Step::dup("HOW_MANY", &[], context).worded(&[words::kind(kind)], context)
-        }
-        _ => Step::err(FINISH_INPUT_FIRST, &[], context),
+    match explained {
+        _ if kind_of_scan(meaning) != Some(kind) => Step::err(FINISH_INPUT_FIRST, &[], context),
+        Some(quantity) => Step::dup("WHICH_REASON", &[&quantity.to_string()], context),
+        None => Step::dup("HOW_MANY", &[], context).worded(&[words::kind(kind)], context),
     }
 }
 
@@ -254,12 +274,12 @@ pub fn piece(dialogue: &mut Dialogue, meaning: &Meaning, context: &Context) -> S
         return step;
     }
     match piece_of(dialogue, meaning, context) {
-        Ok(piece) => report_good(dialogue, piece, context),
+        Ok(piece) => take(dialogue, piece, context),
         Err(step) => step,
     }
 }
 
-fn piece_of(dialogue: &Dialogue, meaning: &Meaning, context: &Context) -> Result<Good, Step> {
+fn piece_of(dialogue: &Dialogue, meaning: &Meaning, context: &Context) -> Result<Pieces, Step> {
     let (Some(job), Meaning::Piece { serial, item }) = (&dialogue.job, meaning) else {
         return Err(Step::err("NO_ORDER", &[], context));
     };
@@ -277,9 +297,9 @@ fn piece_of(dialogue: &Dialogue, meaning: &Meaning, context: &Context) -> Result
         (Mode::Piece, Some(serial)) if context.tallies.has_serial(&job.order_no, &job.process_code, serial) => {
             Err(Step::dup("DUPLICATE_SERIAL", &[serial], context))
         }
-        (Mode::Piece, Some(_)) | (Mode::PieceCount, None) => Ok(Good {
-            quantity: Decimal::ONE,
+        (Mode::Piece, Some(_)) | (Mode::PieceCount, None) => Ok(Pieces {
             serial: serial.clone(),
+            ..Pieces::of(Decimal::ONE)
         }),
         (Mode::PieceCount, Some(_)) => Err(Step::err("NOT_NOW", &[], context)),
         // Elsewhere pieces are not counted by their labels, but a look at one does not hurt.
@@ -287,41 +307,97 @@ fn piece_of(dialogue: &Dialogue, meaning: &Meaning, context: &Context) -> Result
     }
 }
 
-/// Good pieces; more than the plan or the operation before allows are asked about first.
-fn report_good(dialogue: &mut Dialogue, good: Good, context: &Context) -> Step {
-    if let Some((total, limit)) = excess(dialogue, good.quantity, context) {
-        let Good { quantity, serial } = good;
-        dialogue.ask(Pending::Confirm(Question::Over { quantity, serial }), context);
-        return Step::ask("OVER_QUANTITY", &[&total.to_string(), &limit.to_string()], context);
-    }
-    submit_good(dialogue, &good, &[], context)
+/// Takes pieces; more than the plan or the operation before allows are asked about first.
+fn take(dialogue: &mut Dialogue, pieces: Pieces, context: &Context) -> Step {
+    let are_several = !is_aimed(dialogue);
+    let shares = match pieces.kind {
+        QuantityKind::Good => shares(dialogue, pieces.quantity, context),
+        _ => dialogue.job().map(|job| (job, pieces.quantity)).into_iter().collect(),
+    };
+    let mut over = shares.into_iter().filter(|(_, share)| !share.is_zero());
+    let over = over.find_map(|(job, share)| Some((job, excess(job, pieces.sort(), share, context)?)));
+    let Some((job, excess)) = over else {
+        return go_on(dialogue, pieces, &[], context);
+    };
+    let of_order = if are_several {
+        words::of_order(&job.order_no)
+    } else {
+        Words::default()
+    };
+    let told = [excess.total, excess.limit].map(|number| Words::same(&number.to_string()));
+    dialogue.ask(Pending::Confirm(Question::Over(pieces)), context);
+    Step::ask("OVER_QUANTITY", &[], context).worded(&[&told[..], &[of_order]].concat(), context)
 }
 
-/// Reports good pieces: of the job at hand, or divided over all orders of the run by what each has open.
-pub fn submit_good(dialogue: &mut Dialogue, good: &Good, flags: &[String], context: &Context) -> Step {
-    let parts = if is_aimed(dialogue) {
-        vec![good.quantity]
-    } else {
-        let open = dialogue.jobs().map(|job| {
-            let (done, plan) = done_and_plan(job, context)?;
-            Some((plan - done).max(Decimal::ZERO))
-        });
-        // Where one plan is not known here, no order may go empty for that: all get alike.
-        let open: Option<Vec<Decimal>> = open.collect();
-        let open = open.unwrap_or_else(|| vec![Decimal::ONE; dialogue.jobs().count()]);
-        share::divide(good.quantity, &open)
-    };
-    let made = dialogue.jobs().zip(parts).filter(|(_, part)| !part.is_zero());
-    let reports = made.map(|(job, part)| {
+/// Reports pieces that may be reported; some kinds need a reason before.
+pub fn go_on(dialogue: &mut Dialogue, pieces: Pieces, flags: &[String], context: &Context) -> Step {
+    let Pieces {
+        kind,
+        quantity,
+        serial,
+        approved_by,
+    } = pieces;
+    let told = quantity.to_string();
+    match kind {
+        QuantityKind::Good => submit_good(dialogue, quantity, serial.as_ref(), flags, context),
+        QuantityKind::Defect(kind) => {
+            dialogue.asked = Some(Asked {
+                what: Pending::Reason(Unexplained::Defect {
+                    kind,
+                    quantity,
+                    serial,
+                    flags: flags.to_vec(),
+                }),
+                since: context.now,
+                approved_by,
+            });
+            Step::ask("WHICH_REASON", &[&told], context)
+        }
+        _ => {
+            let report = of_job_at_hand(dialogue, context).map(|mut report| {
+                report.to_inspect = quantity;
+                report.serials.extend(serial);
+                report.flags.extend_from_slice(flags);
+                report
+            });
+            submit(dialogue, report, "REPORTED_TO_INSPECT", &[&told], context)
+        }
+    }
+}
+
+/// What each order gets of good pieces: all the one at hand, or by what each of the run has open.
+fn shares<'d>(dialogue: &'d Dialogue, quantity: Decimal, context: &Context) -> Vec<(&'d Job, Decimal)> {
+    if is_aimed(dialogue) {
+        return dialogue.job().map(|job| (job, quantity)).into_iter().collect();
+    }
+    let open = dialogue.jobs().map(|job| {
+        let (done, plan) = done_and_plan(job, context)?;
+        Some((plan - done).max(Decimal::ZERO))
+    });
+    // Where one plan is not known here, no order may go empty for that: all get alike.
+    let open: Option<Vec<Decimal>> = open.collect();
+    let open = open.unwrap_or_else(|| vec![Decimal::ONE; dialogue.jobs().count()]);
+    dialogue.jobs().zip(share::divide(quantity, &open)).collect()
+}
+
+fn submit_good(
+    dialogue: &mut Dialogue,
+    quantity: Decimal,
+    serial: Option<&String>,
+    flags: &[String],
+    context: &Context,
+) -> Step {
+    let shares = shares(dialogue, quantity, context).into_iter();
+    let reports = shares.filter(|(_, share)| !share.is_zero()).map(|(job, share)| {
         let mut report = dialogue.draft(job, false, context);
-        report.output_quantity = part;
-        report.qualified_quantity = part;
-        report.serials.extend(good.serial.clone());
+        report.output_quantity = share;
+        report.qualified_quantity = share;
+        report.serials.extend(serial.cloned());
         report.flags.extend_from_slice(flags);
         report
     });
     let reports: Vec<_> = reports.collect();
-    submit(dialogue, reports, "REPORTED", &[&good.quantity.to_string()], context)
+    submit(dialogue, reports, "REPORTED", &[&quantity.to_string()], context)
 }
 
 fn of_job_at_hand(dialogue: &Dialogue, context: &Context) -> Option<WorkReport> {

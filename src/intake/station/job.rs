@@ -169,10 +169,13 @@ pub fn start(dialogue: &mut Dialogue, meaning: &Meaning, context: &Context) -> S
         job.run(activity, &crew, context.now);
     }
     let next = words::expects(State::Running, context.bench);
-    Step::ok(code, &[], context).worded(&[Words::same(&order_no), Words::default(), next], context)
+    Step::ok(code, &[], context).worded(&[Words::same(&order_no), next], context)
 }
 
 pub fn pause(dialogue: &mut Dialogue, _: &Meaning, context: &Context) -> Step {
+    if !context.bench.tracks_time() {
+        return Step::err("NO_TIME_TRACKING", &[], context);
+    }
     let Some(job) = &dialogue.job else {
         return Step::err("NO_ORDER", &[], context);
     };

@@ -1,7 +1,7 @@
 //! Orders and travelers become jobs: found in the reference data, loaded in place of others or beside them.
 
 use super::job::{Phase, out_of_place};
-use super::{Context, Dialogue, Held, Job, Mode, Pending, Question, State, Step, UnknownOrder, words};
+use super::{Context, Dialogue, Held, Job, Mode, Pending, Question, Step, UnknownOrder, words};
 use crate::intake::barcode::Meaning;
 use crate::intake::tallies::process_of;
 use crate::intake::validate::CODE_CHARS_MAX;
@@ -23,8 +23,9 @@ pub fn load(dialogue: &mut Dialogue, meaning: &Meaning, context: &Context) -> St
             return Step::err("FINISH_JOB_FIRST", &[], context);
         }
         Found::SeveralProcesses(order_no) if phase == Some(Phase::Running) => {
-            let running = dialogue.job.as_ref().map_or("", |job| &job.order_no);
-            let step = Step::ask("SWITCH_JOB", &[running, &order_no], context);
+            let running = dialogue.job.as_ref().map(words::job).unwrap_or_default();
+            let told = [running, Words::same(&order_no)];
+            let step = Step::ask("SWITCH_JOB", &[], context).worded(&told, context);
             dialogue.ask(Pending::Confirm(Question::SwitchOrder(order_no)), context);
             return step;
         }
@@ -43,10 +44,11 @@ pub fn load(dialogue: &mut Dialogue, meaning: &Meaning, context: &Context) -> St
     }
     match &dialogue.job {
         Some(known) if known.is_same(&job) => {
-            Step::dup("ALREADY_LOADED", &[&known.order_no, &known.process_code], context)
+            Step::dup("ALREADY_LOADED", &[], context).worded(&[words::job(known)], context)
         }
         Some(known) if known.phase == Phase::Running => {
-            let step = Step::ask("SWITCH_JOB", &[&known.order_no, &job.order_no], context);
+            let told = [words::job(known), words::job(&job)];
+            let step = Step::ask("SWITCH_JOB", &[], context).worded(&told, context);
             dialogue.ask(Pending::Confirm(Question::Switch(Box::new(job))), context);
             step
         }
@@ -64,10 +66,10 @@ fn load_beside(dialogue: &mut Dialogue, job: Job, context: &Context) -> Step {
         let was_at_hand = dialogue.job.as_ref().is_some_and(|known| known.is_same(&job));
         dialogue.bring_to_hand(&job);
         if is_loading || (was_at_hand && dialogue.is_aimed) {
-            return Step::dup("ALREADY_LOADED", &[&job.order_no, &job.process_code], context);
+            return Step::dup("ALREADY_LOADED", &[], context).worded(&[words::job(&job)], context);
         }
         dialogue.is_aimed = true;
-        return Step::ok("ORDER_AT_HAND", &[&job.order_no, job.called()], context);
+        return Step::ok("ORDER_AT_HAND", &[], context).worded(&[words::job(&job)], context);
     }
     if !is_loading {
         return Step::err("FINISH_JOB_FIRST", &[], context);
@@ -152,7 +154,8 @@ fn find_job(meaning: &Meaning, context: &Context) -> Found {
 fn fits_bench(process: &Process, context: &Context) -> Result<(), Step> {
     match &context.bench.process {
         Some(own) if *own != process.process_code => {
-            Err(Step::err("WRONG_STATION", &[&process.process_code, own], context))
+            let told = [&process.process_code, own].map(|code| words::operation(code));
+            Err(Step::err("WRONG_STATION", &[], context).worded(&told, context))
         }
         _ => Ok(()),
     }
@@ -188,12 +191,12 @@ impl Dialogue {
         let mut job = known.map_or(job, |at| self.left.remove(at));
         job.phase = Phase::Loaded;
         self.held = None;
-        let next = words::expects(State::JobLoaded, context.bench);
-        let words = [Words::same(&job.order_no), Words::same(job.called()), next];
         let is_started = context.bench.auto_start && context.bench.tracks_time() && self.batch.is_empty();
         if is_started {
             job.run(Activity::Run, &self.crew, context.now);
         }
+        let next = words::expects(job.state(), context.bench);
+        let words = [words::job(&job), next];
         let step = match (job.unverified, is_started) {
             (true, _) => Step::ask("JOB_LOADED_UNVERIFIED", &[], context),
             (false, true) => Step::ok("STARTED", &[], context),

@@ -42,6 +42,8 @@ use crate::clock::Zone;
 use crate::language::Words;
 use crate::record::{DefectKind, Feedback, FeedbackKind, ScanTrace, Timestamp, WorkReport};
 use crate::reference::Reference;
+use crate::status::Status;
+use counting::Pieces;
 use sheet::Ended;
 
 pub use bench::{Approval, Bench, Mode, ShiftEnd, UnknownOrder, WhilePaused};
@@ -66,6 +68,8 @@ pub struct Context<'a> {
     pub bench: &'a Bench,
     pub clock_synced: bool,
     pub tallies: &'a Tallies,
+    /// What machines last said of themselves.
+    pub status: &'a Status,
 }
 
 /// The states of the table, S0 to S7, and S8 and S9 of inspections. From S5 on they lie on top of a base state, and S5 to S7 on
@@ -141,6 +145,9 @@ enum Unexplained {
         kind: DefectKind,
         quantity: Decimal,
         serial: Option<String>,
+        /// What its report is to be marked with.
+        #[serde(default)]
+        flags: Vec<String>,
     },
     /// Found at an inspection; what is done with them may be left open.
     Fault {
@@ -151,8 +158,9 @@ enum Unexplained {
     Stop(Timestamp),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 enum QuantityKind {
+    #[default]
     Good,
     ToInspect,
     Defect(DefectKind),
@@ -169,7 +177,7 @@ enum Question {
     /// Leave it for an order whose operation is asked for then.
     SwitchOrder(String),
     /// More than planned, or than the operation before has made.
-    Over { quantity: Decimal, serial: Option<String> },
+    Over(Pieces),
     /// Done with less than planned.
     Short,
     /// DONE once more, right after the one that ended an inspection.

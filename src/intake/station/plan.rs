@@ -3,27 +3,33 @@
 use rust_decimal::Decimal;
 
 use super::{Context, Dialogue, Job};
+use crate::intake::tallies::Sort;
 
 /// What is not divided over the orders of a run is meant for one of them.
 pub fn is_aimed(dialogue: &Dialogue) -> bool {
     dialogue.batch.is_empty() || dialogue.is_aimed
 }
 
-/// The sum that a quantity would lead to, and the limit that it breaks.
-pub fn excess(dialogue: &Dialogue, quantity: Decimal, context: &Context) -> Option<(Decimal, Decimal)> {
-    let all = if is_aimed(dialogue) { 1 } else { usize::MAX };
-    let (mut total, mut plan) = (quantity, Decimal::ZERO);
-    for job in dialogue.jobs().take(all) {
-        let (done, planned) = done_and_plan(job, context)?;
-        total += done;
-        plan += planned;
-    }
-    let before = dialogue.job.as_ref().filter(|_| is_aimed(dialogue));
-    let made_before = before.and_then(|job| made_before(job, context));
-    if let Some(made) = made_before.filter(|made| total > *made) {
-        return Some((total, made));
-    }
-    (total > plan * (Decimal::ONE + context.bench.over_report)).then_some((total, plan))
+/// A sum of pieces that breaks a limit.
+#[derive(Debug)]
+pub struct Excess {
+    pub total: Decimal,
+    pub limit: Decimal,
+}
+
+/// Whether so many more pieces of a sort would be more than the plan, or than the operation before has made. Those that wait
+/// for rework or an inspection are reported again, so they only count against more that wait.
+pub fn excess(job: &Job, sort: Sort, quantity: Decimal, context: &Context) -> Option<Excess> {
+    let (good, plan) = done_and_plan(job, context)?;
+    let so_far = |sort| context.tallies.of(sort, &job.order_no, &job.process_code);
+    let waiting = (sort == Sort::Waiting).then(|| so_far(Sort::Waiting));
+    let total = quantity + good + so_far(Sort::Spent) + waiting.unwrap_or_default();
+    let limit = match made_before(job, context) {
+        Some(made) if total > made => made,
+        _ if total > plan * (Decimal::ONE + context.bench.over_report) => plan,
+        _ => return None,
+    };
+    Some(Excess { total, limit })
 }
 
 /// Good pieces of the operation before, where this gateway knows of any.

@@ -1,6 +1,6 @@
 //! Answers to questions: OK, CANCEL.
 
-use super::counting::{Good, submit_good};
+use super::counting;
 use super::{Approval, Context, Dialogue, Pending, Question, Step, checking, closing};
 use crate::intake::barcode::Meaning;
 
@@ -18,7 +18,7 @@ pub fn confirm(dialogue: &mut Dialogue, _: &Meaning, context: &Context) -> Step 
     };
     let needed = match question {
         Question::Switch(_) | Question::SwitchOrder(_) | Question::CompleteToo | Question::DropInspection => None,
-        Question::Over { .. } => Some(Approval::OverQuantity),
+        Question::Over(_) => Some(Approval::OverQuantity),
         Question::Short => Some(Approval::ShortClose),
         Question::Undo => Some(Approval::Undo),
     };
@@ -38,10 +38,7 @@ pub fn confirm(dialogue: &mut Dialogue, _: &Meaning, context: &Context) -> Step 
             let reports = dialogue.leave_jobs(context, &[]);
             dialogue.ask_operation(order_no, context).with(reports)
         }
-        Question::Over { quantity, serial } => {
-            let good = Good { quantity, serial };
-            submit_good(dialogue, &good, &flags("over_quantity"), context)
-        }
+        Question::Over(pieces) => counting::go_on(dialogue, pieces, &flags("over_quantity"), context),
         Question::Short => closing::complete(dialogue, &flags("short_close"), context),
         Question::CompleteToo => closing::complete(dialogue, &[], context),
         Question::DropInspection => checking::give_up(dialogue, context),

@@ -1,6 +1,6 @@
 //! What a station tells of besides work: a call for help, a machine that stands or runs again, and where it is itself.
 
-use super::{Context, Dialogue, MachineWord, Operator, Signal, Step};
+use super::{Context, Dialogue, MachineWord, Operator, Signal, Step, words};
 use crate::intake::barcode::{Meaning, Verb};
 use crate::judge::{Change, Finding, Subject};
 use crate::language::Words;
@@ -11,17 +11,34 @@ pub const CALL: &str = "ANDON";
 
 pub fn show_status(dialogue: &mut Dialogue, _: &Meaning, context: &Context) -> Step {
     match &dialogue.job {
-        Some(job) => Step::told(
-            "STATUS",
-            &[
-                &job.order_no,
-                &job.process_code,
-                &job.qualified.to_string(),
-                &job.unqualified.to_string(),
-            ],
-            context,
-        ),
+        Some(job) => {
+            let counted = [job.qualified, job.unqualified].map(|counted| Words::same(&counted.to_string()));
+            let [good, defective] = counted;
+            Step::told("STATUS", &[], context).worded(&[words::job(job), good, defective], context)
+        }
         None => Step::told("STATUS_NO_JOB", &[], context),
+    }
+}
+
+/// Row 71: the label of a machine tells whether it is the station's, and its state.
+pub fn show_machine(_: &mut Dialogue, meaning: &Meaning, context: &Context) -> Step {
+    let Meaning::Equipment(scanned) = meaning else {
+        return Step::err("UNKNOWN_CODE", &[], context);
+    };
+    match &context.bench.equipment {
+        None => Step::err("NO_EQUIPMENT", &[], context),
+        Some(own) if own.eq_ignore_ascii_case(scanned) => {
+            let state = context
+                .status
+                .equipment_state(own)
+                .map(|state| words::machine_state(&state));
+            let told = [Words::same(own), state.unwrap_or_default()];
+            Step::told("MACHINE_HERE", &[], context).worded(&told, context)
+        }
+        Some(own) => {
+            let told = [scanned, own].map(|code| words::machine(code));
+            Step::err("WRONG_STATION", &[], context).worded(&told, context)
+        }
     }
 }
 

@@ -49,7 +49,7 @@ pub fn approve(dialogue: &mut Dialogue, meaning: &Meaning, context: &Context) ->
 /// What an open input needs if it needs anything.
 pub fn approval_of(pending: &Pending) -> Option<Approval> {
     let kind = match pending {
-        Pending::Confirm(Question::Over { .. }) => return Some(Approval::OverQuantity),
+        Pending::Confirm(Question::Over(_)) => return Some(Approval::OverQuantity),
         Pending::Confirm(Question::Short) => return Some(Approval::ShortClose),
         Pending::Confirm(Question::Undo) => return Some(Approval::Undo),
         Pending::Quantity {

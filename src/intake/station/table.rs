@@ -15,6 +15,7 @@ enum On {
     Badge,
     OrderOrTraveler,
     Operation,
+    Equipment,
     Quantity,
     /// A card of a number pad.
     Keyed,
@@ -36,6 +37,7 @@ impl On {
             | (Self::Badge, Meaning::Badge(_))
             | (Self::OrderOrTraveler, Meaning::Order(_) | Meaning::Traveler { .. })
             | (Self::Operation, Meaning::Operation(_))
+            | (Self::Equipment, Meaning::Equipment(_))
             | (Self::Quantity, Meaning::Quantity(_))
             | (Self::Keyed, Meaning::Keyed(_) | Meaning::KeyedClear)
             | (Self::Reason, Meaning::Reason(_))
@@ -98,10 +100,10 @@ const TABLE: &[Row] = &[
     row(&[54], AT_WORK, On::Call, signals::call),
     // Innermost first: what was begun is finished or cancelled before anything else.
     row(&[30, 52, 53], PENDING, On::Badge, supervisor::approve),
-    row(&[24, 25, 58, 59, 60], &[QuantityPending], On::Quantity, counting::pending_quantity),
-    row(&[24, 25, 58, 59, 60], &[QuantityPending], On::Keyed, counting::key),
-    row(&[24, 25, 58, 59, 60], &[QuantityPending], On::Command(Verb::Ok), counting::enter_keyed),
-    row(&[34], &[QuantityPending], On::Piece, counting::pending_serial),
+    row(&[24, 25, 35, 58, 59, 60], &[QuantityPending], On::Quantity, counting::pending_quantity),
+    row(&[24, 25, 35, 58, 59, 60], &[QuantityPending], On::Keyed, counting::key),
+    row(&[24, 25, 35, 58, 59, 60], &[QuantityPending], On::Command(Verb::Ok), counting::enter_keyed),
+    row(&[34, 35], &[QuantityPending], On::Piece, counting::pending_serial),
     row(&[19, 26, 27, 59, 60], &[ReasonPending], On::Reason, counting::pending_reason),
     row(&[29, 62], INPUT, On::Command(Verb::Cancel), questions::cancel),
     row(&[28, 30], INPUT, On::KindCommand, counting::kind_while_pending),
@@ -125,6 +127,7 @@ const TABLE: &[Row] = &[
     row(&[68], &[InspectionOver], On::Anything, checking::is_over),
     row(&[5, 6, 7], SIGNED, On::Badge, crew::badge),
     row(&[54], SIGNED, On::Command(Verb::Status), signals::show_status),
+    row(&[71], SIGNED, On::Equipment, signals::show_machine),
     row(&[38, 39], SIGNED, On::Command(Verb::Undo), undo::ask_undo),
     row(&[8, 9, 10, 13, 14, 16, 17, 18], SIGNED, On::OrderOrTraveler, load::load),
     row(&[11, 12], SIGNED, On::Operation, load::operation),
@@ -135,7 +138,7 @@ const TABLE: &[Row] = &[
     row(&[21], BEGUN, On::Reason, job::explain_stop),
     row(&[22, 35, 49, 50, 51], WITH_JOB, On::Quantity, counting::quantity),
     row(&[22, 35, 49, 50, 51], WITH_JOB, On::Keyed, counting::quantity),
-    row(&[31, 32, 33], WITH_JOB, On::Piece, counting::piece),
+    row(&[31, 32, 33, 35], WITH_JOB, On::Piece, counting::piece),
     row(&[23, 49, 50, 51], WITH_JOB, On::KindCommand, counting::ask_quantity),
     row(&[55, 56], WITH_JOB, On::Command(Verb::Check), checking::begin),
     row(&[36, 37, 50, 69], WITH_JOB, On::Command(Verb::Done), closing::done),
@@ -179,7 +182,7 @@ pub fn act(dialogue: &mut Dialogue, meaning: &Meaning, context: &Context) -> Ste
 mod tests {
     use super::*;
 
-    const ROWS: u8 = 70;
+    const ROWS: u8 = 71;
 
     #[test]
     fn all_rows_are_there_and_each_has_its_test() {

@@ -3,7 +3,10 @@
 
 mod sentences;
 
-use super::{Bench, Mode, QuantityKind, State};
+use rust_decimal::Decimal;
+
+use super::{Bench, Job, Mode, QuantityKind, State};
+use crate::intake::alerts::in_chinese;
 use crate::language::{Language, Words};
 use crate::record::{DefectKind, WorkReport};
 use sentences::SENTENCES;
@@ -77,10 +80,64 @@ pub fn kind(kind: QuantityKind) -> Words {
     Words::new(en, zh)
 }
 
+/// In front of what is said of one order among several.
+pub fn of_order(order_no: &str) -> Words {
+    Words::new(format!("Order {order_no}: "), format!("工单 {order_no}："))
+}
+
+/// How far orders are that are short of their plan, `40 of 100`; by their numbers where there are others beside them.
+pub fn short(orders: &[(&str, Decimal, Decimal)], are_among_others: bool) -> Words {
+    let of = |orders: &[(&str, Decimal, Decimal)], of: &str| {
+        let told = orders.iter().map(|(order_no, done, plan)| {
+            let named = if are_among_others {
+                format!(" ({order_no})")
+            } else {
+                String::new()
+            };
+            format!("{done}{of}{plan}{named}")
+        });
+        told.collect::<Vec<_>>()
+    };
+    Words::new(of(orders, " of ").join(", "), of(orders, "/").join("，"))
+}
+
+/// Among the answers to a question, where there is time that could be stopped.
+pub fn or_pause(bench: &Bench) -> Words {
+    if bench.tracks_time() {
+        Words::new(", PAUSE", "、暂停")
+    } else {
+        Words::default()
+    }
+}
+
+/// An order with its operation, where it has one.
+pub fn job(job: &Job) -> Words {
+    let (order_no, operation) = (&job.order_no, job.called());
+    if operation.is_empty() {
+        return Words::same(order_no);
+    }
+    Words::new(
+        format!("{order_no}, operation {operation}"),
+        format!("{order_no}，工序 {operation}"),
+    )
+}
+
+pub fn operation(code: &str) -> Words {
+    Words::new(format!("Operation {code}"), format!("工序 {code}"))
+}
+
+pub fn machine(code: &str) -> Words {
+    Words::new(format!("Machine {code}"), format!("设备 {code}"))
+}
+
+pub fn machine_state(state: &str) -> Words {
+    Words::new(format!(" State: {state}."), format!("状态：{}。", in_chinese(state)))
+}
+
 /// What reports say in pieces, `5 good, 2 scrap (D03)`, and of which orders.
 pub fn pieces(reports: &[WorkReport]) -> [Words; 2] {
     let (mut en, mut zh) = (Vec::new(), Vec::new());
-    let mut add = |quantity: rust_decimal::Decimal, of: QuantityKind, reason: &str| {
+    let mut add = |quantity: Decimal, of: QuantityKind, reason: &str| {
         if !quantity.is_zero() {
             let reason = if reason.is_empty() {
                 String::new()
@@ -115,7 +172,7 @@ mod tests {
     use super::*;
 
     /// What an answer of the kind ERR or DUP may be called: other programs hold on to these names.
-    const REFUSALS: [&str; 46] = [
+    const REFUSALS: [&str; 48] = [
         "UNKNOWN_BADGE",
         "NOT_SIGNED_ON",
         "NO_ORDER",
@@ -135,6 +192,8 @@ mod tests {
         "UNKNOWN_CODE",
         "AMBIGUOUS_CODE",
         "PARTIAL_READ",
+        "EVENTS_DROPPED",
+        "UNMAPPED_KEY",
         "NO_READ",
         "INVALID_CHARSET",
         "GS1_INCORRECT_CHECK_DIGIT",

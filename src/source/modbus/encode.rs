@@ -1,6 +1,8 @@
 //! Values to registers and bits: the way back of `decode`, for the points that may be written. Pure; a value that the
 //! registers cannot hold exactly as meant is refused, never bent.
 
+use rust_decimal::Decimal;
+
 use super::address::{At, ByteOrder, Order, Type};
 use super::decode::Answer;
 use super::plan::Span;
@@ -59,6 +61,11 @@ impl Encoder {
                 _ => Err(Words::new("a coil is true or false", "线圈只能为 true 或 false")),
             };
         }
+        let written = match value {
+            Value::Text(text) => number_in(text),
+            _ => None,
+        };
+        let value = written.as_ref().unwrap_or(value);
         let number = match value {
             Value::Bool(_) | Value::Text(_) => None,
             number => number.as_f64(),
@@ -155,6 +162,14 @@ fn low_bits(number: i128) -> u64 {
     number as u64
 }
 
+/// Decimals travel as texts, so that nothing rounds them.
+fn number_in(text: &str) -> Option<Value> {
+    text.parse::<Decimal>().ok()?;
+    let whole = text.parse().map(Value::Int);
+    let whole = whole.or_else(|_| text.parse().map(Value::Uint)).ok();
+    whole.or_else(|| text.parse().map(Value::Float).ok())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -169,6 +184,27 @@ mod tests {
         match Encoder::new(&point(settings)).encode(value)? {
             Write::Registers { address: 7, values } => Ok(values),
             other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_number_may_be_written_as_a_text() {
+        for (point, text, registers) in [
+            ("type = \"u16\"\nscale = 0.1", "12.3", vec![123]),
+            ("type = \"i16\"", "-42", vec![0xFFD6]),
+            (
+                "type = \"u64\"",
+                "18446744073709551614",
+                vec![0xFFFF, 0xFFFF, 0xFFFF, 0xFFFE],
+            ),
+        ] {
+            assert_eq!(encode(point, &Value::Text(text.to_owned())), Ok(registers));
+        }
+        for text in ["fast", "inf", "", "true"] {
+            assert!(
+                encode("type = \"f32\"", &Value::Text(text.to_owned())).is_err(),
+                "{text}"
+            );
         }
     }
 

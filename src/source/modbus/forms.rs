@@ -1,6 +1,13 @@
 //! What registers may mean: every type and byte order side by side, the plausible ones marked. For `probe`, which opens a
 //! connection of its own, and for looks over a connection that is in use. Pure.
 
+mod likely;
+mod texts;
+
+use std::borrow::Cow;
+
+pub use likely::suggest;
+
 use super::decode::{Answer, Decoder};
 use super::plan::Span;
 use super::settings::PointSettings;
@@ -57,7 +64,7 @@ impl std::str::FromStr for Range {
 pub struct Reading {
     pub at: String,
     span: Span,
-    pub kind: &'static str,
+    pub kind: Cow<'static, str>,
     pub order: &'static str,
     pub value: Result<Value, String>,
     /// A value that a machine may well have.
@@ -71,7 +78,7 @@ impl Reading {
             "AB" | "ABCD" | "ABCDEFGH" | "" => String::new(),
             order => format!(", order = \"{order}\""),
         };
-        match self.kind {
+        match &*self.kind {
             "bool" => format!("{{ at = \"{}\" }}", self.at),
             kind => format!("{{ at = \"{}\", type = \"{kind}\"{order} }}", self.at),
         }
@@ -106,21 +113,26 @@ pub(super) fn readings(block: Span, answer: &Answer) -> Vec<Reading> {
             ..block
         };
         if block.area.has_bits() {
-            readings.extend(reading(at, "bool", "", answer, offset));
+            readings.extend(reading(at, "bool".into(), "", answer, offset));
             continue;
         }
         for (kind, orders) in FORMS {
             readings.extend(
                 orders
                     .iter()
-                    .filter_map(|order| reading(at, kind, order, answer, offset)),
+                    .filter_map(|order| reading(at, (*kind).into(), order, answer, offset)),
             );
         }
+        let texts = texts::beginning_at(answer, offset);
+        readings.extend(texts.filter_map(|(chars, order)| {
+            let kind = format!("string:{chars}");
+            reading(at, kind.into(), order, answer, offset)
+        }));
     }
     readings
 }
 
-fn reading(at: Span, kind: &'static str, order: &'static str, answer: &Answer, offset: u16) -> Option<Reading> {
+fn reading(at: Span, kind: Cow<'static, str>, order: &'static str, answer: &Answer, offset: u16) -> Option<Reading> {
     let at = at.to_string();
     let mut written = serde_json::json!({"at": at, "type": kind});
     if !order.is_empty() {
@@ -141,7 +153,7 @@ fn reading(at: Span, kind: &'static str, order: &'static str, answer: &Answer, o
         crate::record::Fault::Invalid(why) => why,
     });
     Some(Reading {
-        is_plausible: value.as_ref().is_ok_and(|value| is_plausible(kind, value)),
+        is_plausible: value.as_ref().is_ok_and(|value| is_plausible(&kind, value)),
         at,
         span,
         kind,
@@ -156,6 +168,9 @@ const MOST: f64 = 1e7;
 const NARROW_MOST: f64 = 1e4;
 
 fn is_plausible(kind: &str, value: &Value) -> bool {
+    if let Value::Text(text) = value {
+        return texts::is_plausible(text);
+    }
     let Some(number) = value.as_f64() else {
         return false;
     };
@@ -173,33 +188,13 @@ fn is_plausible(kind: &str, value: &Value) -> bool {
     }
 }
 
-/// The more telling a form is, the sooner it is believed: few registers make a plausible double by chance.
-const TELLING: [&str; 7] = ["bool", "f64", "f32", "u16", "i16", "u32", "i32"];
-
-/// One form for each value, from the lowest address up; what it covers is not told again.
-pub fn suggest(readings: &[Reading]) -> Vec<&Reading> {
-    let mut suggested: Vec<&Reading> = Vec::new();
-    for of_address in readings.chunk_by(|a, b| a.at == b.at) {
-        let is_covered = of_address.first().is_some_and(|first| {
-            let last = suggested.last();
-            last.is_some_and(|last| last.span.overlaps(first.span))
-        });
-        if is_covered {
-            continue;
-        }
-        let likely = |kind: &&str| of_address.iter().find(|form| form.is_plausible && form.kind == *kind);
-        suggested.extend(TELLING.iter().find_map(likely));
-    }
-    suggested
-}
-
 /// What was read, for who sees it elsewhere.
 pub fn seen(range: Range, answer: &Answer) -> Seen {
     let readings = readings(range.0, answer);
     let likely = suggest(&readings);
     let forms = readings.iter().map(|reading| Form {
         at: reading.at.clone(),
-        kind: reading.kind,
+        kind: reading.kind.clone(),
         order: reading.order,
         text: shown(&reading.value),
         reason: reading.value.as_ref().err().cloned(),

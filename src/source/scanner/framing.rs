@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use crate::record::Frame;
+use crate::record::{Frame, Gap};
 
 /// No barcode holds more.
 const FRAME_BYTES_MAX: usize = 4096;
@@ -27,7 +27,7 @@ enum Fault {
     /// Bytes of it were thrown away.
     TooLong,
     /// Some of it never came.
-    Lost,
+    Lost(Gap),
 }
 
 impl Framing {
@@ -91,7 +91,7 @@ impl Framing {
         self.is_begun = self.starter.is_empty();
         match self.fault.take() {
             Some(Fault::TooLong) => self.whole.push_back(Frame::TooLong(bytes)),
-            Some(Fault::Lost) => self.whole.push_back(Frame::Partial(bytes)),
+            Some(Fault::Lost(gap)) => self.whole.push_back(Frame::Partial(gap, bytes)),
             // CR then LF ends one frame, not two.
             None if bytes.iter().all(u8::is_ascii_whitespace) => {}
             None => self.whole.push_back(Frame::Whole(bytes)),
@@ -113,16 +113,20 @@ impl Framing {
     }
 
     /// Some of the open frame, or of the next one, is lost: up to its end it is partial.
-    pub fn spoil(&mut self) {
-        self.fault.get_or_insert(Fault::Lost);
+    pub fn spoil(&mut self, gap: Gap) {
+        self.fault.get_or_insert(Fault::Lost(gap));
     }
 
     /// No more bytes came within the time that a scanner takes: the read was cut off.
     pub fn give_up(&mut self) {
         if self.is_within_frame() {
-            self.fault = None;
+            let gap = match self.fault.take() {
+                Some(Fault::Lost(gap)) => gap,
+                Some(Fault::TooLong) | None => Gap::End,
+            };
             self.is_begun = self.starter.is_empty();
-            self.whole.push_back(Frame::Partial(std::mem::take(&mut self.open)));
+            self.whole
+                .push_back(Frame::Partial(gap, std::mem::take(&mut self.open)));
         }
     }
 }
@@ -152,7 +156,7 @@ mod tests {
         framing.take(b"EMP-");
         assert!(framing.is_within_frame());
         framing.give_up();
-        assert_eq!(frames(&mut framing), [Frame::Partial(b"EMP-".to_vec())]);
+        assert_eq!(frames(&mut framing), [Frame::Partial(Gap::End, b"EMP-".to_vec())]);
         framing.give_up();
         assert_eq!(frames(&mut framing), []);
     }
@@ -179,7 +183,10 @@ mod tests {
         framing.take(b"\x02WO-3\x03");
         assert_eq!(
             frames(&mut framing),
-            [Frame::Partial(b"WO-2".to_vec()), Frame::Whole(b"WO-3".to_vec())]
+            [
+                Frame::Partial(Gap::End, b"WO-2".to_vec()),
+                Frame::Whole(b"WO-3".to_vec())
+            ]
         );
         framing.take(b"noise");
         framing.give_up();

@@ -42,6 +42,7 @@ fn time_that_nobody_can_have_worked_is_cut_and_said_to_be() {
         bench: &bed.bench,
         clock_synced: false,
         tallies: &bed.tallies,
+        status: &bed.status,
     };
     let step = bed.dialogue.scan(&scanned, context.now, &context);
     assert_eq!(step.reports[0].work_hours, hours(2400));

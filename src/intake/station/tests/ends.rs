@@ -21,13 +21,39 @@ fn row_37_done_with_less_asks_and_may_become_a_pause() {
     bed.scan("QTY-40");
     assert_eq!(bed.scan("LSN-DONE"), "SHORT_QUANTITY");
     assert_eq!((bed.kind(), bed.state()), (FeedbackKind::Ask, State::ConfirmPending));
-    assert!(bed.step().feedback.message.contains("40 of 100"));
+    let said = &bed.step().feedback.message;
+    assert_eq!(said, "Only 40 of 100 done. OK to close, PAUSE or CANCEL.");
     assert_eq!(bed.scan("LSN-PAUSE"), "PAUSED");
     assert_eq!(bed.state(), State::Paused);
     bed.scan("LSN-DONE");
     assert_eq!(bed.scan("LSN-OK"), "COMPLETED");
     assert!(bed.report().is_final && has_flag(bed.report(), "short_close"));
     assert_eq!(bed.state(), State::SignedOn);
+}
+
+#[test]
+fn row_37_where_no_time_is_taken_nothing_can_be_paused() {
+    let mut bed = Bed::of(Mode::ReportOnly);
+    bed.all(&["EMP-7", "TRV-2.10"]);
+    assert_eq!(bed.scan("LSN-PAUSE"), "NO_TIME_TRACKING");
+    assert_eq!(bed.scan("LSN-DONE"), "SHORT_QUANTITY");
+    let said = &bed.step().feedback.words;
+    assert_eq!(said.en, "Only 0 of 100 done. OK to close or CANCEL.");
+    assert_eq!(said.zh, "仅完成 0/100。扫描 OK 结束或取消。");
+    assert_eq!(bed.scan("LSN-PAUSE"), "FINISH_INPUT_FIRST");
+    assert_eq!(bed.scan("LSN-OK"), "COMPLETED");
+}
+
+#[test]
+fn row_37_in_a_run_of_several_names_the_ones_that_are_short() {
+    let mut bed = Bed::of(Mode::BatchTraveler);
+    bed.made("WO-2", "0010", 100);
+    bed.made("WO-3", "0010", 3);
+    bed.all(&["EMP-7", "TRV-2.10", "TRV-3.10", "LSN-START"]);
+    assert_eq!(bed.scan("LSN-DONE"), "SHORT_QUANTITY");
+    let said = &bed.step().feedback.words;
+    assert!(said.en.starts_with("Only 3 of 100 (WO-3) done."), "{said:?}");
+    assert!(said.zh.starts_with("仅完成 3/100 (WO-3)。"), "{said:?}");
 }
 
 #[test]
@@ -183,6 +209,35 @@ fn row_43_a_machine_is_said_to_be_down_or_up_from_anywhere() {
     assert!(!bed.machine().is_down);
     bed.bench.equipment = None;
     assert_eq!(bed.scan("LSN-DOWN"), "NO_EQUIPMENT");
+}
+
+#[test]
+fn row_71_the_label_of_a_machine_tells_whose_it_is_and_its_state() {
+    let mut bed = Bed::new();
+    assert_eq!(bed.scan("EQ-PRESS-7"), "NOT_SIGNED_ON");
+    bed.scan("EMP-7");
+    assert_eq!(bed.scan("EQ-PRESS-7"), "MACHINE_HERE");
+    assert_eq!(bed.step().feedback.message, "PRESS-7 is the machine of this station.");
+    bed.status
+        .update_equipment(&"PRESS-7".into(), |view| view.state = Some("running".to_owned()));
+    bed.all(&["TRV-1.20", "LSN-START"]);
+    assert_eq!(bed.scan("EQ-press-7"), "MACHINE_HERE");
+    assert_eq!((bed.kind(), bed.state()), (FeedbackKind::Ok, State::Running));
+    let said = &bed.step().feedback.words;
+    assert!(
+        said.en.ends_with("State: running.") && said.zh.ends_with("状态：运行。"),
+        "{said:?}"
+    );
+    assert_eq!(bed.scan("EQ-PRESS-9"), "WRONG_STATION");
+    assert_eq!(
+        bed.step().feedback.message,
+        "Machine PRESS-9 does not belong here. Of this station: Machine PRESS-7. Go to the station that it is for."
+    );
+    bed.scan("LSN-SCRAP");
+    assert_eq!(bed.scan("EQ-PRESS-7"), "FINISH_INPUT_FIRST");
+    bed.scan("LSN-CANCEL");
+    bed.bench.equipment = None;
+    assert_eq!(bed.scan("EQ-PRESS-7"), "NO_EQUIPMENT");
 }
 
 #[test]

@@ -29,6 +29,23 @@ fn row_09_an_order_with_one_operation_or_a_station_with_one_needs_no_more() {
 }
 
 #[test]
+fn row_09_of_an_order_without_operations_none_is_named() {
+    let mut bed = Bed::of(Mode::StartStop);
+    let mut known = snapshot();
+    known.orders.push(order("WO-5", OrderStatus::Released, &[]));
+    bed.reference = Reference::new(known, bed.now, Duration::from_hours(1));
+    bed.scan("EMP-7");
+    for (code, said) in [
+        ("WO-5", "Order WO-5. Scan START."),
+        ("LSN-STATUS", "Order WO-5: 0 good, 0 defective."),
+        ("WO-5", "Order WO-5 is at hand."),
+    ] {
+        bed.scan(code);
+        assert_eq!(bed.step().feedback.message, said);
+    }
+}
+
+#[test]
 fn row_10_an_order_with_several_operations_waits_for_one() {
     let mut bed = signed_on();
     assert_eq!(bed.scan("WO-1"), "WHICH_OPERATION");
@@ -112,6 +129,13 @@ fn row_15_start_runs_the_job_also_for_setting_up_also_by_itself() {
     bed.bench.auto_start = true;
     assert_eq!(bed.scan("TRV-1.20"), "STARTED");
     assert_eq!(bed.state(), State::Running);
+    let next = "Scan quantities, then DONE.";
+    assert!(bed.step().feedback.message.ends_with(next), "{:?}", bed.step().feedback);
+    let mut bed = signed_on().offline();
+    bed.bench.auto_start = true;
+    assert_eq!(bed.scan("TRV-77.10"), "JOB_LOADED_UNVERIFIED");
+    assert_eq!(bed.state(), State::Running);
+    assert!(bed.step().feedback.message.ends_with(next), "{:?}", bed.step().feedback);
 }
 
 #[test]
@@ -147,6 +171,15 @@ fn row_17_a_running_job_is_left_only_after_a_question() {
         ("WO-1", hours(300))
     );
     assert_eq!(bed.dialogue.job().map(|job| job.order_no.as_str()), Some("WO-2"));
+}
+
+#[test]
+fn row_17_names_the_operations_that_are_left_and_taken() {
+    let mut bed = Bed::running();
+    assert_eq!(bed.scan("TRV-1.10"), "SWITCH_JOB");
+    let said = &bed.step().feedback.message;
+    let expected = "WO-1, operation 0020 is running. OK to pause it and take WO-1, operation 0010; or CANCEL.";
+    assert_eq!(said, expected);
 }
 
 #[test]

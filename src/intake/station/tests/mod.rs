@@ -25,6 +25,7 @@ struct Bed {
     reference: Reference,
     now: Timestamp,
     tallies: Tallies,
+    status: Status,
     last: Option<Step>,
 }
 
@@ -123,6 +124,7 @@ impl Bed {
             reference,
             now,
             tallies: Tallies::default(),
+            status: Status::default(),
             last: None,
         }
     }
@@ -160,6 +162,7 @@ impl Bed {
             bench: &self.bench,
             clock_synced: true,
             tallies: &self.tallies,
+            status: &self.status,
         };
         act(&mut self.dialogue, &context)
     }

@@ -149,9 +149,19 @@ fn row_53_what_needs_a_supervisor_waits_for_the_badge() {
     assert_eq!(bed.scan("LSN-OK"), "REPORTED");
     assert_eq!(bed.report().flags, ["over_quantity", "approved_by:50"]);
     assert_eq!(bed.report().worker_no, "7", "who approves does not take over");
-    bed.all(&["LSN-CONCESSION", "QTY-1"]);
+    bed.all(&["LSN-UNDO", "LSN-OK", "LSN-CONCESSION", "QTY-1"]);
     assert_eq!(bed.scan("RSN-C01"), "APPROVAL_NEEDED");
     bed.scan("EMP-50");
     assert_eq!(bed.scan("RSN-C01"), "REPORTED_DEFECT");
     assert_eq!(bed.report().flags, ["approved_by:50"]);
+    bed.bench.approval = vec![Approval::OverQuantity, Approval::Scrap];
+    bed.all(&["LSN-SCRAP", "EMP-50", "QTY-500"]);
+    assert_eq!(
+        bed.scan("LSN-OK"),
+        "APPROVAL_NEEDED",
+        "scrap was allowed, so much of it was not"
+    );
+    bed.all(&["EMP-50", "LSN-OK"]);
+    assert_eq!(bed.scan("RSN-D03"), "REPORTED_DEFECT");
+    assert_eq!(bed.report().flags, ["over_quantity", "approved_by:50"]);
 }

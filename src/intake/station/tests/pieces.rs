@@ -113,7 +113,8 @@ fn row_28_the_same_kind_again_changes_nothing() {
     assert_eq!(bed.scan("LSN-SCRAP"), "HOW_MANY");
     assert_eq!((bed.kind(), bed.state()), (FeedbackKind::Dup, State::QuantityPending));
     bed.scan("QTY-2");
-    assert_eq!(bed.scan("LSN-SCRAP"), "HOW_MANY");
+    assert_eq!(bed.scan("LSN-SCRAP"), "WHICH_REASON");
+    assert_eq!(bed.step().feedback.message, "2: scan the reason.");
     assert_eq!((bed.kind(), bed.state()), (FeedbackKind::Dup, State::ReasonPending));
 }
 
@@ -234,6 +235,53 @@ fn row_35_more_than_planned_or_than_came_from_before_is_asked_about() {
     bed.made("WO-1", "0010", 30);
     assert_eq!(bed.scan("QTY-30"), "REPORTED");
     assert_eq!(bed.scan("QTY-1"), "OVER_QUANTITY", "the operation before has made 30");
+}
+
+#[test]
+fn row_35_also_of_what_is_defective_or_waits_for_an_inspection() {
+    let mut bed = Bed::running();
+    bed.made("WO-1", "0010", 10);
+    bed.scan("LSN-SCRAP");
+    assert_eq!(bed.scan("QTY-50"), "OVER_QUANTITY");
+    assert_eq!((bed.kind(), bed.state()), (FeedbackKind::Ask, State::ConfirmPending));
+    assert!(bed.step().feedback.message.starts_with("50 would be more than 10,"));
+    assert_eq!(bed.scan("LSN-OK"), "WHICH_REASON");
+    assert_eq!(bed.scan("RSN-D03"), "REPORTED_DEFECT");
+    assert_eq!(bed.report().flags, ["over_quantity"]);
+    bed.all(&["LSN-UNDO", "LSN-OK", "LSN-INSPECT"]);
+    assert_eq!(bed.scan("QTY-999"), "OVER_QUANTITY");
+    assert_eq!(bed.scan("LSN-OK"), "REPORTED_TO_INSPECT");
+    assert_eq!(bed.report().flags, ["over_quantity"]);
+    let mut bed = Bed::running();
+    bed.scan("LSN-SCRAP");
+    assert_eq!(bed.scan("QTY-9999999"), "OVER_QUANTITY", "of an order over 100");
+}
+
+#[test]
+fn row_35_what_was_scrapped_is_used_up_and_what_waits_comes_again() {
+    let mut bed = Bed::running();
+    bed.made("WO-1", "0010", 10);
+    bed.all(&["LSN-SCRAP", "QTY-2", "RSN-D03", "LSN-REWORK", "QTY-3", "RSN-R01"]);
+    bed.scan("LSN-INSPECT");
+    assert_eq!(bed.scan("QTY-5"), "REPORTED_TO_INSPECT");
+    bed.scan("LSN-INSPECT");
+    assert_eq!(bed.scan("QTY-1"), "OVER_QUANTITY", "2 scrap, 3 to rework, 5 to inspect");
+    bed.scan("LSN-CANCEL");
+    assert_eq!(bed.scan("QTY-8"), "REPORTED", "reworked, inspected and good");
+    assert_eq!(bed.scan("QTY-1"), "OVER_QUANTITY", "2 of 10 are scrap");
+}
+
+#[test]
+fn row_35_in_a_run_of_several_each_order_has_its_own_limit() {
+    let mut bed = Bed::of(Mode::BatchTraveler);
+    bed.made("WO-1", "0010", 4);
+    bed.all(&["EMP-7", "TRV-1.20", "TRV-2.10", "LSN-START"]);
+    assert_eq!(bed.scan("QTY-100"), "OVER_QUANTITY", "50 each, of which one has 4");
+    let said = &bed.step().feedback.message;
+    assert!(said.starts_with("Order WO-1: 50 would be more than 4,"), "{said}");
+    assert_eq!(bed.scan("LSN-OK"), "REPORTED");
+    assert!(bed.reports().iter().all(|report| has_flag(report, "over_quantity")));
+    assert_eq!(bed.reports().len(), 2);
 }
 
 #[test]

@@ -53,21 +53,17 @@ pub const SENTENCES: &[(&str, &str, &str)] = &[
     ),
     ("NOT_SIGNED_ON", "Scan your badge first.", "请先扫描工牌。"),
     // Jobs.
-    ("JOB_LOADED", "Order {0}, operation {1}. {2}", "工单 {0}，工序 {1}。{2}"),
+    ("JOB_LOADED", "Order {0}. {1}", "工单 {0}。{1}"),
     (
         "JOB_LOADED_UNVERIFIED",
-        "Order {0}, operation {1}, not verified. {2}",
-        "工单 {0}，工序 {1}，未验证。{2}",
+        "Order {0}, not verified. {1}",
+        "工单 {0}，未验证。{1}",
     ),
-    (
-        "ALREADY_LOADED",
-        "Order {0}, operation {1} is at hand.",
-        "工单 {0}，工序 {1} 已在当前。",
-    ),
+    ("ALREADY_LOADED", "Order {0} is at hand.", "工单 {0} 已在当前。"),
     (
         "ORDER_AT_HAND",
-        "Order {0}, operation {1}: the next quantity is for it alone.",
-        "工单 {0}，工序 {1}：下一个数量仅计入该工单。",
+        "Order {0}: the next quantity is for it alone.",
+        "工单 {0}：下一个数量仅计入该工单。",
     ),
     ("UNLOADED", "Order {0} was taken out again.", "工单 {0} 已移出本批。"),
     (
@@ -77,16 +73,16 @@ pub const SENTENCES: &[(&str, &str, &str)] = &[
     ),
     (
         "SWITCH_JOB",
-        "{0} is running. OK to pause it and take {1}, or CANCEL.",
-        "{0} 正在加工。扫描 OK 暂停并切换到 {1}，或扫描取消。",
+        "{0} is running. OK to pause it and take {1}; or CANCEL.",
+        "{0} 正在加工。扫描 OK 暂停并切换到 {1}；或扫描取消。",
     ),
-    ("STARTED", "Order {0} started. {2}", "工单 {0} 已开工。{2}"),
+    ("STARTED", "Order {0} started. {1}", "工单 {0} 已开工。{1}"),
     (
         "SETUP_STARTED",
-        "Order {0}: setting up. Scan START to run. {2}",
-        "工单 {0}：调机中。加工时请扫描开工。{2}",
+        "Order {0}: setting up. Scan START to run. {1}",
+        "工单 {0}：调机中。加工时请扫描开工。{1}",
     ),
-    ("RESUMED", "Order {0} goes on. {2}", "工单 {0} 继续加工。{2}"),
+    ("RESUMED", "Order {0} goes on. {1}", "工单 {0} 继续加工。{1}"),
     (
         "PAUSED",
         "Order {0} paused. Scan RESUME to go on.",
@@ -124,8 +120,8 @@ pub const SENTENCES: &[(&str, &str, &str)] = &[
     ),
     (
         "WRONG_STATION",
-        "Operation {0} is not done here; this station does {1}. Take the order to its station.",
-        "工序 {0} 不在本工位，本工位工序为 {1}。请送到对应工位。",
+        "{0} does not belong here. Of this station: {1}. Go to the station that it is for.",
+        "{0} 不属于本工位，本工位为：{1}。请到对应工位。",
     ),
     (
         "WRONG_OPERATION",
@@ -197,13 +193,13 @@ pub const SENTENCES: &[(&str, &str, &str)] = &[
     ("WHICH_REASON", "{0}: scan the reason.", "{0} 件：请扫描原因码。"),
     (
         "OVER_QUANTITY",
-        "{0} would be more than {1}, the plan or what came from before. OK or CANCEL.",
-        "累计 {0} 超过计划或前工序数量 {1}。扫描 OK 确认或取消。",
+        "{2}{0} would be more than {1}, the plan or what came from before. OK or CANCEL.",
+        "{2}累计 {0} 超过计划或前工序数量 {1}。扫描 OK 确认或取消。",
     ),
     (
         "SHORT_QUANTITY",
-        "Only {0} of {1} done. OK to close, PAUSE or CANCEL.",
-        "仅完成 {0}/{1}。扫描 OK 结束、暂停或取消。",
+        "Only {0} done. OK to close{1} or CANCEL.",
+        "仅完成 {0}。扫描 OK 结束{1}或取消。",
     ),
     (
         "ITEM_FITS",
@@ -358,13 +354,18 @@ pub const SENTENCES: &[(&str, &str, &str)] = &[
     // The station itself.
     (
         "STATUS",
-        "Order {0}, operation {1}: {2} good, {3} defective.",
-        "工单 {0}，工序 {1}：合格 {2}，不良 {3}。",
+        "Order {0}: {1} good, {2} defective.",
+        "工单 {0}：合格 {1}，不良 {2}。",
     ),
     ("STATUS_NO_JOB", "No order at hand.", "当前没有工单。"),
     ("CALLED", "Called: {0}.", "已呼叫：{0}。"),
     ("MACHINE_DOWN", "{0} is noted as down.", "设备 {0} 已登记停机。"),
     ("MACHINE_UP", "{0} is noted as running.", "设备 {0} 已登记恢复。"),
+    (
+        "MACHINE_HERE",
+        "{0} is the machine of this station.{1}",
+        "设备 {0} 属于本工位。{1}",
+    ),
     (
         "NO_EQUIPMENT",
         "This station has no machine. Tell the line leader.",
@@ -394,6 +395,16 @@ pub const SENTENCES: &[(&str, &str, &str)] = &[
         "PARTIAL_READ",
         "Only part of the code came. Scan again.",
         "读码不完整，请重新扫描。",
+    ),
+    (
+        "EVENTS_DROPPED",
+        "The computer lost keys of the code. Scan again; if it happens often, tell the engineer.",
+        "电脑丢失了部分按键，读码不完整。请重新扫描；如经常发生，请联系工程师。",
+    ),
+    (
+        "UNMAPPED_KEY",
+        "The scanner typed a key that its layout does not have. Tell the engineer: layout and keys of this station.",
+        "扫码枪发送的按键不在所设键盘布局中。请联系工程师检查本工位的 layout 与 keys 设置。",
     ),
     (
         "NO_READ",

@@ -22,7 +22,7 @@ use tokio::sync::mpsc;
 use super::framing::Framing;
 use super::{Ended, Station};
 use crate::backoff::Backoff;
-use crate::record::Frame;
+use crate::record::{Frame, Gap};
 
 pub use layout::Layout;
 
@@ -202,12 +202,12 @@ impl Reader {
         match event.destructure() {
             EventSummary::Synchronization(_, SynchronizationCode::SYN_DROPPED, _) => {
                 self.keys.forget_modifiers();
-                self.framing.spoil();
+                self.framing.spoil(Gap::Events);
             }
             EventSummary::Key(_, key, value) => match self.keys.take(key.0, value) {
                 Typed::Nothing => {}
                 Typed::Bytes(bytes) => self.framing.take(&bytes),
-                Typed::Unreadable => self.framing.spoil(),
+                Typed::Unreadable => self.framing.spoil(Gap::Key),
             },
             _ => {}
         }
