@@ -274,6 +274,12 @@ points.name = { at = "input:0", type = "string:40" }
         at: "\"tcp-listen://127.0.0.1:9109\"\n[reference]",
         said: &["127.0.0.1:9109 is taken by [station.R]", "give each its own"],
     },
+    Mistake {
+        good: "filter = \"plant/+/status\"",
+        bad: "filter = \"$share/g/plant/+/status\"",
+        at: "\"$share/g/plant/+/status\"",
+        said: &["order would be lost", "write `plant/+/status`"],
+    },
 ];
 
 impl Mistake {

@@ -58,6 +58,12 @@ impl TryFrom<String> for TopicFilter {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
+        if text.starts_with("$share/") {
+            let own = text.splitn(3, '/').nth(2).unwrap_or("plant/+/status");
+            return Err(format!(
+                "`{text}` deals messages out among several clients: their order would be lost, and what a stop leaves open would go to another one; write `{own}`"
+            ));
+        }
         let levels: Vec<&str> = text.split('/').collect();
         let is_fine = !text.is_empty()
             && text.len() <= 65_535
