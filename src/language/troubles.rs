@@ -163,6 +163,8 @@ const KNOWN: &[(&str, &str)] = &[
     ("not a number", "不是有效数字"),
     ("the answer ends before this point", "应答在此点位之前结束"),
     ("a counter holds a whole number", "计数器应为非负整数"),
+    ("which the counter never holds", "超出计数器的最大值"),
+    ("does not fit", "与声明的数据类型不符"),
     ("which cannot be meant", "换算系数不合理"),
     ("bcd digit", "不是 BCD 数字"),
     ("not utf-8", "不是 UTF-8 文本"),
