@@ -280,6 +280,26 @@ points.name = { at = "input:0", type = "string:40" }
         at: "\"$share/g/plant/+/status\"",
         said: &["order would be lost", "write `plant/+/status`"],
     },
+    Mistake {
+        good: "unit = \"°C\" }",
+        bad: "unit = \"°C\" }, s1 = { at = \"/a\", role = \"state\" }, s2 = { at = \"/b\", role = 'state' }",
+        at: "'state'",
+        said: &["the state is told by `s1` already"],
+    },
+    Mistake {
+        good: "[reference]",
+        bad: r#"[modbus.a]
+url = "tcp://127.0.0.1"
+[modbus.a.device.m]
+unit = 1
+equipment = "M"
+poll = "1s"
+points.s1 = { at = "holding:0", type = "u16", role = "state" }
+points.s2 = { at = "holding:1", type = "u16", role = 'state' }
+[reference]"#,
+        at: "'state'",
+        said: &["the state is told by `s1` already"],
+    },
 ];
 
 impl Mistake {

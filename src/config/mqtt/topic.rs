@@ -261,6 +261,15 @@ fn check_topic(path: &[&str], topic: &Topic, check: &mut Check) {
             );
         }
     }
+    let mut states = topic.points.iter().filter(|(_, point)| point.role == Some(Role::State));
+    if let Some((first, _)) = states.next() {
+        for (name, _) in states {
+            check.find(
+                &[path, &["points", name, "role"]].concat(),
+                format!("the state is told by `{first}` already; leave this role out"),
+            );
+        }
+    }
     for (name, point) in &topic.points {
         let point_path = [path, &["points", name]].concat();
         check_point(&point_path, point, check);
