@@ -33,6 +33,9 @@ impl TryFrom<String> for Pointer {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
+        if text.is_empty() {
+            return Ok(Self::default());
+        }
         let Some(steps) = text.strip_prefix('/') else {
             return Err(format!("`{text}` is not a JSON pointer; write one such as \"/ts\""));
         };
@@ -60,8 +63,13 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_pointer_begins_with_a_slash() {
-        for text in ["", "ts", "ts/0"] {
+    fn a_pointer_begins_with_a_slash_unless_it_is_the_whole_document() {
+        let json = serde_json::json!({"ts": 1});
+        assert_eq!(
+            Pointer::try_from(String::new()).expect("is one").find(&json),
+            Some(&json)
+        );
+        for text in ["ts", "ts/0"] {
             assert!(Pointer::try_from(text.to_owned()).is_err(), "{text}");
         }
     }

@@ -244,6 +244,68 @@ points.name = { at = "input:0", type = "string:40" }
         at: "\"PRESS-7.force\"",
         said: &["p counts defects", "from = \"reports:*\""],
     },
+    Mistake {
+        good: "[reference]",
+        bad: "[modbus.a]\nurl = \"tcp://localhost:5020\"\ndevice.m = { unit = 1, equipment = \"a\", poll = \"1s\", points.n = { at = \"holding:0\", type = \"u16\" } }\n[modbus.b]\nurl = \"tcp://127.0.0.1:5020\"\ndevice.m = { unit = 1, equipment = \"b\", poll = \"1s\", points.n = { at = \"holding:0\", type = \"u16\" } }\n[reference]",
+        at: "\"tcp://127.0.0.1:5020\"",
+        said: &["127.0.0.1:5020 is the connection of [modbus.a] already", "under one"],
+    },
+    Mistake {
+        good: "[reference]",
+        bad: "[modbus.a]\nurl = \"rtu:///dev/ttyUSB0?baud=9600\"\ndevice.m = { unit = 1, equipment = \"a\", poll = \"1s\", points.n = { at = \"holding:0\", type = \"u16\" } }\n[modbus.b]\nurl = \"rtu:///dev/ttyUSB0?baud=19200\"\ndevice.m = { unit = 1, equipment = \"b\", poll = \"1s\", points.n = { at = \"holding:0\", type = \"u16\" } }\n[reference]",
+        at: "\"rtu:///dev/ttyUSB0?baud=19200\"",
+        said: &["/dev/ttyUSB0 is the connection of [modbus.a]"],
+    },
+    Mistake {
+        good: "[reference]",
+        bad: "[modbus.a]\nurl = \"rtu:///dev/ttyUSB0\"\ndevice.m = { unit = 1, equipment = \"a\", poll = \"1s\", points.n = { at = \"holding:0\", type = \"u16\" } }\n[station.S]\nscanner = \"serial:///dev/ttyUSB0\"\n[reference]",
+        at: "\"serial:///dev/ttyUSB0\"",
+        said: &["/dev/ttyUSB0 is taken by [modbus.a]"],
+    },
+    Mistake {
+        good: "[reference]",
+        bad: "[station.R]\nscanner = \"tcp://10.0.0.9:9001\"\n[station.S]\nscanner = \"tcp://10.0.0.9:9001\"\n[reference]",
+        at: "\"tcp://10.0.0.9:9001\"\n[reference]",
+        said: &["10.0.0.9:9001 is taken by [station.R]", "give each its own"],
+    },
+    Mistake {
+        good: "[reference]",
+        bad: "[station.R]\nscanner = \"evdev://05e0:1200\"\n[station.S]\nscanner = \"evdev://05e0:1200?layout=de\"\n[reference]",
+        at: "\"evdev://05e0:1200?layout=de\"",
+        said: &["evdev://05e0:1200 is taken by [station.R]", "give each its own"],
+    },
+    Mistake {
+        good: "[reference]",
+        bad: "[station.R]\nscanner = \"tcp-listen://127.0.0.1:9109\"\n[station.S]\nscanner = \"tcp-listen://127.0.0.1:9109\"\n[reference]",
+        at: "\"tcp-listen://127.0.0.1:9109\"\n[reference]",
+        said: &["127.0.0.1:9109 is taken by [station.R]", "give each its own"],
+    },
+    Mistake {
+        good: "filter = \"plant/+/status\"",
+        bad: "filter = \"$share/g/plant/+/status\"",
+        at: "\"$share/g/plant/+/status\"",
+        said: &["order would be lost", "write `plant/+/status`"],
+    },
+    Mistake {
+        good: "unit = \"°C\" }",
+        bad: "unit = \"°C\" }, s1 = { at = \"/a\", role = \"state\" }, s2 = { at = \"/b\", role = 'state' }",
+        at: "'state'",
+        said: &["the state is told by `s1` already"],
+    },
+    Mistake {
+        good: "[reference]",
+        bad: r#"[modbus.a]
+url = "tcp://127.0.0.1"
+[modbus.a.device.m]
+unit = 1
+equipment = "M"
+poll = "1s"
+points.s1 = { at = "holding:0", type = "u16", role = "state" }
+points.s2 = { at = "holding:1", type = "u16", role = 'state' }
+[reference]"#,
+        at: "'state'",
+        said: &["the state is told by `s1` already"],
+    },
 ];
 
 impl Mistake {

@@ -7,6 +7,8 @@ use lineside::record;
 use lineside::source::modbus;
 use lineside::writes::{NotWritten, Writes};
 use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_modbus::Slave;
 use tokio_modbus::client::{Context, Reader, Writer, tcp};
@@ -178,6 +180,51 @@ async fn of_a_write_that_was_not_answered_nobody_knows_what_came_of_it() {
         .write("M".to_owned(), "n".to_owned(), record::Value::Uint(7))
         .await;
     assert_eq!(outcome, Err(NotWritten::Unknown("connection lost".to_owned())));
+}
+
+#[tokio::test]
+async fn a_write_that_finds_the_device_busy_is_repeated_but_not_for_ever() {
+    let refused = NotWritten::Refused("device busy (06)".to_owned());
+    for (refusals, expected) in [(3, Ok(record::Value::Uint(7))), (4, Err(refused))] {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
+        let port = listener.local_addr().expect("a bound listener").port();
+        tokio::spawn(busy_device(listener, refusals));
+        let (writes, _readings) = serve(settings(&format!(
+            r#"
+            url = "tcp://127.0.0.1:{port}"
+            writable = ["n"]
+            [device.m]
+            unit = 1
+            equipment = "M"
+            poll = "1h"
+            points.n = {{ at = "holding:0", type = "u16", write_range = {{ low = 0, high = 10 }} }}
+            "#
+        )));
+        let value = record::Value::Uint(7);
+        let outcome = writes.write("M".to_owned(), "n".to_owned(), value).await;
+        assert_eq!(outcome, expected, "{refusals} refusals");
+    }
+}
+
+/// One register that refuses so many writes before it takes one.
+async fn busy_device(listener: TcpListener, mut refusals: u32) {
+    let (mut stream, _) = listener.accept().await.expect("the gateway");
+    let (mut request, mut held) = ([0; 12], [0; 2]);
+    while stream.read_exact(&mut request).await.is_ok() {
+        let answer = |length, rest: &[u8]| [&request[..5], &[length, request[6]], rest].concat();
+        let answer = match request[7] {
+            6 if refusals > 0 => {
+                refusals -= 1;
+                answer(3, &[0x86, 6])
+            }
+            6 => {
+                held = [request[10], request[11]];
+                request.to_vec()
+            }
+            _ => answer(5, &[3, 2, held[0], held[1]]),
+        };
+        stream.write_all(&answer).await.expect("the gateway hears it");
+    }
 }
 
 /// Runs the connection for as long as the test.

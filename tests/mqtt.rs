@@ -258,6 +258,29 @@ async fn what_was_retained_is_shown_and_never_recorded() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_retained_is_shown_again_after_a_restart() {
+    for protocol in ["protocol = 4", "protocol = 5"] {
+        let (south, north) = (Mosquitto::start().await, Upstream::start(|_, _| Reaction::Stored).await);
+        south.retain("plant/PRESS-7/status", "{\"n\": 7}");
+        let site = Site::new(&(broker(south.port, protocol, N) + &upstream(&north.url())));
+        for _ in 0..2 {
+            let gateway = site.start().await;
+            let is_shown = |equipment: &Value| equipment["PRESS-7"]["points"]["n"]["reason"] == "retained";
+            let equipment = site.shows("equipment", "what was retained", is_shown).await;
+            let point = &equipment["PRESS-7"]["points"]["n"];
+            assert_eq!((&point["value"], &point["quality"]), (&json!(7), &json!("stale")));
+            assert!(gateway.stop().success());
+        }
+        let _gateway = site.start().await;
+        site.connected("mqtt/plant").await;
+        south.publish("plant/PRESS-7/status", &numbered(8..9));
+        north
+            .heard("the new one alone", |requests| numbers(requests) == [8])
+            .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_topic_that_floods_is_held_to_its_rate_and_no_other() {
     let (south, north) = (Mosquitto::start().await, Upstream::start(|_, _| Reaction::Stored).await);
     let topic = format!("rate_limit = {{ per_second = 0.001, burst = 20 }}\n{N}");

@@ -32,7 +32,7 @@ const THREADS_MORE: u64 = 10;
 /// A connection to a broker alone has 64 KiB to read into.
 const MEMORY_MORE_KIB: u64 = 8 << 10;
 
-fn sections(broker: u16, bus: u16, scanner: u16, upstream: &str) -> String {
+fn sections(broker: u16, buses: &[FaultServer], scanner: u16, upstream: &str) -> String {
     let mut text = format!(
         "[upstream.central]\nurl = \"{upstream}\"\n\n[station.ST-01]\nscanner = \"tcp-listen://127.0.0.1:{scanner}\"\n\
          mode = \"report_only\"\nreply = \"text\"\nduplicate_window = \"1ms\"\n\n"
@@ -45,10 +45,10 @@ fn sections(broker: u16, bus: u16, scanner: u16, upstream: &str) -> String {
         )
         .expect("text");
     }
-    for nth in 0..BUSES {
+    for (nth, FaultServer { port, .. }) in buses.iter().enumerate() {
         write!(
             text,
-            "[modbus.l{nth}]\nurl = \"tcp://127.0.0.1:{bus}\"\n[modbus.l{nth}.device.m]\nunit = 1\nequipment = \"M{nth}\"\n\
+            "[modbus.l{nth}]\nurl = \"tcp://127.0.0.1:{port}\"\n[modbus.l{nth}.device.m]\nunit = 1\nequipment = \"M{nth}\"\n\
              poll = \"20ms\"\npoints.n = {{ at = \"holding:0\", type = \"u16\", deadband = 100000 }}\n\n"
         )
         .expect("text");
@@ -75,16 +75,20 @@ async fn tasks(site: &Site) -> u64 {
     line.and_then(|number| number.parse().ok()).expect("a number of tasks")
 }
 
+fn connections(buses: &[FaultServer]) -> usize {
+    buses.iter().map(FaultServer::connections).sum()
+}
+
 /// Everything is lost once and found again.
-async fn round(south: &mut Mosquitto, bus: &FaultServer, scanner: u16, site: &Site) {
+async fn round(south: &mut Mosquitto, buses: &[FaultServer], scanner: u16, site: &Site) {
     south.kill();
-    let connections = bus.connections() + BUS_CONNECTIONS;
+    let wanted = connections(buses) + BUS_CONNECTIONS;
     for _ in 0..SCANS {
         let mut passing = Scanner::new(([127, 0, 0, 1], scanner).into());
         passing.scan("LSN-STATUS").await.expect("it is answered");
     }
     south.start_again().await;
-    until("the buses", async || (bus.connections() > connections).then_some(())).await;
+    until("the buses", async || (connections(buses) > wanted).then_some(())).await;
     all_connected(site).await;
 }
 
@@ -109,21 +113,24 @@ async fn connections_that_come_and_go_leave_nothing_behind() {
     let mut south = Mosquitto::start().await;
     let north = Upstream::start(|_, _| upstream::Reaction::Stored).await;
     // Every third request ends its connection; every hundredth is not answered in time.
-    let bus = FaultServer::start(|asked| match asked.number {
-        number if number % 100 == 0 => Reaction::Silence,
-        number if number % 3 == 0 => Reaction::Close,
-        _ => Reaction::Answer,
-    })
-    .await;
+    let mut buses = Vec::new();
+    for _ in 0..BUSES {
+        let bus = FaultServer::start(|asked| match asked.number {
+            number if number % 100 == 0 => Reaction::Silence,
+            number if number % 3 == 0 => Reaction::Close,
+            _ => Reaction::Answer,
+        });
+        buses.push(bus.await);
+    }
     let scanner = free_port();
-    let site = Site::new(&sections(south.port, bus.port, scanner, &north.url()));
+    let site = Site::new(&sections(south.port, &buses, scanner, &north.url()));
     let gateway = site.start().await;
     all_connected(&site).await;
     // What is made once is made now.
-    round(&mut south, &bus, scanner, &site).await;
+    round(&mut south, &buses, scanner, &site).await;
     let (before, tasks_before) = (gateway.holds(), tasks(&site).await);
     for _ in 0..rounds {
-        round(&mut south, &bus, scanner, &site).await;
+        round(&mut south, &buses, scanner, &site).await;
         assert_no_more_than(&before, tasks_before, &site, &gateway).await;
     }
 }

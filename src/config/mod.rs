@@ -1,6 +1,7 @@
 //! The configuration of `lineside run`: read once, checked as a whole, lowered into the settings of each stage. No stage
 //! sees the file.
 
+mod addresses;
 mod alerts;
 mod document;
 mod explain;

@@ -1,12 +1,12 @@
 //! From sections to the settings of each stage, and what is only wrong when sections are seen together: references that
 //! dangle, addresses used twice, secrets that can't be read.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::Display;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::addresses::check_addresses;
 use super::alerts::{lower_alerts, lower_notify};
 use super::document::{Document, Tree};
 use super::explain::{Finding, Findings};
@@ -235,22 +235,6 @@ fn equipment_settings(equipment: &Equipment) -> EquipmentSettings {
         equipment_id: equipment.equipment_id,
         ideal_cycle: equipment.ideal_cycle.map(|cycle| cycle.0),
         offline_after: equipment.offline_after.map(|after| after.0),
-    }
-}
-
-/// Two listeners cannot share an address.
-fn check_addresses(config: &Config, check: &mut Check) {
-    let mut taken: BTreeMap<SocketAddr, String> = BTreeMap::from([(config.web.listen, "[web]".to_owned())]);
-    for (name, station) in &config.station {
-        if let scanner::Port::Listen(address) = station.scanner.0
-            && address.port() != 0
-            && let Some(other) = taken.insert(address, format!("[station.{name}]"))
-        {
-            check.find(
-                &["station", name, "scanner"],
-                format!("{address} is taken by {other}; give each its own port"),
-            );
-        }
     }
 }
 

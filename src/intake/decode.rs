@@ -57,7 +57,8 @@ pub struct Decoded {
     pub sample: Sample,
 }
 
-/// What a message says: its samples, oldest first, and what is wrong with those that can't be used. Never neither.
+/// What a message says: its samples, oldest first, and what is wrong with those that can't be used. An
+/// array without samples says nothing.
 #[derive(Debug)]
 pub struct Message {
     pub samples: Vec<Decoded>,
@@ -95,8 +96,11 @@ fn json_message(rule: &TopicRule, topic: &str, body: &[u8]) -> Result<Message, S
         message.samples.push(json_sample(rule, topic, &whole, found)?);
         return Ok(message);
     };
-    if items.is_empty() || items.len() > SAMPLES_MAX {
-        return Err(format!("{} samples; a message has 1 to {SAMPLES_MAX}", items.len()));
+    if items.len() > SAMPLES_MAX {
+        return Err(format!(
+            "{} samples, more than {SAMPLES_MAX} in one message",
+            items.len()
+        ));
     }
     for (nth, item) in items.iter().enumerate() {
         match json_sample(rule, topic, &whole, item) {
@@ -201,10 +205,13 @@ fn value(json: &Json) -> Result<Value, Fault> {
     }
 }
 
-/// RFC 3339 text, or a count since 1970 whose unit its size tells: s, ms, us or ns.
+/// RFC 3339 text, or a count since 1970 whose unit its size tells: s, ms, us or ns. The count may stand in a text.
 fn instant(json: &Json) -> Option<Timestamp> {
     match json {
-        Json::String(text) => DateTime::parse_from_rfc3339(text).ok().map(|at| at.with_timezone(&Utc)),
+        Json::String(text) => match text.parse() {
+            Ok(count) => instant(&Json::Number(count)),
+            Err(_) => DateTime::parse_from_rfc3339(text).ok().map(|at| at.with_timezone(&Utc)),
+        },
         Json::Number(number) => {
             let count = number.as_f64()?;
             // Between the years 1973 and 5138 the four ranges do not touch.
@@ -345,6 +352,24 @@ mod tests {
     }
 
     #[test]
+    fn an_array_may_be_the_whole_message_or_empty_and_has_an_end() {
+        let rule = TopicRule {
+            samples: Some(at("")),
+            ..rule(&[("n", "/n")])
+        };
+        let sample = r#"{"ts":"1763683202","n":2},"#;
+        let of = |count: usize| format!("[{}]", sample.repeat(count).trim_end_matches(','));
+        assert_eq!(samples(&rule, of(2).as_bytes()).len(), 2);
+        assert_eq!(samples(&rule, b"[]").len(), 0);
+        let rule = TopicRule {
+            payload_bytes_max: 1 << 20,
+            ..rule
+        };
+        let problem = message(&rule, "factory/P7/status", of(1001).as_bytes()).expect_err("too many");
+        assert_eq!(problem, "1001 samples, more than 1000 in one message");
+    }
+
+    #[test]
     fn a_repeat_says_the_same_on_the_same_topic() {
         let rule = TopicRule {
             id: Some(at("/seq")),
@@ -405,7 +430,6 @@ mod tests {
             message.problems,
             ["sample 1: no time at /ts", "sample 2: no time at /ts"]
         );
-        assert!(super::message(&rule, "factory/P7/status", b"[]").is_err());
     }
 
     #[test]
@@ -420,6 +444,7 @@ mod tests {
         ] {
             let at = instant(&serde_json::from_str(&text).expect("a number")).expect("an instant");
             assert_eq!((at.timestamp(), at.timestamp_subsec_nanos()), (second, nanos), "{text}");
+            assert_eq!(instant(&Json::String(text)), Some(at));
         }
         assert_eq!(instant(&Json::String("yesterday".into())), None);
     }

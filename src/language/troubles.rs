@@ -12,6 +12,11 @@ const OURS: &[(&str, &str)] = &[
     ("silent", "长时间无数据"),
     ("retained", "服务器保留的旧值"),
     ("not asked", "未读取"),
+    (
+        "its values changed each time they were read",
+        "多次读取时数值都在变化，无法取得一致的一组",
+    ),
+    ("bytes came before the start of a code", "条码起始符之前收到多余字节"),
     ("null", "空值"),
     ("empty", "空值"),
     ("not a single value", "不是单个数值"),
@@ -144,6 +149,8 @@ const KNOWN: &[(&str, &str)] = &[
     ("bits at once", "一次读取的位数受限"),
     // What came and was not understood.
     ("no samples at", "没有样本数据"),
+    ("samples, more than", "一条消息中的样本过多"),
+    ("the topic has no level", "主题的层级不够，缺少名称"),
     ("no equipment name at", "没有设备名称"),
     ("no time at", "没有时间"),
     ("no id at", "没有编号"),
@@ -163,6 +170,8 @@ const KNOWN: &[(&str, &str)] = &[
     ("not a number", "不是有效数字"),
     ("the answer ends before this point", "应答在此点位之前结束"),
     ("a counter holds a whole number", "计数器应为非负整数"),
+    ("which the counter never holds", "超出计数器的最大值"),
+    ("does not fit", "与声明的数据类型不符"),
     ("which cannot be meant", "换算系数不合理"),
     ("bcd digit", "不是 BCD 数字"),
     ("not utf-8", "不是 UTF-8 文本"),
@@ -245,6 +254,16 @@ mod tests {
             ("the disk failed: Input/output error (os error 5)", "磁盘故障"),
             ("the text `timeout` where a number belongs", "应为数字，却是文本"),
             ("405 Method Not Allowed", "对方拒绝请求，检查设置"),
+            ("1001 samples, more than 1000 in one message", "一条消息中的样本过多"),
+            (
+                "the topic has no level 4 that names an equipment",
+                "主题的层级不够，缺少名称",
+            ),
+            ("5000 does not fit UInt8", "与声明的数据类型不符"),
+            (
+                "70000, which the counter never holds: it rolls over at 65536",
+                "超出计数器的最大值",
+            ),
         ] {
             assert_eq!(worded(text), Words::new(text, format!("{zh}（{text}）")), "{text}");
         }
@@ -271,6 +290,13 @@ mod tests {
     #[test]
     fn what_we_say_ourselves_is_said_alone_and_what_is_not_known_as_it_came() {
         assert_eq!(worded("stored"), Words::new("stored", "已存储"));
+        for ours in [
+            "its values changed each time they were read",
+            "bytes came before the start of a code",
+        ] {
+            let words = worded(ours);
+            assert_ne!(words.zh, words.en);
+        }
         for unheard in ["a wonder happened", "1234 pieces", "abc", ""] {
             assert_eq!(worded(unheard), Words::same(unheard));
         }

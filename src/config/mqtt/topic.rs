@@ -58,6 +58,12 @@ impl TryFrom<String> for TopicFilter {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
+        if text.starts_with("$share/") {
+            let own = text.splitn(3, '/').nth(2).unwrap_or("plant/+/status");
+            return Err(format!(
+                "`{text}` deals messages out among several clients: their order would be lost, and what a stop leaves open would go to another one; write `{own}`"
+            ));
+        }
         let levels: Vec<&str> = text.split('/').collect();
         let is_fine = !text.is_empty()
             && text.len() <= 65_535
@@ -254,6 +260,15 @@ fn check_topic(path: &[&str], topic: &Topic, check: &mut Check) {
             check.find(
                 &deeper("equipment"),
                 format!("the filter has {levels} levels, counted from 0: there is no level {level}"),
+            );
+        }
+    }
+    let mut states = topic.points.iter().filter(|(_, point)| point.role == Some(Role::State));
+    if let Some((first, _)) = states.next() {
+        for (name, _) in states {
+            check.find(
+                &[path, &["points", name, "role"]].concat(),
+                format!("the state is told by `{first}` already; leave this role out"),
             );
         }
     }

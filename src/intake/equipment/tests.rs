@@ -181,6 +181,11 @@ fn a_counter_is_told_as_its_total_with_what_the_machine_shows_beside_it() {
     let told = bench.hear(&def, Ok(Value::Float(0.5))).expect("told");
     assert_eq!(told["points"]["good"]["quality"], "bad");
     assert_eq!(told["points"]["good"].get("raw"), None);
+    bench.hear(&def, Ok(Value::Uint(65_536)));
+    let reason = "65536, which the counter never holds: it rolls over at 65536";
+    assert_eq!(bench.shown("good")["reason"], reason);
+    let told = bench.hear(&def, Ok(Value::Uint(1))).expect("told");
+    assert_eq!(told["points"]["good"]["value"], 6554.0, "it counted nothing");
 }
 
 #[test]

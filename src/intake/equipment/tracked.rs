@@ -273,6 +273,10 @@ impl Tracked {
             _ => None,
         };
         let raw = raw.ok_or_else(|| Fault::Invalid("a counter holds a whole number, 0 or more".to_owned()))?;
+        if let Some(end) = def.rolls_over_at.filter(|end| raw >= *end) {
+            let problem = format!("{raw}, which the counter never holds: it rolls over at {end}");
+            return Err(Fault::Invalid(problem));
+        }
         let (total, note) = if let Some(counter) = self.counters.get_mut(point) {
             self.has_counted |= counter.raw != raw;
             let note = counter.count(raw, at, def).map(Surprise::as_str);

@@ -119,6 +119,8 @@ impl Decoder {
         self.invalid.iter().any(|mark| match *mark {
             Mark::Whole(mark) if self.kind.is_float() => Value::Int(mark).as_f64() == value.as_f64(),
             Mark::Whole(mark) => mark.cast_unsigned() << unused_bits == raw << unused_bits,
+            Mark::Large(mark) if self.kind.is_float() => Value::Uint(mark).as_f64() == value.as_f64(),
+            Mark::Large(mark) => mark << unused_bits == raw << unused_bits,
             Mark::Float(mark) => Some(mark) == value.as_f64(),
         })
     }

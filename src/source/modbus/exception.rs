@@ -1,6 +1,7 @@
 //! What a device answers instead of values, and what is done about it.
 
 use std::fmt;
+use std::time::Duration;
 
 /// The code of an exception.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +46,13 @@ impl Exception {
             _ => Remedy::NextPoll,
         }
     }
+}
+
+/// How long a busy device is given before it is asked the same again, having been waited for so often; in the end no more.
+pub fn busy_wait(waits_before: u32) -> Option<Duration> {
+    const FIRST: Duration = Duration::from_millis(100);
+    const WAITS_MAX: u32 = 3;
+    (waits_before < WAITS_MAX).then(|| FIRST * (1 << waits_before))
 }
 
 impl fmt::Display for Exception {

@@ -9,15 +9,12 @@ use std::time::Duration;
 
 use super::decode::Answer;
 use super::device::{self, Device};
-use super::exception::{Exception, Remedy};
+use super::exception::{self, Exception, Remedy};
 use super::learnt::Lesson;
 use super::link::ReadError;
 use super::plan::Block;
 use crate::record::{Fault, Value};
 
-/// How long a busy device is given before its block is left out of this poll: this, then twice and four times as long.
-const BUSY_WAIT: Duration = Duration::from_millis(100);
-const BUSY_WAITS_MAX: u32 = 3;
 const BUSY: &str = "device busy (06)";
 
 #[derive(Debug)]
@@ -149,13 +146,14 @@ impl Poll {
 
     fn refuse(&mut self, part: Part, device: &Device, exception: Exception) -> Step {
         match exception.remedy() {
-            Remedy::Wait if self.busy_waits < BUSY_WAITS_MAX => {
-                let wait = BUSY_WAIT * (1 << self.busy_waits);
-                self.busy_waits += 1;
-                self.todo.push(part);
-                return Step::Wait(wait);
+            Remedy::Wait => {
+                if let Some(wait) = exception::busy_wait(self.busy_waits) {
+                    self.busy_waits += 1;
+                    self.todo.push(part);
+                    return Step::Wait(wait);
+                }
+                self.miss(&part.block, BUSY);
             }
-            Remedy::Wait => self.miss(&part.block, BUSY),
             Remedy::Bisect => match device.halves(&part.block) {
                 Some(halves) => self.split(device, halves, exception),
                 None => self.give_up(&part.block, exception),

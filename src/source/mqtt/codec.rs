@@ -51,6 +51,14 @@ pub enum Stay {
     Passing,
 }
 
+/// Which retained messages a broker sends upon SUBSCRIBE. With MQTT 3.1.1 it is always all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retained {
+    All,
+    /// Those of filters that the session did not have: a connection that is found again brings no old news.
+    OfNewFilters,
+}
+
 pub fn connect(settings: &Settings, will: Option<&Publication>, stay: Stay, out: &mut BytesMut) -> Result<(), String> {
     let keep_alive = u16::try_from(KEEP_ALIVE.as_secs()).unwrap_or(u16::MAX);
     let credentials = settings
@@ -96,7 +104,7 @@ pub fn connect(settings: &Settings, will: Option<&Publication>, stay: Stay, out:
     Ok(())
 }
 
-pub fn subscribe(settings: &Settings, out: &mut BytesMut) -> Result<(), String> {
+pub fn subscribe(settings: &Settings, retained: Retained, out: &mut BytesMut) -> Result<(), String> {
     match settings.protocol {
         Protocol::V311 => {
             let filters = settings.filters.iter().map(|(filter, qos)| {
@@ -120,8 +128,10 @@ pub fn subscribe(settings: &Settings, out: &mut BytesMut) -> Result<(), String> 
                     Qos::AtMostOnce => mqttbytes5::QoS::AtMostOnce,
                     Qos::AtLeastOnce => mqttbytes5::QoS::AtLeastOnce,
                 };
-                // What was retained was heard when the session began; after a reconnect it is no news.
-                let retain_forward_rule = v5::RetainForwardRule::OnNewSubscribe;
+                let retain_forward_rule = match retained {
+                    Retained::All => v5::RetainForwardRule::OnEverySubscribe,
+                    Retained::OfNewFilters => v5::RetainForwardRule::OnNewSubscribe,
+                };
                 v5::Filter {
                     retain_forward_rule,
                     ..v5::Filter::new(filter.clone(), qos)

@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tokio_rustls::TlsConnector;
 use ws_stream_tungstenite::WsStream;
 
-use super::codec::{self, Heard, Stay};
+use super::codec::{self, Heard, Retained, Stay};
 use super::inbox::Inbox;
 use super::{CONNECT_WITHIN, KEEP_ALIVE, Protocol, Settings, Transport};
 use crate::source::sparkplug::Publication;
@@ -43,7 +43,12 @@ pub struct Link {
 
 impl Link {
     /// CONNECT, which is answered when this returns, and SUBSCRIBE, which is under way then.
-    pub async fn connect(settings: &Settings, will: Option<&Publication>, stay: Stay) -> Result<Self, String> {
+    pub async fn connect(
+        settings: &Settings,
+        will: Option<&Publication>,
+        stay: Stay,
+        retained: Retained,
+    ) -> Result<Self, String> {
         let deadline = Instant::now() + CONNECT_WITHIN;
         let late = |_| format!("no answer within {CONNECT_WITHIN:?}");
         let stream = timeout_at(deadline, open(settings)).await.map_err(late)??;
@@ -59,7 +64,7 @@ impl Link {
         timeout_at(deadline, link.expect(|heard| matches!(heard, Heard::Connected)))
             .await
             .map_err(late)??;
-        codec::subscribe(settings, &mut link.outbox)?;
+        codec::subscribe(settings, retained, &mut link.outbox)?;
         link.flush().await?;
         Ok(link)
     }

@@ -22,7 +22,7 @@ use crate::backoff::Backoff;
 use crate::record::Reading;
 use crate::secret::Secret;
 use crate::status::SourceStatus;
-use codec::{Heard, Stay};
+use codec::{Heard, Retained, Stay};
 use link::Link;
 pub use subscriptions::Subscriptions;
 
@@ -102,9 +102,10 @@ pub struct Source {
 pub async fn run(source: Source) {
     let mut backoff = Backoff::new(BACKOFF_FIRST, BACKOFF_LONGEST);
     let mut host = source.settings.sparkplug.clone().map(Host::new);
+    let mut retained = Retained::All;
     loop {
         let begun = Instant::now();
-        let Err(reason) = session::hold(&source, host.as_mut()).await else {
+        let Err(reason) = session::hold(&source, host.as_mut(), &mut retained).await else {
             return;
         };
         if begun.elapsed() >= STEADY_AFTER {
@@ -132,7 +133,7 @@ pub async fn try_connect(settings: &Settings) -> Result<(), String> {
         client_id: format!("{}-check", settings.client_id),
         ..settings.clone()
     };
-    let mut link = Link::connect(&settings, None, Stay::Passing).await?;
+    let mut link = Link::connect(&settings, None, Stay::Passing, Retained::OfNewFilters).await?;
     let mut heard = Vec::new();
     loop {
         let answer = tokio::time::timeout(CONNECT_WITHIN, link.hear(&mut heard)).await;

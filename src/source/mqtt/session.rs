@@ -7,7 +7,7 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::codec::{Heard, Stay};
+use super::codec::{Heard, Retained, Stay};
 use super::link::Link;
 use super::window::Window;
 use super::{INTAKE_WITHIN, Source};
@@ -44,6 +44,7 @@ struct Session<'s> {
     /// Who understands edge nodes, and what it has to tell since it was last asked.
     host: Option<&'s mut Host>,
     from_nodes: sparkplug::Heard,
+    retained: &'s mut Retained,
     link: Link,
     /// What the broker was asked to let go, and has not yet.
     unwanted: Vec<String>,
@@ -54,13 +55,14 @@ struct Session<'s> {
     packet_ids: Vec<u16>,
 }
 
-/// Holds one connection; the error is why it ended. `Ok` when we were to stop, or nobody takes readings any more.
-pub async fn hold(source: &Source, mut host: Option<&mut Host>) -> Result<(), String> {
+/// Holds one connection; the error is why it ended. `Ok` when we were to stop, or nobody takes readings any more. What we
+/// know of machines does not outlive us, unlike the session: `retained` is all of it until the broker has granted that once.
+pub async fn hold(source: &Source, mut host: Option<&mut Host>, retained: &mut Retained) -> Result<(), String> {
     let will = host.as_mut().and_then(|host| host.connecting(chrono::Utc::now()));
     source.subscriptions.note(&source.settings).await;
     let link = tokio::select! {
         () = source.stop.cancelled() => return Ok(()),
-        link = Link::connect(&source.settings, will.as_ref(), Stay::Lasting) => link?,
+        link = Link::connect(&source.settings, will.as_ref(), Stay::Lasting, *retained) => link?,
     };
     // Told once for each reading, and intake and buffer hold a bounded number of those.
     let (due, acks) = mpsc::unbounded_channel();
@@ -68,6 +70,7 @@ pub async fn hold(source: &Source, mut host: Option<&mut Host>) -> Result<(), St
         source,
         host,
         from_nodes: sparkplug::Heard::default(),
+        retained,
         link,
         unwanted: Vec::new(),
         window: Window::default(),
@@ -175,6 +178,7 @@ impl Session<'_> {
                 packet_id,
             } => self.pass_by(&topic, bytes, packet_id, at),
             Heard::Subscribed { granted } => {
+                *self.retained = Retained::OfNewFilters;
                 let settings = &self.source.settings;
                 tracing::info!(
                     source = &*self.source.name,

@@ -169,37 +169,81 @@ impl Metric {
             Some(raw) if !self.is_null => raw,
             _ => return invalid("null"),
         };
-        match (raw, datatype.or(self.datatype).unwrap_or(0)) {
-            // Booleans as integers are seen in the field.
-            (Raw::Integer(integer), 11) => Ok(Value::Bool(*integer != 0)),
-            (Raw::Integer(integer), datatype) => Ok(signed(*integer, datatype)),
-            (Raw::Float(float), _) if float.is_finite() => {
-                // The shortest number that is this float: 0.1, not 0.10000000149011612.
-                Ok(Value::Float(float.to_string().parse().unwrap_or(f64::from(*float))))
+        match raw {
+            Raw::Other => invalid("not a single value"),
+            Raw::Float(float) if !float.is_finite() => invalid("not a number"),
+            Raw::Double(double) if !double.is_finite() => invalid("not a number"),
+            Raw::Text(text) if matches!(datatype.or(self.datatype), None | Some(0 | 12 | 14 | 15)) => {
+                Value::text(text.clone())
             }
-            (Raw::Double(double), _) if double.is_finite() => Ok(Value::Float(*double)),
-            (Raw::Float(_) | Raw::Double(_), _) => invalid("not a number"),
-            (Raw::Boolean(flag), _) => Ok(Value::Bool(*flag)),
-            (Raw::Text(text), _) => Value::text(text.clone()),
-            (Raw::Other, _) => invalid("not a single value"),
+            raw => {
+                let datatype = datatype.or(self.datatype).unwrap_or(0);
+                let unfit = || Fault::Invalid(format!("{raw} does not fit {}", name_of(datatype)));
+                raw.fit(datatype).ok_or_else(unfit)
+            }
         }
     }
 }
 
-/// Negative numbers travel as the two's complement of their width.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_possible_wrap,
-    reason = "the datatype tells the width, and that there is a sign"
-)]
-fn signed(integer: u64, datatype: u64) -> Value {
-    match datatype {
-        1 => Value::Int((integer as i8).into()),
-        2 => Value::Int((integer as i16).into()),
-        3 => Value::Int((integer as i32).into()),
-        4 => Value::Int(integer as i64),
-        _ => i64::try_from(integer).map_or(Value::Uint(integer), Value::Int),
+/// The names of datatypes, in their order.
+const DATATYPES: [&str; 20] = [
+    "Unknown", "Int8", "Int16", "Int32", "Int64", "UInt8", "UInt16", "UInt32", "UInt64", "Float", "Double", "Boolean",
+    "String", "DateTime", "Text", "UUID", "DataSet", "Bytes", "File", "Template",
+];
+
+fn name_of(datatype: u64) -> String {
+    let place = usize::try_from(datatype).ok();
+    let name = place.and_then(|place| DATATYPES.get(place));
+    name.map_or_else(|| format!("the datatype {datatype}"), ToString::to_string)
+}
+
+impl Raw {
+    /// The number or truth that it is, if it is one of its datatype.
+    fn fit(&self, datatype: u64) -> Option<Value> {
+        match (datatype, self) {
+            (0 | 13, Self::Integer(integer)) => Some(unsigned(*integer)),
+            (1..=4, Self::Integer(integer)) => signed(*integer, 8 << (datatype - 1)).map(Value::Int),
+            (5..=8, Self::Integer(integer)) => {
+                let unused_bits = 64 - (8 << (datatype - 5));
+                (*integer <= u64::MAX >> unused_bits).then(|| unsigned(*integer))
+            }
+            // Booleans as integers are seen in the field.
+            (11, Self::Integer(integer @ (0 | 1))) => Some(Value::Bool(*integer == 1)),
+            (0 | 11, Self::Boolean(flag)) => Some(Value::Bool(*flag)),
+            // The shortest number that is this float: 0.1, not 0.10000000149011612.
+            (0 | 9 | 10, Self::Float(float)) => {
+                Some(Value::Float(float.to_string().parse().unwrap_or(f64::from(*float))))
+            }
+            (0 | 9 | 10, Self::Double(double)) => Some(Value::Float(*double)),
+            _ => None,
+        }
     }
+}
+
+/// What does not fit, as it is told.
+impl std::fmt::Display for Raw {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Integer(integer) => integer.fmt(f),
+            Self::Float(float) => float.fmt(f),
+            Self::Double(double) => double.fmt(f),
+            Self::Boolean(flag) => flag.fmt(f),
+            Self::Text(_) => f.write_str("a text"),
+            Self::Other => f.write_str("what is not a single value"),
+        }
+    }
+}
+
+fn unsigned(integer: u64) -> Value {
+    i64::try_from(integer).map_or(Value::Uint(integer), Value::Int)
+}
+
+/// Negative numbers travel as the two's complement of their width; some senders fill their field with it, 32 bits or 64.
+fn signed(integer: u64, width_bits: u64) -> Option<i64> {
+    let unused_bits = 64 - width_bits;
+    let value = (integer << unused_bits).cast_signed() >> unused_bits;
+    let is_cut_to = |bits: u64| value.cast_unsigned() << (64 - bits) >> (64 - bits) == integer;
+    [width_bits, 32, 64].into_iter().any(is_cut_to).then_some(value)
 }
 
 /// The property `Quality` of a property set: names and values are two rows side by side.
@@ -266,10 +310,13 @@ mod tests {
     }
 
     #[test]
-    fn integers_have_the_sign_of_their_type() {
+    fn a_value_is_one_of_its_datatype() {
         for (raw, datatype, expected) in [
             (0xFFFF_FFFF, 1, Value::Int(-1)),
             (0xFF, 1, Value::Int(-1)),
+            (0x88, 1, Value::Int(-120)),
+            (u64::MAX, 2, Value::Int(-1)),
+            (255, 5, Value::Int(255)),
             (0x8000, 2, Value::Int(-32768)),
             (0xFFFF_FFFE, 3, Value::Int(-2)),
             (u64::MAX, 4, Value::Int(-1)),
@@ -279,6 +326,25 @@ mod tests {
         ] {
             assert_eq!(value(Raw::Integer(raw), datatype), Ok(expected), "{raw} {datatype}");
         }
+        for (raw, datatype, reason) in [
+            (Raw::Integer(5000), 1, "5000 does not fit Int8"),
+            (Raw::Integer(0x1_0000), 2, "65536 does not fit Int16"),
+            (Raw::Integer(5000), 5, "5000 does not fit UInt8"),
+            (Raw::Integer(0xFFFF_FFFF), 6, "4294967295 does not fit UInt16"),
+            (Raw::Double(2.5), 5, "2.5 does not fit UInt8"),
+            (Raw::Boolean(true), 5, "true does not fit UInt8"),
+            (Raw::Text("5".to_owned()), 3, "a text does not fit Int32"),
+            (Raw::Integer(2), 11, "2 does not fit Boolean"),
+            (Raw::Integer(2), 9, "2 does not fit Float"),
+            (Raw::Integer(2), 99, "2 does not fit the datatype 99"),
+        ] {
+            assert_eq!(value(raw, datatype), Err(Fault::Invalid(reason.to_owned())));
+        }
+        assert_eq!(
+            value(Raw::Double(2.5), 0),
+            Ok(Value::Float(2.5)),
+            "no birth tells what it is"
+        );
         assert_eq!(value(Raw::Float(0.1), 9), Ok(Value::Float(0.1)));
         assert!(value(Raw::Double(f64::NAN), 10).is_err());
         assert!(value(Raw::Other, 16).is_err());

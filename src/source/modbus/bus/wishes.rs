@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use serde_json::json;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{info, warn};
 
 use super::Bus;
 use crate::looks::{Look, NotSeen};
 use crate::record::Value;
 use crate::source::modbus::breaker::SHARE_OF_THE_SILENT;
+use crate::source::modbus::exception::{Remedy, busy_wait};
 use crate::source::modbus::forms::{self, Range};
 use crate::source::modbus::link::WriteError;
 use crate::source::modbus::schedule::Turn;
@@ -176,7 +177,16 @@ impl Bus {
         };
         let sent = encoder.encode(&write.value).map_err(NotWritten::WrongValue)?;
         let (status, patience) = (&self.out.status, self.link.timeout());
-        let written = self.link.write(unit, &sent, status).await;
+        let mut busy_waits = 0;
+        let written = loop {
+            let written = self.link.write(unit, &sent, status).await;
+            let is_busy = matches!(&written, Err(WriteError::Refused(why)) if why.remedy() == Remedy::Wait);
+            match busy_wait(busy_waits).filter(|_| is_busy) {
+                Some(wait) => sleep(wait).await,
+                None => break written,
+            }
+            busy_waits += 1;
+        };
         written.map_err(|error| match error {
             WriteError::NotSent(why) => NotWritten::NotReached(why.to_string()),
             WriteError::Refused(why) => NotWritten::Refused(why.to_string()),

@@ -172,7 +172,17 @@ fn what_is_no_value_is_a_fault() {
         assert!(is_invalid(&point, &[word]), "{point}");
         assert!(decode(&point, &[word - 1]).is_ok(), "{point}");
     }
-    assert!(is_invalid("type = \"u64\"\ninvalid = -1", &[0xFFFF; 4]));
+    for all_bits in [
+        "-1",
+        "0xFFFFFFFFFFFFFFFF",
+        "18446744073709551615",
+        "[0, 0xFFFFFFFFFFFFFFFF]",
+    ] {
+        for kind in ["u64", "i64"] {
+            let point = format!("type = \"{kind}\"\ninvalid = {all_bits}");
+            assert!(is_invalid(&point, &[0xFFFF; 4]), "{point}");
+        }
+    }
     assert!(is_invalid("type = \"f32\"\ninvalid = [0, -9999.9]", &[0xC61C, 0x3F9A]));
     assert!(is_invalid(
         "type = \"f32\"\ninvalid = -9999\nscale = 0.5",

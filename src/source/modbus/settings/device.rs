@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::{Finding, PointSettings, below};
+use crate::record::Role;
 use crate::source::modbus::plan::Limits;
 use crate::units::Period;
 
@@ -109,6 +110,11 @@ impl DeviceSettings {
             found.push((at(&["heartbeat", "within"]), what.to_owned()));
         }
         found.extend(self.check_references());
+        let mut states = self.points.iter().filter(|(_, point)| point.role == Some(Role::State));
+        if let Some((first, _)) = states.next() {
+            let problem = format!("the state is told by `{first}` already; leave this role out");
+            found.extend(states.map(|(name, _)| (at(&["points", name, "role"]), problem.clone())));
+        }
         for (name, point) in &self.points {
             let of_point = point.check(self.limits());
             found.extend(below(&["points", name], of_point));

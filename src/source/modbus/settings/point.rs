@@ -94,6 +94,8 @@ impl Marks {
 pub enum Mark {
     /// Of whole numbers the bits, so that 0x8000 can be written for an `i16` too.
     Whole(i64),
+    /// What has the highest of 64 bits.
+    Large(u64),
     Float(f64),
 }
 
@@ -305,7 +307,8 @@ impl Mark {
         let width_bits = 16 * u32::from(kind.registers());
         match self {
             Self::Float(number) => kind.is_float() && number.is_finite(),
-            Self::Whole(_) if kind.is_float() || width_bits >= 64 => true,
+            Self::Whole(_) | Self::Large(_) if kind.is_float() || width_bits >= 64 => true,
+            Self::Large(_) => false,
             Self::Whole(number) => (-(1 << (width_bits - 1))..1 << width_bits).contains(&i128::from(number)),
         }
     }
@@ -315,6 +318,7 @@ impl fmt::Display for Mark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Whole(number) => number.fmt(f),
+            Self::Large(number) => number.fmt(f),
             Self::Float(number) => number.fmt(f),
         }
     }

@@ -45,7 +45,7 @@ pub struct Wedge {
 }
 
 /// Which keyboard it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Device {
     /// A path that stays the same, such as one below `/dev/input/by-id`.
     Path(PathBuf),

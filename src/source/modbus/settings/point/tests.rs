@@ -47,6 +47,10 @@ fn points_that_cannot_work_are_found() {
         (r#"at = "holding:0", type = "u16", offset = inf"#, "offset"),
         (r#"at = "holding:0", type = "u16", invalid = 65536"#, "invalid"),
         (r#"at = "holding:0", type = "i16", invalid = -32769"#, "invalid"),
+        (
+            r#"at = "holding:0", type = "u32", invalid = 0xFFFFFFFFFFFFFFFF"#,
+            "invalid",
+        ),
         (r#"at = "coil:0", invalid = 1"#, "invalid"),
         (
             r#"at = "holding:0", type = "u16", invalid = [0xFFFF, -40000]"#,
@@ -90,6 +94,7 @@ fn points_that_cannot_work_are_found() {
         r#"at = "holding:0", type = "u16", invalid = 0xFFFF"#,
         r#"at = "holding:0.1", type = "bool", role = "state", map = { true = "running" }"#,
         r#"at = "holding:65532", type = "u64", order = "CDAB""#,
+        r#"at = "holding:0", type = "u64", invalid = 0xFFFFFFFFFFFFFFFF"#,
         r#"at = "coil:0", deadband = 0"#,
         r#"at = "holding:0", type = "u16", invalid = [0xFFFF, 0x8000]"#,
         r#"at = "holding:0", type = "f32", invalid = [-9999, 1e20]"#,
