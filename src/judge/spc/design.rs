@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::constants::RANGE_SIZE_MAX;
-use super::rules::RuleSet;
+use super::rules::{Hits, Rule, RuleSet};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -284,6 +284,16 @@ impl Design {
             rules,
             ewma: Ewma::default(),
             cusum: Cusum::default(),
+        }
+    }
+
+    /// What may be told as an alarm, and speaks against a phase I. A moving range says little that the values do not, and
+    /// leaves its limits once in 109 points of a stable process: it is drawn and listed, and condemns nothing.
+    pub fn alarms(&self, hits: Hits) -> Hits {
+        if self.spread == Some(Spread::MovingRange) {
+            hits.without(Hits::of(Rule::Spread))
+        } else {
+            hits
         }
     }
 

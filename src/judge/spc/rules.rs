@@ -147,8 +147,12 @@ const POINTS_MAX: u8 = 32;
 pub struct Hits(u16);
 
 impl Hits {
+    pub fn of(rule: Rule) -> Self {
+        Self(1 << rule as u8)
+    }
+
     pub fn insert(&mut self, rule: Rule) {
-        self.0 |= 1 << rule as u8;
+        *self = self.union(Self::of(rule));
     }
 
     pub fn has(self, rule: Rule) -> bool {
