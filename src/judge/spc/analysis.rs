@@ -3,6 +3,7 @@
 //! Points are counted from 0 here and told from 1. Points that were excluded keep their place on the chart; they are not learnt
 //! from, and the rules pass over them.
 
+use super::arl::{FalseAlarms, false_alarms};
 use super::capability::{Capability, Measured, SUBGROUPS_MIN, Spec};
 use super::design::{Chart, Design, Spread};
 use super::notes;
@@ -90,6 +91,12 @@ impl Analysis {
             capability,
             notes,
         })
+    }
+
+    /// What the design promises; where sizes differ, for the largest of them.
+    pub fn false_alarms(&self) -> Option<FalseAlarms> {
+        let largest = self.samples.iter().map(Sample::count).max().unwrap_or(1);
+        false_alarms(&self.options.design, largest)
     }
 
     /// Of the location, or of ranges and standard deviations.
