@@ -149,7 +149,9 @@ pub(super) fn lower_spc(config: &Config, check: &mut Check) -> Vec<Watched> {
             Chart::Cusum => format!("{rules} {cusum:?}"),
             _ => rules.to_string(),
         };
-        settings.false_alarms = *alarms.entry(key).or_insert_with(|| false_alarms(&settings.design));
+        let key = format!("{key} {:?} {}", settings.design.spread, settings.subgroup);
+        let promise = || false_alarms(&settings.design, settings.subgroup);
+        settings.false_alarms = *alarms.entry(key).or_insert_with(promise);
         watched.push(Watched {
             from: from.clone(),
             settings,

@@ -20,7 +20,7 @@ chart = "xbar-r"
 subgroup = 5
 sample = "part"                  # one value for each part that is counted
 limits = { estimate = 40 }       # 25 are the least; from more, false alarms are as rare as they should be
-rules = ["N1", "N2"]             # a false alarm in 217 points
+rules = ["N1", "N2"]             # with the ranges a false alarm in 109 points
 spec = { lower = 11.4, upper = 12.6, target = 12.0 }
 
 [spc.bend-2-force]               # slow drifts show earlier on a chart that remembers; its limits are given

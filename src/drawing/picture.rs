@@ -95,7 +95,7 @@ impl Picture {
         let is_given = analysis.options.limits != Limits::Estimate;
         let learnt = (!is_given).then_some(analysis.phase1);
         let rules = design.rules.to_string();
-        let alarms = crate::judge::spc::arl::false_alarms(design);
+        let alarms = analysis.false_alarms();
         let mut sizes = analysis.samples.iter().map(|sample| sample.size);
         let same_size = sizes
             .next()

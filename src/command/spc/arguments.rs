@@ -41,7 +41,8 @@ pub struct Args {
     /// `estimate`, or `center=…,sigma=…` or just the two (of counts: `center=…`, with `n=…` if there is no column of sizes)
     #[arg(long, default_value = "estimate", allow_hyphen_values = true)]
     pub limits: String,
-    /// `N1,WE2,N2=8,…`, nelson, western-electric, all, none; usually N1,N2, with ewma and cusum none beside their own
+    /// `N1,WE2,N2=8,…`, nelson, western-electric, all, none; usually N1,N2, with ewma and cusum none beside their own. Ranges
+    /// and standard deviations of subgroups are watched as well, unless the list has `SPREAD=off`
     #[arg(long)]
     pub rules: Option<RuleSet>,
     /// `lower=…,upper=…,target=…`: specification limits, one at least

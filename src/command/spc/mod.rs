@@ -13,7 +13,7 @@ use anyhow::Context;
 
 use super::EXIT_USAGE;
 use crate::drawing::{self, Picture};
-use crate::judge::spc::{Analysis, arl, report};
+use crate::judge::spc::{Analysis, report};
 use crate::language::Language;
 
 pub use arguments::Args;
@@ -45,7 +45,7 @@ fn analysed(args: &Args) -> Result<(Series, Analysis), String> {
 }
 
 fn show(args: &Args, series: &Series, analysis: &Analysis) -> anyhow::Result<ExitCode> {
-    let false_alarms = arl::false_alarms(&analysis.options.design);
+    let false_alarms = analysis.false_alarms();
     let told = text::told(series, analysis, false_alarms);
     if let Some(file) = &args.out {
         let picture = Picture::of(analysis, &series.title, &series.excluded, Language::En).svg();

@@ -3,6 +3,7 @@
 //! Points are counted from 0 here and told from 1. Points that were excluded keep their place on the chart; they are not learnt
 //! from, and the rules pass over them.
 
+use super::arl::{FalseAlarms, false_alarms};
 use super::capability::{Capability, Measured, SUBGROUPS_MIN, Spec};
 use super::design::{Chart, Design, Spread};
 use super::notes;
@@ -50,6 +51,8 @@ pub struct Analysis {
     pub violations: Vec<Violation>,
     /// How many points the limits were learnt from or tried on, with those that were excluded.
     pub phase1: usize,
+    /// Those of them that speak against a stable process, counted from 1.
+    pub out_of_control: Vec<usize>,
     pub capability: Option<Capability>,
     pub notes: Vec<Words>,
 }
@@ -64,10 +67,12 @@ impl Analysis {
             Limits::Given { center, sigma } => Process::given(design.chart, center, sigma),
         };
         let (points, violations) = judge(design, &process, &around(design, &samples, excluded), excluded);
-        let is_out = |v: &&Violation| v.index < phase1;
         let mut notes = notes::of_phase1(design, &process, &learnt);
-        let mut out: Vec<usize> = violations.iter().filter(is_out).map(|v| v.index + 1).collect();
-        out.dedup();
+        let judged = points.iter().take(phase1).enumerate();
+        let out: Vec<usize> = judged
+            .filter(|(_, point)| !design.alarms(point.hits).is_empty())
+            .map(|(index, _)| index + 1)
+            .collect();
         if !out.is_empty() && options.limits == Limits::Estimate {
             notes.push(notes::out_of_control(&out));
         }
@@ -82,9 +87,16 @@ impl Analysis {
             points,
             violations,
             phase1,
+            out_of_control: out,
             capability,
             notes,
         })
+    }
+
+    /// What the design promises; where sizes differ, for the largest of them.
+    pub fn false_alarms(&self) -> Option<FalseAlarms> {
+        let largest = self.samples.iter().map(Sample::count).max().unwrap_or(1);
+        false_alarms(&self.options.design, largest)
     }
 
     /// Of the location, or of ranges and standard deviations.
@@ -237,6 +249,30 @@ mod tests {
             "{spread:?}"
         );
         assert_eq!(analysis.violations, []);
+    }
+
+    /// One step that is too large, between two values that both lie well within their limits.
+    #[test]
+    fn a_moving_range_condemns_no_process() {
+        let mut values: Vec<f64> = (0..30).map(|nth| [0.0, 0.6, -0.5, 0.4, -0.7, 0.2][nth % 6]).collect();
+        (values[12], values[13]) = (1.8, -1.8);
+        let options = Options {
+            design: Design::new(Chart::IMr, 1),
+            limits: Limits::Estimate,
+            phase1: None,
+            excluded: Vec::new(),
+            spec: Some(Spec {
+                lower: Some(-5.0),
+                upper: Some(5.0),
+                target: None,
+            }),
+        };
+        let analysis = Analysis::of(singles(values.into_iter().map(Some)), options).expect("limits");
+        let rules: Vec<(usize, Rule)> = analysis.violations.iter().map(|v| (v.index, v.rule)).collect();
+        assert_eq!(rules, [(13, Rule::Spread)], "it is listed");
+        assert_eq!(analysis.out_of_control, [] as [usize; 0]);
+        assert_eq!(analysis.capability.expect("indices").flags, [] as [&str; 0]);
+        assert!(!analysis.notes.iter().any(|note| note.en.contains("out of control")));
     }
 
     /// Piston rings of Montgomery, as R's qcc has them with exact constants: 25 subgroups of 5.

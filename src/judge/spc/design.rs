@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::constants::RANGE_SIZE_MAX;
-use super::rules::RuleSet;
+use super::rules::{Hits, Rule, RuleSet};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -285,6 +285,20 @@ impl Design {
             ewma: Ewma::default(),
             cusum: Cusum::default(),
         }
+    }
+
+    /// What may be told as an alarm, and speaks against a phase I. A moving range says little that the values do not, and
+    /// leaves its limits once in 109 points of a stable process: it is drawn and listed, and condemns nothing.
+    pub fn alarms(&self, hits: Hits) -> Hits {
+        if self.raises(Rule::Spread) {
+            hits
+        } else {
+            hits.without(Hits::of(Rule::Spread))
+        }
+    }
+
+    pub fn raises(&self, rule: Rule) -> bool {
+        rule != Rule::Spread || self.spread != Some(Spread::MovingRange) && self.rules.watches_spread()
     }
 
     /// What does not go together, as told to whoever chose it.

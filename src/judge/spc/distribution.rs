@@ -51,7 +51,7 @@ fn chi_square(df: f64, share: f64, z: f64) -> f64 {
 }
 
 /// The regularized upper incomplete gamma function, by its series or its continued fraction, whichever converges.
-fn gamma_upper(a: f64, x: f64) -> f64 {
+pub fn gamma_upper(a: f64, x: f64) -> f64 {
     if x <= 0.0 {
         return 1.0;
     }

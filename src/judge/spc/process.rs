@@ -67,7 +67,8 @@ impl Sample {
         }
     }
 
-    fn count(&self) -> usize {
+    /// How many values, or whole units.
+    pub fn count(&self) -> usize {
         whole(self.size)
     }
 }

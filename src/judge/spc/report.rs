@@ -95,19 +95,12 @@ fn dispersion(analysis: &Analysis) -> Option<Value> {
 }
 
 fn phase1(analysis: &Analysis) -> Value {
-    let mut out: Vec<usize> = analysis
-        .violations
-        .iter()
-        .filter(|violation| violation.index < analysis.phase1)
-        .map(|violation| violation.index + 1)
-        .collect();
-    out.dedup();
     let excluded: Vec<usize> = analysis.options.excluded.iter().map(|index| index + 1).collect();
     let limits = match analysis.options.limits {
         Limits::Estimate => "estimated",
         Limits::Given { .. } => "given",
     };
-    json!({ "n": analysis.phase1, "excluded": excluded, "out_of_control": out, "limits": limits })
+    json!({ "n": analysis.phase1, "excluded": excluded, "out_of_control": analysis.out_of_control, "limits": limits })
 }
 
 fn violation(violation: &Violation) -> Value {

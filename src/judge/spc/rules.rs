@@ -116,6 +116,14 @@ impl Rule {
             _ => k.fract() == 0.0 && (2.0..=f64::from(POINTS_MAX - 1)).contains(&k),
         }
     }
+
+    /// What it takes, as told to whoever wrote something else.
+    fn wanted(self) -> String {
+        match self {
+            Self::We1 | Self::N1 => "from 0.5 to 10 standard deviations".to_owned(),
+            _ => format!("a whole number of points from 2 to {}", POINTS_MAX - 1),
+        }
+    }
 }
 
 impl fmt::Display for Rule {
@@ -147,8 +155,12 @@ const POINTS_MAX: u8 = 32;
 pub struct Hits(u16);
 
 impl Hits {
+    pub fn of(rule: Rule) -> Self {
+        Self(1 << rule as u8)
+    }
+
     pub fn insert(&mut self, rule: Rule) {
-        self.0 |= 1 << rule as u8;
+        *self = self.union(Self::of(rule));
     }
 
     pub fn has(self, rule: Rule) -> bool {
@@ -191,7 +203,15 @@ struct Switch {
 
 /// The rules that are switched on.
 #[derive(Debug, Clone, PartialEq)]
-pub struct RuleSet(Vec<Switch>);
+pub struct RuleSet {
+    switches: Vec<Switch>,
+    /// Ranges and standard deviations are watched unless that is switched off, whatever else is on: they say what no rule of
+    /// the location does.
+    is_spread_off: bool,
+}
+
+/// How [`Rule::Spread`] is switched off in a list of rules.
+const SPREAD_OFF: &str = "SPREAD=off";
 
 impl Default for RuleSet {
     /// The point beyond the limits and the run on one side: what finds most, at a false alarm in 217 points.
@@ -202,7 +222,10 @@ impl Default for RuleSet {
 
 impl RuleSet {
     pub fn none() -> Self {
-        Self(Vec::new())
+        Self {
+            switches: Vec::new(),
+            is_spread_off: false,
+        }
     }
 
     /// With the usual K.
@@ -215,19 +238,29 @@ impl RuleSet {
     }
 
     fn switch(&mut self, rule: Rule, k: f64) {
-        self.0.retain(|switch| switch.rule != rule);
-        self.0.push(Switch { rule, k });
-        self.0.sort_by_key(|switch| switch.rule);
+        self.switches.retain(|switch| switch.rule != rule);
+        self.switches.push(Switch { rule, k });
+        self.switches.sort_by_key(|switch| switch.rule);
     }
 
+    /// Whether no rule looks at the location.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.switches.is_empty()
+    }
+
+    pub fn watches_spread(&self) -> bool {
+        !self.is_spread_off
+    }
+
+    /// The rules of the location, each with its K.
+    pub fn switched(&self) -> impl Iterator<Item = (Rule, f64)> {
+        self.switches.iter().map(|switch| (switch.rule, switch.k))
     }
 
     /// The rules, where all have their usual K.
     pub fn usual(&self) -> Option<Vec<Rule>> {
         let is_usual = |switch: &Switch| switch.k.to_bits() == switch.rule.usual_k().to_bits();
-        self.0
+        self.switches
             .iter()
             .map(|switch| is_usual(switch).then_some(switch.rule))
             .collect()
@@ -235,12 +268,12 @@ impl RuleSet {
 
     /// How many standard errors the control limits lie from the centre.
     pub fn width(&self) -> f64 {
-        let beyond = self.0.iter().find(|s| matches!(s.rule, Rule::We1 | Rule::N1));
+        let beyond = self.switches.iter().find(|s| matches!(s.rule, Rule::We1 | Rule::N1));
         beyond.map_or(Rule::N1.usual_k(), |switch| switch.k)
     }
 
     fn k(&self, rule: Rule) -> f64 {
-        let switch = self.0.iter().find(|switch| switch.rule == rule);
+        let switch = self.switches.iter().find(|switch| switch.rule == rule);
         switch.map_or(rule.usual_k(), |switch| switch.k)
     }
 }
@@ -248,28 +281,40 @@ impl RuleSet {
 impl std::str::FromStr for RuleSet {
     type Err = String;
 
-    /// `nelson`, `western-electric`, `none`, or `N1,N2=8,WE3`.
+    /// `nelson`, `western-electric`, `none`, or `N1,N2=8,WE3`; with any of them `SPREAD=off`.
     fn from_str(text: &str) -> Result<Self, String> {
-        match text.trim().to_ascii_lowercase().as_str() {
-            "nelson" => return Ok(Self::of(&Rule::NELSON)),
-            "western-electric" => return Ok(Self::of(&Rule::WESTERN_ELECTRIC)),
-            "all" => return Ok(Self::of(&[Rule::WESTERN_ELECTRIC.as_slice(), &Rule::NELSON].concat())),
-            "default" => return Ok(Self::default()),
-            "none" | "" => return Ok(Self::none()),
-            _ => {}
-        }
         let mut set = Self::none();
-        for item in text.split(',').map(str::trim) {
-            let (name, k) = item.split_once('=').map_or((item, None), |(name, k)| (name, Some(k)));
+        for item in text.split(',').map(str::trim).filter(|_| !text.trim().is_empty()) {
+            if let Some(preset) = Self::preset(item) {
+                preset.switched().for_each(|(rule, k)| set.switch(rule, k));
+                continue;
+            }
+            let (name, k) = item
+                .split_once('=')
+                .map_or((item, None), |(name, k)| (name, Some(k.trim())));
+            if name.trim().eq_ignore_ascii_case(Rule::Spread.name()) {
+                set.is_spread_off = match k {
+                    None => false,
+                    Some(k) if k.eq_ignore_ascii_case("on") => false,
+                    Some(k) if k.eq_ignore_ascii_case("off") => true,
+                    Some(_) => {
+                        return Err(format!(
+                            "`{item}`: write SPREAD or {SPREAD_OFF}; its limits are 3 sigma"
+                        ));
+                    }
+                };
+                continue;
+            }
             let rule = Rule::from_name(name.trim()).ok_or_else(|| {
                 format!(
-                    "`{name}` is not a rule; write N1 to N8, WE1 to WE4, \"nelson\", \"western-electric\" or \"none\""
+                    "`{name}` is not a rule; write N1 to N8, WE1 to WE4, SPREAD, \"nelson\", \"western-electric\" or \"none\""
                 )
             })?;
-            let k = k.map_or(Some(rule.usual_k()), |k| {
-                k.trim().parse().ok().filter(|k| rule.takes(*k))
-            });
-            let k = k.ok_or_else(|| format!("`{item}`: {rule} takes another K, such as {rule}={}", rule.usual_k()))?;
+            let k = k.map_or(Some(rule.usual_k()), |k| k.parse().ok().filter(|k| rule.takes(*k)));
+            let k = k.ok_or_else(|| {
+                let (wanted, usual) = (rule.wanted(), rule.usual_k());
+                format!("`{item}`: the K of {rule} is {wanted}, such as {rule}={usual}")
+            })?;
             set.switch(rule, k);
         }
         Ok(set)
@@ -277,10 +322,21 @@ impl std::str::FromStr for RuleSet {
 }
 
 impl RuleSet {
+    fn preset(name: &str) -> Option<Self> {
+        match name.to_ascii_lowercase().as_str() {
+            "nelson" => Some(Self::of(&Rule::NELSON)),
+            "western-electric" => Some(Self::of(&Rule::WESTERN_ELECTRIC)),
+            "all" => Some(Self::of(&[Rule::WESTERN_ELECTRIC.as_slice(), &Rule::NELSON].concat())),
+            "default" => Some(Self::default()),
+            "none" => Some(Self::none()),
+            _ => None,
+        }
+    }
+
     /// Points that the rules of zones look at; one at least.
     fn zone_window(&self) -> usize {
         let zones = self
-            .0
+            .switches
             .iter()
             .filter(|switch| matches!(switch.rule, Rule::We2 | Rule::We3 | Rule::N5 | Rule::N6));
         let widest = zones.map(|switch| newest(switch.k).count_ones() as usize + 1).max();
@@ -290,15 +346,18 @@ impl RuleSet {
 
 impl fmt::Display for RuleSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() {
-            return f.write_str("none");
+        if self.switches.is_empty() {
+            f.write_str("none")?;
         }
-        for (nth, Switch { rule, k }) in self.0.iter().enumerate() {
+        for (nth, Switch { rule, k }) in self.switches.iter().enumerate() {
             let comma = if nth > 0 { "," } else { "" };
             write!(f, "{comma}{rule}")?;
             if k.to_bits() != rule.usual_k().to_bits() {
                 write!(f, "={k}")?;
             }
+        }
+        if self.is_spread_off {
+            write!(f, ",{SPREAD_OFF}")?;
         }
         Ok(())
     }
@@ -367,7 +426,7 @@ impl Runs {
         self.zone_1 = self.beyond(&line, 1.0);
         self.zone_2 = self.beyond(&line, 2.0);
         let mut hits = Hits::default();
-        for Switch { rule, k } in &rules.0 {
+        for Switch { rule, k } in &rules.switches {
             let is_hit = match rule {
                 Rule::We1 | Rule::N1 => value > line.upper(*k) || value < line.lower(*k),
                 _ => self.window(*rule, *k).is_some(),

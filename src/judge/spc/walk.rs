@@ -200,6 +200,6 @@ fn spread_point(design: &Design, process: &Process, sample: &Sample) -> Option<S
         center,
         lcl,
         ucl,
-        is_beyond: value < lcl || value > ucl,
+        is_beyond: design.rules.watches_spread() && (value < lcl || value > ucl),
     })
 }

@@ -20,7 +20,7 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use super::design::{Chart, Spread};
+use super::design::Chart;
 use super::process::{Process, Sample};
 use super::rules::{Hits, Rule};
 use super::walk::{Plotted, Walk};
@@ -307,13 +307,7 @@ impl Monitor {
 
     /// One finding for each rule that begins or ends with this point.
     fn tell(&mut self, settings: &Settings, at: Timestamp, limits: &Frozen, plotted: &Plotted) -> Vec<Finding> {
-        let mut hits = plotted.hits;
-        if settings.design.spread == Some(Spread::MovingRange) {
-            // It is drawn and tells little that the values do not: alarms of it would be false once in 109 points.
-            let mut of_spread = Hits::default();
-            of_spread.insert(Rule::Spread);
-            hits = hits.without(of_spread);
-        }
+        let hits = settings.design.alarms(plotted.hits);
         let begun = hits.without(self.firing);
         let ended = self.firing.without(hits);
         self.firing = hits;

@@ -3,6 +3,7 @@
 use super::{Baseline, Exclusion, Monitor, Settings, words};
 use crate::judge::finding::Finding;
 use crate::judge::spc::analysis::{around, included};
+use crate::judge::spc::design::Design;
 use crate::judge::spc::process::{EstimateError, Process};
 use crate::judge::spc::walk::{Plotted, Walk};
 use crate::language::Words;
@@ -70,7 +71,7 @@ impl Monitor {
                 shown.judge(&settings.design, sample, plotted, limits.version);
             }
         }
-        let out = places_out(&points);
+        let out = places_out(&settings.design, &points);
         let mut findings = Vec::new();
         if !out.is_empty() {
             findings.push(words::of_phase1(settings, &limits, &out, at));
@@ -169,8 +170,10 @@ impl Monitor {
     }
 }
 
-/// Points that completed a rule, counted from 1.
-pub(super) fn places_out(points: &[(usize, Plotted)]) -> Vec<usize> {
-    let out = points.iter().filter(|(_, plotted)| !plotted.hits.is_empty());
+/// Points that speak against the process, counted from 1.
+pub(super) fn places_out(design: &Design, points: &[(usize, Plotted)]) -> Vec<usize> {
+    let out = points
+        .iter()
+        .filter(|(_, plotted)| !design.alarms(plotted.hits).is_empty());
     out.map(|(place, _)| place + 1).collect()
 }

@@ -100,7 +100,7 @@ impl Settings {
     /// With its false alarms, which may take a moment of simulation.
     #[must_use]
     pub fn counted(mut self) -> Self {
-        self.false_alarms = false_alarms(&self.design);
+        self.false_alarms = false_alarms(&self.design, self.subgroup);
         self
     }
 

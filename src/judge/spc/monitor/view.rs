@@ -118,7 +118,7 @@ impl Monitor {
                     &spec,
                     &process,
                     &learnt,
-                    !places_out(&self.walk_phase1(settings, &process).1).is_empty(),
+                    !places_out(design, &self.walk_phase1(settings, &process).1).is_empty(),
                 )
             }),
             arl0: settings.false_alarms,

@@ -64,13 +64,18 @@ fn sets_are_read_as_they_are_written() {
         ("we2, N2=8,n1", "WE2,N1,N2=8"),
         ("none", "none"),
         ("N2=9", "N2"),
+        ("SPREAD, N1", "N1"),
+        ("nelson, spread=off", "N1,N2,N3,N4,N5,N6,N7,N8,SPREAD=off"),
+        ("none,SPREAD=off", "none,SPREAD=off"),
     ] {
         assert_eq!(
             text.parse::<RuleSet>().map(|set| set.to_string()),
             Ok(written.to_owned())
         );
     }
-    for wrong in ["N9", "N2=0", "N2=1.5", "N2=99", "EWMA", "N1=x"] {
+    for wrong in ["N9", "N2=0", "N2=1.5", "N2=99", "EWMA", "N1=x", "SPREAD=3", "N1,,N2"] {
         assert!(wrong.parse::<RuleSet>().is_err(), "{wrong}");
     }
+    let said = "N2=100000".parse::<RuleSet>().expect_err("too many points");
+    assert!(said.contains("from 2 to 31"), "{said}");
 }

@@ -2,17 +2,21 @@
 //! further rule makes it smaller, which is why it is shown beside the choice.
 //!
 //! For independent normal values and known limits. Usual choices stand in a table, exact from Markov chains where no other
-//! note says so; any other is simulated through the code that judges the points, always with the same random numbers.
+//! note says so, or have a closed form; any other is simulated through the code that judges the points, always with the same
+//! random numbers, and told with as many digits as that is good for. Ranges and standard deviations count where they alarm:
+//! they say nothing of the mean, so that each point has the same chance of theirs.
+
+mod exact;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::constants::as_f64;
-use super::design::{Chart, Cusum, Design, Ewma};
-use super::process::{Process, Sample};
-use super::rules::Rule;
-use super::walk::Walk;
+use crate::judge::spc::constants::as_f64;
+use crate::judge::spc::design::{Chart, Cusum, Design, Ewma};
+use crate::judge::spc::process::{Process, Sample};
+use crate::judge::spc::rules::Rule;
+use crate::judge::spc::walk::Walk;
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct FalseAlarms {
@@ -24,7 +28,7 @@ pub struct FalseAlarms {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Basis {
-    /// From a table that was computed exactly, or by a simulation long enough for its digits.
+    /// Computed exactly, here or for a table, or by a simulation long enough for its digits.
     Table,
     /// Simulated here, good to a few per cent.
     Simulated,
@@ -94,31 +98,61 @@ impl fmt::Display for FalseAlarms {
     }
 }
 
-/// Points that a simulation may take: some tenths of a second, and 1.5 % of what a usual chart has.
-const POINTS_MAX: u64 = 2_000_000;
+/// Points that a simulation may take, some tenths of a second; and runs, of which nobody needs more.
+const POINTS_MAX: u64 = 4_000_000;
+const RUNS_MAX: u64 = 16_000;
 const SEED: u64 = 370;
 
-/// What a design promises; nothing where nothing is switched on.
-pub fn false_alarms(design: &Design) -> Option<FalseAlarms> {
+/// What a design promises for subgroups of a size; nothing where nothing is switched on.
+pub fn false_alarms(design: &Design, subgroup: usize) -> Option<FalseAlarms> {
+    let of_spread = exact::spread_beyond(design, subgroup);
+    let quiet = 1.0 - of_spread;
     let design = location_only(design);
     if design.rules.is_empty() && !matches!(design.chart, Chart::Ewma | Chart::Cusum) {
-        return None;
+        return (of_spread > 0.0).then(|| FalseAlarms {
+            points: rounded(1.0 / of_spread, EXACT_DIGITS),
+            basis: Basis::Table,
+        });
     }
-    if let Some(points) = tabled(&design) {
+    let computed = || exact::location(&design, quiet).map(|points| rounded(points, EXACT_DIGITS));
+    if let Some(points) = tabled(&design).filter(|_| of_spread <= 0.0).or_else(computed) {
         return Some(FalseAlarms {
             points,
             basis: Basis::Table,
         });
     }
-    let simulation = simulate(&design, 0.0, u64::MAX, POINTS_MAX, SEED);
+    let simulation = run(&design, 0.0, quiet, (RUNS_MAX, POINTS_MAX), SEED);
     let (points, basis) = match simulation.mean {
-        Some(mean) => (mean, Basis::Simulated),
+        Some(mean) => (rounded(mean, digits(simulation.runs)), Basis::Simulated),
         None => (
             as_f64(usize::try_from(POINTS_MAX).unwrap_or(usize::MAX)),
             Basis::AtLeast,
         ),
     };
     Some(FalseAlarms { points, basis })
+}
+
+const EXACT_DIGITS: i32 = 5;
+
+/// What so many runs tell for sure: the mean scatters by one over their root.
+fn digits(runs: u64) -> i32 {
+    match runs {
+        0..100 => 1,
+        100..5000 => 2,
+        _ => 3,
+    }
+}
+
+fn rounded(points: f64, digits: i32) -> f64 {
+    #[expect(clippy::cast_possible_truncation, reason = "an exponent")]
+    let places = digits - 1 - points.log10().floor() as i32;
+    if places >= 0 {
+        let scale = 10.0_f64.powi(places);
+        (points * scale).round() / scale
+    } else {
+        let scale = 10.0_f64.powi(-places);
+        (points / scale).round() * scale
+    }
 }
 
 fn tabled(design: &Design) -> Option<f64> {
@@ -168,21 +202,31 @@ pub struct Simulation {
 
 /// Runs a design on normal values that are off by `shift` standard errors, each run from a quiet process to its first signal.
 pub fn simulate(design: &Design, shift: f64, runs_max: u64, points_max: u64, seed: u64) -> Simulation {
-    let design = location_only(design);
+    run(&location_only(design), shift, 1.0, (runs_max, points_max), seed)
+}
+
+/// Beside what is simulated each point is `quiet` with that chance. Of a run of n points a share ends earlier for that; its mean
+/// is known and needs no chance: 1 + quiet + … + quiet to the power of n - 1.
+fn run(design: &Design, shift: f64, quiet: f64, (runs_max, points_max): (u64, u64), seed: u64) -> Simulation {
     let process = Process::given(design.chart, 0.0, 1.0);
     let mut normal = Normal::new(seed);
-    let (mut runs, mut points) = (0, 0);
-    let mut walk = Walk::after_quiet(&design);
+    let (mut runs, mut points, mut length) = (0, 0, 0.0);
+    let mut walk = Walk::after_quiet(design);
+    let mut left = 1.0;
     while runs < runs_max && points < points_max {
         points += 1;
+        length += left;
+        left *= quiet;
         let sample = Sample::single(normal.next() + shift, None);
-        if !walk.step(&design, &process, &sample).hits.is_empty() {
+        // Of what has hardly a chance to be still quiet, nothing more is to be learnt.
+        if left < 1e-9 || !walk.step(design, &process, &sample).hits.is_empty() {
             runs += 1;
-            walk = Walk::after_quiet(&design);
+            left = 1.0;
+            walk = Walk::after_quiet(design);
         }
     }
-    #[expect(clippy::cast_precision_loss, reason = "points are far below 2^52")]
-    let mean = (runs > 0).then(|| points as f64 / runs as f64);
+    #[expect(clippy::cast_precision_loss, reason = "runs are far below 2^52")]
+    let mean = (runs > 0).then(|| length / runs as f64);
     Simulation { mean, runs }
 }
 
@@ -223,9 +267,13 @@ mod tests {
         }
     }
 
+    fn of(chart: Chart, rules: &str, subgroup: usize) -> Option<(f64, Basis)> {
+        false_alarms(&design(chart, rules), subgroup).map(|alarms| (alarms.points, alarms.basis))
+    }
+
     #[test]
     fn the_same_rules_under_other_names_promise_the_same() {
-        let of = |rules: &str| false_alarms(&design(Chart::IMr, rules)).map(|alarms| (alarms.points, alarms.basis));
+        let of = |rules: &str| of(Chart::IMr, rules, 1);
         assert_eq!(of("nelson"), Some((73.51, Basis::Table)));
         assert_eq!(of("western-electric"), Some((91.75, Basis::Table)));
         assert_eq!(of("WE1,WE2,N1"), Some((225.44, Basis::Table)));
@@ -235,13 +283,48 @@ mod tests {
     }
 
     #[test]
-    fn what_is_in_no_table_is_simulated_through_the_code_that_judges() {
-        // A fixed number of sigma has a closed form: 1 / (2 Q(2.5)) = 80.5.
-        let alarms = false_alarms(&design(Chart::XbarR, "N1=2.5")).expect("a promise");
-        assert_eq!(alarms.basis, Basis::Simulated);
-        assert!((alarms.points / 80.52 - 1.0).abs() < 0.02, "{alarms:?}");
-        // Twice as many points on one side never come by chance.
-        let alarms = false_alarms(&design(Chart::IMr, "N2=31")).expect("a promise");
-        assert_eq!(alarms.basis, Basis::AtLeast);
+    fn ranges_count_where_they_alarm() {
+        let points = |rules: &str| of(Chart::XbarR, rules, 5).expect("a promise").0;
+        // Ranges of five are beyond their limits once in 217.
+        assert!((points("N1,N2") / 109.46 - 1.0).abs() < 0.01, "{}", points("N1,N2"));
+        assert!((points("none") / 217.0 - 1.0).abs() < 0.01, "{}", points("none"));
+        assert_eq!(of(Chart::XbarR, "N1,N2,SPREAD=off", 5), Some((216.70, Basis::Table)));
+        assert_eq!(of(Chart::XbarR, "none,SPREAD=off", 5), None);
+        assert!(
+            points("nelson") < 60.0 && points("nelson") > 50.0,
+            "{}",
+            points("nelson")
+        );
+        // What is simulated meets what is computed.
+        let location = location_only(&design(Chart::XbarR, "N1,N2"));
+        let quiet = 1.0 - exact::spread_beyond(&Design::new(Chart::XbarR, 5), 5);
+        let simulated = run(&location, 0.0, quiet, (20_000, u64::MAX), SEED).mean.expect("runs");
+        assert!((simulated / points("N1,N2") - 1.0).abs() < 0.02, "{simulated}");
+    }
+
+    #[test]
+    fn what_is_in_no_table_is_computed_or_simulated_through_the_code_that_judges() {
+        assert_eq!(of(Chart::IMr, "N1=4", 1), Some((15_787.0, Basis::Table)));
+        assert_eq!(of(Chart::IMr, "N2=12", 1), Some((4095.0, Basis::Table)));
+        // Exact: 132.89.
+        let (points, basis) = of(Chart::IMr, "WE1,WE2,WE3,N1=3.000001", 1).expect("a promise");
+        assert_eq!(basis, Basis::Simulated);
+        assert!((points / 132.89 - 1.0).abs() < 0.02, "{points}");
+        assert_eq!(
+            rounded(points, 3).to_bits(),
+            points.to_bits(),
+            "no more digits than are known"
+        );
+        // Thirty that avoid the centre never come by chance.
+        assert_eq!(of(Chart::IMr, "N8=31", 1).expect("a promise").1, Basis::AtLeast);
+    }
+
+    #[test]
+    fn digits_are_those_that_are_known() {
+        assert_eq!(
+            [(673_512.3, 2), (0.123_45, 3), (99.96, 3)].map(|(points, digits)| rounded(points, digits)),
+            [670_000.0, 0.123, 100.0]
+        );
+        assert_eq!([50, 100, 10_000].map(digits), [1, 2, 3]);
     }
 }
