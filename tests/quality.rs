@@ -242,6 +242,10 @@ async fn a_report_that_is_handed_in_counts_like_one_of_a_station() {
     })
     .await;
     assert_eq!(shop.store.order_state("WO-1").await, ("16.0000".to_owned(), 3));
+    assert_eq!(named["flags"], json!([]));
+    let far_too_many = with(unnamed, &json!({"qualified_quantity": "90"}));
+    let (status, flagged) = shop.site.hand_in("work-reports", &far_too_many).await;
+    assert_eq!((status, &flagged["flags"]), (201, &json!(["over_quantity"])));
 }
 
 async fn the_latest_word_on_an_alert_stands(store: Bench) {

@@ -10,7 +10,7 @@ use super::plan::Check;
 use super::scanner::{ReplyWritten, ScannerUrl, TriggerWritten};
 use super::sections::Config;
 use crate::intake::barcode::{Label, LabelKind};
-use crate::intake::station::{Approval, Bench, Mode, ShiftEnd, UnknownOrder, WhilePaused};
+use crate::intake::station::{Approval, Bench, Mode, OVER_REPORT, ShiftEnd, UnknownOrder, WhilePaused};
 use crate::source::scanner;
 use crate::units::Period;
 
@@ -90,7 +90,7 @@ fn reject() -> UnknownOrder {
 }
 
 fn five_percent() -> Fraction {
-    Fraction(Decimal::new(5, 2))
+    Fraction(OVER_REPORT)
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]

@@ -343,14 +343,28 @@ impl Desk {
         number
     }
 
-    /// A report that did not come from a station of ours counts like one that did.
+    /// A report that did not come from a station of ours counts like one that did. Whom a station would ask whether there can
+    /// be so many cannot be asked here: the report says so.
     pub fn take_handed_in(&mut self, report: &mut WorkReport, at: Timestamp, accepted: &mut Accepted) {
         if report.report_no.is_empty() {
             report.report_no = self.next_number(at, &mut accepted.states);
         }
+        if self.is_too_much(report) {
+            report.flags.push(station::OVER_QUANTITY.to_owned());
+        }
         self.floor.report(report, &self.reference(), at, accepted);
         self.tallies.book(report, &mut accepted.states);
         self.today.book(report, &mut accepted.states);
+    }
+
+    fn is_too_much(&self, report: &WorkReport) -> bool {
+        let reference = self.reference();
+        let Some(order) = reference.order(&report.order_no).filter(|_| report.voids.is_none()) else {
+            return false;
+        };
+        let place = self.places.get(&report.station);
+        let over_report = place.map_or(station::OVER_REPORT, |place| place.bench.over_report);
+        station::excess_of(report, order, over_report, &self.tallies).is_some()
     }
 
     fn number(&mut self, station: &str, report: &mut WorkReport, at: Timestamp) {

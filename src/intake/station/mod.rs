@@ -48,6 +48,7 @@ use sheet::Ended;
 
 pub use bench::{Approval, Bench, Mode, ShiftEnd, UnknownOrder, WhilePaused};
 pub use job::Job;
+pub use plan::{OVER_QUANTITY, OVER_REPORT, excess_of};
 pub use report::ReportNumbers;
 pub use sheet::Sheet;
 pub use signals::CALL;

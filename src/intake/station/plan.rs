@@ -3,7 +3,14 @@
 use rust_decimal::Decimal;
 
 use super::{Context, Dialogue, Job};
-use crate::intake::tallies::Sort;
+use crate::intake::tallies::{Sort, Tallies};
+use crate::record::WorkReport;
+use crate::reference::Order;
+
+/// Flag of a report that says more than there should be.
+pub const OVER_QUANTITY: &str = "over_quantity";
+/// So much more than the plan, as a fraction of it, needs no question where nothing else is set.
+pub const OVER_REPORT: Decimal = Decimal::from_parts(5, 0, 0, false, 2);
 
 /// What is not divided over the orders of a run is meant for one of them.
 pub fn is_aimed(dialogue: &Dialogue) -> bool {
@@ -20,25 +27,56 @@ pub struct Excess {
 /// Whether so many more pieces of a sort would be more than the plan, or than the operation before has made. Those that wait
 /// for rework or an inspection are reported again, so they only count against more that wait.
 pub fn excess(job: &Job, sort: Sort, quantity: Decimal, context: &Context) -> Option<Excess> {
-    let (good, plan) = done_and_plan(job, context)?;
+    let (good, _) = done_and_plan(job, context)?;
+    let order = context.reference.order(&job.order_no)?;
     let so_far = |sort| context.tallies.of(sort, &job.order_no, &job.process_code);
     let waiting = (sort == Sort::Waiting).then(|| so_far(Sort::Waiting));
     let total = quantity + good + so_far(Sort::Spent) + waiting.unwrap_or_default();
-    let limit = match made_before(job, context) {
+    broken_limit(
+        order,
+        &job.process_code,
+        total,
+        context.bench.over_report,
+        context.tallies,
+    )
+}
+
+/// The same of a report as a whole, with what was reported before.
+pub fn excess_of(report: &WorkReport, order: &Order, over_report: Decimal, tallies: &Tallies) -> Option<Excess> {
+    let so_far = |sort| tallies.of(sort, &order.order_no, &report.process_code);
+    let spent = report
+        .defects
+        .iter()
+        .filter(|defect| Sort::of(defect.kind) == Sort::Spent);
+    let spent: Decimal = spent.map(|defect| defect.quantity).sum();
+    let total = so_far(Sort::Good) + so_far(Sort::Spent) + report.qualified_quantity + spent;
+    broken_limit(order, &report.process_code, total, over_report, tallies)
+}
+
+/// Whether so many pieces of a process in all are more than the plan, by more than `over_report` of it, or than the operation
+/// before has made.
+fn broken_limit(
+    order: &Order,
+    process_code: &str,
+    total: Decimal,
+    over_report: Decimal,
+    tallies: &Tallies,
+) -> Option<Excess> {
+    let plan = order.order_quantity;
+    let limit = match made_before(order, process_code, tallies) {
         Some(made) if total > made => made,
-        _ if total > plan * (Decimal::ONE + context.bench.over_report) => plan,
+        _ if total > plan * (Decimal::ONE + over_report) => plan,
         _ => return None,
     };
     Some(Excess { total, limit })
 }
 
 /// Good pieces of the operation before, where this gateway knows of any.
-fn made_before(job: &Job, context: &Context) -> Option<Decimal> {
-    let order = context.reference.order(&job.order_no)?;
-    let own = order.processes.iter().find(|p| p.process_code == job.process_code)?;
+fn made_before(order: &Order, process_code: &str, tallies: &Tallies) -> Option<Decimal> {
+    let own = order.processes.iter().find(|p| p.process_code == process_code)?;
     let earlier = order.processes.iter().filter(|p| p.sequence < own.sequence);
     let before = earlier.max_by_key(|p| p.sequence)?;
-    let made = context.tallies.good(&order.order_no, &before.process_code);
+    let made = tallies.good(&order.order_no, &before.process_code);
     // What was taken back may have been reported where this gateway does not see it.
     (made > Decimal::ZERO).then_some(made)
 }
