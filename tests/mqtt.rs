@@ -329,7 +329,9 @@ async fn a_topic_that_floods_is_held_to_its_rate_and_no_other() {
         .await;
     let expected: Vec<u64> = (0..20).chain(5000..5010).collect();
     assert_eq!(numbers(&requests), expected);
-    assert_eq!(site.get("status").await["sources"]["mqtt/plant"]["limited"], 980);
+    let source = site.get("status").await["sources"]["mqtt/plant"].clone();
+    assert_eq!(source["limited"], 980);
+    assert_eq!(source["limited_by_topic"], json!({"plant/PRESS-7/status": 980}));
 }
 
 /// What the gateway says of its broker.

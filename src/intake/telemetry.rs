@@ -108,7 +108,7 @@ impl Intake {
             && delivery == Delivery::New
             && !route.may_speak(limit, time.map_or(at, |time| time.min(at)))
         {
-            status.count_limited();
+            status.count_limited(text);
             return Verdict::Nothing;
         }
         for problem in &message.problems {
