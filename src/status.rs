@@ -3,6 +3,7 @@
 //! look at is told when it changes (`news`), and given from a number of changes on, so that following it is cheap.
 
 mod bus;
+mod limited;
 mod points;
 mod rejected;
 mod shelf;

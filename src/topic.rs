@@ -30,25 +30,40 @@ impl EquipmentAt {
                 "`{text}` names no equipment; write a topic level such as \"{{1}}\", a JSON pointer such as \"/machine\", or a name"
             )
         };
-        let mut parts = Vec::new();
-        let mut rest = text;
-        while let Some((before, after)) = rest.split_once('{') {
-            let (level, behind) = after.split_once('}').ok_or_else(wrong)?;
-            if !before.is_empty() {
-                parts.push(Part::Text(before.to_owned()));
-            }
-            parts.push(Part::Level(level.parse().map_err(|_| wrong())?));
-            rest = behind;
-        }
-        if !rest.is_empty() {
-            parts.push(Part::Text(rest.to_owned()));
-        }
-        if parts.is_empty() {
-            Err(wrong())
-        } else {
-            Ok(Self::Topic(parts))
-        }
+        parts(text).map(Self::Topic).ok_or_else(wrong)
     }
+}
+
+/// Literal text and topic levels such as `{1}` in turn, if there is anything and braces hold numbers.
+pub fn parts(text: &str) -> Option<Vec<Part>> {
+    let mut parts = Vec::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('{') {
+        let (level, behind) = after.split_once('}')?;
+        if !before.is_empty() {
+            parts.push(Part::Text(before.to_owned()));
+        }
+        parts.push(Part::Level(level.parse().ok()?));
+        rest = behind;
+    }
+    if !rest.is_empty() {
+        parts.push(Part::Text(rest.to_owned()));
+    }
+    (!parts.is_empty()).then_some(parts)
+}
+
+/// Whether a name is made of levels of its topic.
+pub fn has_levels(parts: &[Part]) -> bool {
+    highest_level(parts).is_some()
+}
+
+/// The highest level of a topic that a name is made of.
+pub fn highest_level(parts: &[Part]) -> Option<usize> {
+    let levels = parts.iter().filter_map(|part| match part {
+        Part::Level(level) => Some(*level),
+        Part::Text(_) => None,
+    });
+    levels.max()
 }
 
 /// Whether a topic matches a filter with `+` and `#`.
@@ -97,24 +112,27 @@ pub fn overlap(one: &str, other: &str) -> bool {
 
 /// The equipment's name out of the levels of its topic.
 pub fn equipment_of(parts: &[Part], topic: &str) -> Result<Arc<str>, String> {
-    let level = |nth: usize| topic.split('/').nth(nth).filter(|level| is_name(level));
+    let missing = |level| format!("the topic has no level {level} that names an equipment");
     if let [Part::Level(nth)] = parts {
-        return level(*nth)
-            .map(Arc::from)
-            .ok_or_else(|| format!("the topic has no level {nth} that names an equipment"));
+        return level(topic, *nth).map(Arc::from).ok_or_else(|| missing(*nth));
     }
+    name_of(parts, topic).map(Arc::from).map_err(missing)
+}
+
+/// A name out of the levels of a topic; the error is the level that is none.
+pub fn name_of(parts: &[Part], topic: &str) -> Result<String, usize> {
     let mut name = String::new();
     for part in parts {
         match part {
             Part::Text(text) => name.push_str(text),
-            Part::Level(nth) => {
-                name.push_str(
-                    level(*nth).ok_or_else(|| format!("the topic has no level {nth} that names an equipment"))?,
-                );
-            }
+            Part::Level(nth) => name.push_str(level(topic, *nth).ok_or(*nth)?),
         }
     }
-    Ok(name.into())
+    Ok(name)
+}
+
+fn level(topic: &str, nth: usize) -> Option<&str> {
+    topic.split('/').nth(nth).filter(|level| is_name(level))
 }
 
 /// Names are shown to people and become keys: short, and without control characters.

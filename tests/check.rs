@@ -306,6 +306,24 @@ points.s2 = { at = "holding:1", type = "u16", role = 'state' }
         at: "'state'",
         said: &["the state is told by `s1` already"],
     },
+    Mistake {
+        good: "points = { temperature",
+        bad: "points = { \"{9}\"",
+        at: "\"{9}\"",
+        said: &["the filter has 3 levels", "no level 9"],
+    },
+    Mistake {
+        good: "points = { temperature",
+        bad: "points = { \"{level}\"",
+        at: "\"{level}\"",
+        said: &["`{level}` names no point"],
+    },
+    Mistake {
+        good: "points = { temperature = { at = \"/temp\", unit = \"°C\"",
+        bad: "points = { \"{2}\" = { at = \"/temp\", role = \"state\"",
+        at: "\"state\"",
+        said: &["`{2}` is many points"],
+    },
 ];
 
 impl Mistake {
@@ -349,6 +367,19 @@ fn a_chart_may_name_a_machine_that_only_a_device_speaks_of() {
          [modbus.line.device.press.points]\nforce = { at = \"input:10\", type = \"f32\" }\n\
          [spc.force]\nfrom = \"PRESS-7.force\"\nchart = \"i-mr\"\n",
     );
+    let (code, said) = check(&site);
+    assert_eq!(code, Some(0), "{said}");
+}
+
+#[test]
+fn a_watch_may_name_a_point_that_only_a_topic_names() {
+    let site = Site::new(GOOD);
+    let watch = "[watch.w]\nfrom = \"PRESS-7.force\"\nchecks = [\"stuck\"]\n[reference]";
+    let watched = GOOD.replacen("[reference]", watch, 1);
+    site.configure(&watched);
+    let (code, said) = check(&site);
+    assert_eq!(code, Some(2), "{said}");
+    site.configure(&watched.replacen("{ temperature =", "{ \"{2}\" =", 1));
     let (code, said) = check(&site);
     assert_eq!(code, Some(0), "{said}");
 }

@@ -281,6 +281,41 @@ async fn what_was_retained_is_shown_again_after_a_restart() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn one_topic_may_be_one_point_that_is_called_after_it() {
+    let (south, north) = (Mosquitto::start().await, Upstream::start(|_, _| Reaction::Stored).await);
+    let site = Site::new(&format!(
+        "[mqtt.plant]\nurl = \"mqtt://127.0.0.1:{}\"\n[[mqtt.plant.topic]]\nfilter = \"umh/v1/+/+/+/+/_historian/+\"\n\
+         equipment = \"{{4}}-{{5}}\"\npoints = {{ \"{{7}}\" = {{ at = \"/value\" }} }}\n\n{}",
+        south.port,
+        upstream(&north.url())
+    ));
+    let _gateway = site.start().await;
+    site.connected("mqtt/plant").await;
+    for (nth, tag) in ["force", "heat", "force"].iter().enumerate() {
+        let body = json!({"value": nth}).to_string();
+        south.publish(&format!("umh/v1/acme/hall/line/press/_historian/{tag}"), &[body]);
+    }
+    let requests = north
+        .heard("all three", |requests| records(requests).count() == 3)
+        .await;
+    let told = |message: Value| {
+        message["payload"]["points"]
+            .as_object()
+            .expect("points")
+            .keys()
+            .cloned()
+            .collect()
+    };
+    let told: Vec<Vec<String>> = records(&requests).map(told).collect();
+    assert_eq!(told, [["force"], ["heat"], ["force"]]);
+    let points = site.get("equipment").await["line-press"]["points"].clone();
+    assert_eq!(
+        (&points["force"]["value"], &points["heat"]["value"]),
+        (&json!(2), &json!(1))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_topic_that_floods_is_held_to_its_rate_and_no_other() {
     let (south, north) = (Mosquitto::start().await, Upstream::start(|_, _| Reaction::Stored).await);
     let topic = format!("rate_limit = {{ per_second = 0.001, burst = 20 }}\n{N}");
@@ -294,7 +329,9 @@ async fn a_topic_that_floods_is_held_to_its_rate_and_no_other() {
         .await;
     let expected: Vec<u64> = (0..20).chain(5000..5010).collect();
     assert_eq!(numbers(&requests), expected);
-    assert_eq!(site.get("status").await["sources"]["mqtt/plant"]["limited"], 980);
+    let source = site.get("status").await["sources"]["mqtt/plant"].clone();
+    assert_eq!(source["limited"], 980);
+    assert_eq!(source["limited_by_topic"], json!({"plant/PRESS-7/status": 980}));
 }
 
 /// What the gateway says of its broker.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::sections::Config;
 use crate::source::modbus;
-use crate::topic::{EquipmentAt, Part};
+use crate::topic::{self, EquipmentAt, Part};
 
 pub(super) struct Points {
     /// By equipment; of what is only declared there are none.
@@ -24,15 +24,15 @@ impl Points {
             let names = points.of.entry(device.equipment.clone()).or_default();
             names.extend(device.points.keys().cloned());
         }
-        for topic in config.mqtt.values().flat_map(|broker| &broker.topic) {
-            let names = match &topic.equipment.0 {
+        for section in config.mqtt.values().flat_map(|broker| &broker.topic) {
+            let names = match &section.equipment.0 {
                 EquipmentAt::Topic(parts) => match parts.as_slice() {
                     [Part::Text(name)] => points.of.entry(name.clone()).or_default(),
                     _ => &mut points.of_any,
                 },
                 EquipmentAt::Pointer(_) => &mut points.of_any,
             };
-            names.extend(topic.points.keys().cloned());
+            names.extend(section.points.keys().cloned());
         }
         points
     }
@@ -44,7 +44,9 @@ impl Points {
                 "no source and no section speaks of `{equipment}`; add [equipment.{equipment}]"
             ));
         };
-        if names.contains(point) || self.of_any.contains(point) {
+        // A name with levels of a topic in it may turn out to be any.
+        let may_be = |name: &String| name == point || topic::parts(name).is_some_and(|parts| topic::has_levels(&parts));
+        if names.union(&self.of_any).any(may_be) {
             return None;
         }
         let known: Vec<&str> = names.union(&self.of_any).map(String::as_str).collect();

@@ -4,14 +4,13 @@
 //! carry is left out: machines send what changed. One that is there but is no value is bad, with the reason. A sample in
 //! which no configured point is found is rejected, so that a wrong pointer does not pass for silence.
 
-use std::sync::Arc;
-
 use chrono::{DateTime, Utc};
 use serde_json::Value as Json;
 use uuid::Uuid;
 
+use super::names::RulePoint;
 use crate::pointer::Pointer;
-use crate::record::{Fault, PointDef, PointReading, Sample, Timestamp, Value};
+use crate::record::{Fault, PointReading, Sample, Timestamp, Value};
 use crate::topic::{EquipmentAt, equipment_of, is_name};
 
 /// Samples in one message at most.
@@ -30,7 +29,7 @@ pub struct TopicRule {
     /// An array of samples; a message that is an array itself needs none.
     pub samples: Option<Pointer>,
     /// Place (for `Format::Value`: unused) and meaning of each point.
-    pub points: Vec<(Pointer, Arc<PointDef>)>,
+    pub points: Vec<(Pointer, RulePoint)>,
     pub payload_bytes_max: usize,
     pub rate_limit: Option<RateLimit>,
 }
@@ -145,10 +144,10 @@ fn json_sample(rule: &TopicRule, topic: &str, whole: &Json, item: &Json) -> Resu
         None => None,
     };
     let mut points = Vec::with_capacity(rule.points.len());
-    for (pointer, def) in &rule.points {
+    for (pointer, point) in &rule.points {
         let Some(found) = pointer.find(item) else { continue };
         points.push(PointReading {
-            def: Arc::clone(def),
+            def: point.def(topic)?,
             value: value(found),
         });
     }
@@ -177,15 +176,17 @@ fn bare_value(rule: &TopicRule, topic: &str, body: &[u8]) -> Result<Decoded, Str
         _ if text.is_empty() => Err(Fault::Invalid("empty".to_owned())),
         _ => Value::text(text.to_owned()),
     };
-    let points = rule.points.iter().map(|(_, def)| PointReading {
-        def: Arc::clone(def),
-        value: value.clone(),
+    let points = rule.points.iter().map(|(_, point)| {
+        Ok(PointReading {
+            def: point.def(topic)?,
+            value: value.clone(),
+        })
     });
     let sample = Sample {
         equipment,
         time: None,
         is_past: false,
-        points: points.collect(),
+        points: points.collect::<Result<_, String>>()?,
     };
     Ok(Decoded { id: None, sample })
 }
@@ -254,6 +255,7 @@ pub fn derived_id(gateway_id: &str, source: &str, topic: &str, decoded: &Decoded
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::PointDef;
     use proptest::prelude::*;
 
     fn at(place: &str) -> Pointer {
@@ -262,7 +264,7 @@ mod tests {
 
     fn rule(points: &[(&str, &str)]) -> TopicRule {
         let def = |name: &str| {
-            Arc::new(PointDef {
+            RulePoint::new(PointDef {
                 name: name.into(),
                 ..PointDef::default()
             })

@@ -14,6 +14,7 @@ pub mod floor;
 pub mod gs1;
 mod inspections;
 pub mod judgement;
+pub mod names;
 mod passing;
 pub mod repeats;
 mod run;
@@ -43,6 +44,7 @@ use decode::TopicRule;
 use desk::{Desk, Outcome};
 use equipment::{EquipmentSettings, Tracker};
 use judgement::Judgement;
+use names::Names;
 use repeats::Repeats;
 use station::{Bench, MachineWord, Signal};
 use telemetry::{Routes, encode_status};
@@ -107,6 +109,7 @@ pub struct Intake {
     handed_in: submitted::Known,
     repeats: Repeats,
     routes: HashMap<Arc<str>, Routes>,
+    names: Names,
     sources: HashMap<Arc<str>, Arc<SourceStatus>>,
 }
 
@@ -144,6 +147,7 @@ impl Intake {
             handed_in: submitted::Known::default(),
             repeats: Repeats::default(),
             routes: HashMap::new(),
+            names: Names::default(),
             sources: HashMap::new(),
         };
         intake.restore(states);

@@ -108,12 +108,13 @@ impl Intake {
             && delivery == Delivery::New
             && !route.may_speak(limit, time.map_or(at, |time| time.min(at)))
         {
-            status.count_limited();
+            status.count_limited(text);
             return Verdict::Nothing;
         }
         for problem in &message.problems {
             status.reject(at, text, problem, body);
         }
+        let is_named_by_topic = rule.points.iter().any(|(_, point)| point.is_by_topic());
         let is_retained = delivery == Delivery::Retained;
         if is_retained {
             status.count_retained();
@@ -124,6 +125,8 @@ impl Intake {
             let sample = decoded.sample;
             if !self.tracker.has_room_for(&sample.equipment) {
                 status.reject(at, text, "too many different names of equipment", body);
+            } else if is_named_by_topic && !self.names.admit(&sample) {
+                status.reject(at, text, "too many different names of points", body);
             } else if is_retained {
                 self.tracker.last_known(sample, source, at);
             } else if id.is_some_and(|id| !self.repeats.is_first(id)) {

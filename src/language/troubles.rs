@@ -158,6 +158,7 @@ const KNOWN: &[(&str, &str)] = &[
     ("a bare value has no equipment", "单个数值不含设备名称"),
     ("no rule for this topic", "该主题没有配置规则"),
     ("too many different names of equipment", "设备名称过多"),
+    ("too many different names of points", "点位名称过多"),
     ("bytes, more than", "数据过长"),
     ("not born", "边缘节点尚未上线声明"),
     ("no birth explains", "边缘节点未声明该名称"),

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use serde::Serialize;
 
 use super::bus::BusView;
+use super::limited::Limited;
 use super::lock;
 use super::rejected::{Rejected, Rejections};
 use crate::language::{Words, troubles};
@@ -43,6 +44,7 @@ struct Link {
     bus: Option<BusView>,
     last_rejection: Option<String>,
     rejections: Rejections,
+    limited_by_topic: Limited,
     devices: BTreeMap<String, DeviceView>,
 }
 
@@ -61,6 +63,9 @@ pub struct SourceView {
     pub duplicates: u64,
     /// Messages beyond the rate that their topic is allowed.
     pub limited: u64,
+    /// Those of each topic, of the topics with the most.
+    #[schema(value_type = BTreeMap<String, u64>)]
+    pub limited_by_topic: Limited,
     /// Messages that the broker had kept: shown as last known, never recorded.
     pub retained: u64,
     /// Readings that the disk refused and that nobody sends again.
@@ -182,8 +187,9 @@ impl SourceStatus {
         self.duplicates.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub fn count_limited(&self) {
+    pub fn count_limited(&self, topic: &str) {
         self.limited.fetch_add(1, Ordering::Relaxed);
+        lock(&self.link).limited_by_topic.count(topic);
     }
 
     pub fn count_retained(&self) {
@@ -220,6 +226,7 @@ impl SourceStatus {
             rejected: self.rejected.load(Ordering::Relaxed),
             duplicates: self.duplicates.load(Ordering::Relaxed),
             limited: self.limited.load(Ordering::Relaxed),
+            limited_by_topic: link.limited_by_topic,
             retained: self.retained.load(Ordering::Relaxed),
             lost: self.lost.load(Ordering::Relaxed),
             last_rejection: link.last_rejection,

@@ -1,9 +1,11 @@
 //! `[mqtt.NAME]`: a broker, as written and as the source takes it. What it is heard for stands in [`topic`].
 
+mod point;
 mod topic;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde::Deserialize;
 
@@ -12,8 +14,9 @@ use crate::secret::Secret;
 use crate::source::{mqtt, sparkplug};
 use crate::tls;
 use crate::topic::EquipmentAt;
+use point::point_def;
 pub(in crate::config) use topic::lower_topics;
-use topic::{Topic, TopicFormat, point_def};
+use topic::{Topic, TopicFormat};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -194,7 +197,7 @@ fn lower_sparkplug(broker: &Mqtt) -> Option<sparkplug::Settings> {
         };
         let points = topic.points.iter().map(|(name, point)| {
             let metric = point.at.as_ref().unwrap_or(name).clone();
-            (metric, point_def(name, point))
+            (metric, Arc::new(point_def(name, point)))
         });
         Some(sparkplug::Rule {
             filter: topic.filter.0.clone(),

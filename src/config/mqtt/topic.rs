@@ -1,16 +1,16 @@
 //! `[[mqtt.NAME.topic]]`: a filter, what its messages look like, and the points in them.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use serde::Deserialize;
 
 use super::Mqtt;
+use super::point::{TopicPoint, check_name, check_points, point_def};
 use crate::buffer;
 use crate::config::plan::Check;
 use crate::intake::decode::{Format, RateLimit, TopicRule};
+use crate::intake::names::RulePoint;
 use crate::pointer::Pointer;
-use crate::record::{CounterDef, PointDef, Role};
 use crate::source::{mqtt, sparkplug};
 use crate::topic::{self, EquipmentAt, Part};
 use crate::units::Size;
@@ -141,34 +141,6 @@ impl TryFrom<String> for TopicEquipment {
     }
 }
 
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TopicPoint {
-    /// A JSON pointer, or the name of a Sparkplug metric.
-    pub at: Option<String>,
-    pub role: Option<Role>,
-    #[serde(default)]
-    pub map: BTreeMap<String, String>,
-    pub unit: Option<String>,
-    pub deadband: Option<f64>,
-    pub counter: Option<TopicCounter>,
-}
-
-/// A number that only counts up, until the machine starts it anew.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TopicCounter {
-    /// The first number that it cannot hold.
-    pub rolls_over_at: Option<u64>,
-    pub max_rate: CountRate,
-}
-
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CountRate {
-    pub per_second: f64,
-}
-
 pub(in crate::config) fn lower_topics(broker: &str, section: &Mqtt, check: &mut Check) -> Vec<TopicRule> {
     let mut rules = Vec::new();
     if section.topic.is_empty() {
@@ -193,7 +165,7 @@ pub(in crate::config) fn lower_topics(broker: &str, section: &Mqtt, check: &mut 
         let points = topic.points.iter().map(|(name, point)| {
             // What has none, or a wrong one, was found by the check.
             let at = point.at.clone().and_then(|at| Pointer::try_from(at).ok());
-            (at.unwrap_or_default(), point_def(name, point))
+            (at.unwrap_or_default(), RulePoint::new(point_def(name, point)))
         });
         rules.push(TopicRule {
             filter: topic.filter.0.clone(),
@@ -211,23 +183,6 @@ pub(in crate::config) fn lower_topics(broker: &str, section: &Mqtt, check: &mut 
         });
     }
     rules
-}
-
-pub(super) fn point_def(name: &str, point: &TopicPoint) -> Arc<PointDef> {
-    Arc::new(PointDef {
-        name: name.into(),
-        unit: point.unit.as_deref().map(Into::into),
-        role: point.role,
-        map: point.map.clone().into_iter().collect(),
-        deadband: point.deadband,
-        counter: point.counter.map(|counter| {
-            Box::new(CounterDef {
-                rolls_over_at: counter.rolls_over_at,
-                max_per_second: counter.max_rate.per_second,
-                scaling: None,
-            })
-        }),
-    })
 }
 
 fn check_topic(path: &[&str], topic: &Topic, check: &mut Check) {
@@ -250,31 +205,20 @@ fn check_topic(path: &[&str], topic: &Topic, check: &mut Check) {
         check_decoded(path, topic, check);
     }
     if let EquipmentAt::Topic(parts) = &topic.equipment.0 {
-        let levels = topic.filter.0.split('/').count();
-        let is_open = topic.filter.0.ends_with('#');
-        let beyond = parts.iter().find_map(|part| match part {
-            Part::Level(level) if *level >= levels && !is_open => Some(*level),
-            _ => None,
-        });
-        if let Some(level) = beyond {
-            check.find(
-                &deeper("equipment"),
-                format!("the filter has {levels} levels, counted from 0: there is no level {level}"),
-            );
-        }
+        check_levels(&deeper("equipment"), parts, &topic.filter.0, check);
     }
-    let mut states = topic.points.iter().filter(|(_, point)| point.role == Some(Role::State));
-    if let Some((first, _)) = states.next() {
-        for (name, _) in states {
-            check.find(
-                &[path, &["points", name, "role"]].concat(),
-                format!("the state is told by `{first}` already; leave this role out"),
-            );
-        }
-    }
-    for (name, point) in &topic.points {
-        let point_path = [path, &["points", name]].concat();
-        check_point(&point_path, point, check);
+    check_points(path, topic, check);
+}
+
+/// Every topic that the filter matches has the levels that a name is made of.
+pub(super) fn check_levels(path: &[&str], parts: &[Part], filter: &str, check: &mut Check) {
+    let levels = filter.split('/').count();
+    let is_open = filter.ends_with('#');
+    if let Some(level) = topic::highest_level(parts).filter(|level| *level >= levels && !is_open) {
+        check.find(
+            path,
+            format!("the filter has {levels} levels, counted from 0: there is no level {level}"),
+        );
     }
 }
 
@@ -303,6 +247,9 @@ fn check_decoded(path: &[&str], topic: &Topic, check: &mut Check) {
     let pointers = [("time", &topic.time), ("id", &topic.id), ("samples", &topic.samples)];
     for (name, _) in pointers.iter().filter(|(_, pointer)| is_value && pointer.is_some()) {
         check.find(&deeper(name), "a bare value has no JSON to point into; leave it out");
+    }
+    for (name, point) in &topic.points {
+        check_name(path, name, point, &topic.filter.0, check);
     }
     for (name, point) in topic.points.iter().filter(|_| !is_value) {
         let point_path = [path, &["points", name]].concat();
@@ -348,35 +295,5 @@ fn check_sparkplug(path: &[&str], topic: &Topic, check: &mut Check) {
     ];
     for (name, _) in told.iter().filter(|(_, is_set)| *is_set) {
         check.find(&deeper(name), "Sparkplug has its own way for this; leave it out");
-    }
-}
-
-fn check_point(path: &[&str], point: &TopicPoint, check: &mut Check) {
-    let deeper = |name| [path, &[name]].concat();
-    if !point.map.is_empty() && point.role != Some(Role::State) {
-        check.find(&deeper("map"), "a map gives names to states; add role = \"state\"");
-    }
-    if point.deadband.is_some_and(|band| !band.is_finite() || band < 0.0) {
-        check.find(&deeper("deadband"), "a deadband is 0 or more");
-    }
-    let Some(counter) = point.counter else { return };
-    if point.role == Some(Role::State) {
-        check.find(
-            &deeper("counter"),
-            "a state does not count; leave the counter or the role out",
-        );
-    }
-    let rate = counter.max_rate.per_second;
-    if !rate.is_finite() || rate <= 0.0 {
-        check.find(
-            &deeper("counter"),
-            "what counts can do so more than 0 times a second; write max_rate = { per_second = 5 }",
-        );
-    }
-    if counter.rolls_over_at == Some(0) {
-        check.find(
-            &deeper("counter"),
-            "it goes on with 0 after its last number, such as rolls_over_at = 65536",
-        );
     }
 }
