@@ -1,10 +1,10 @@
 //! How things end: a job by DONE, a shift by the clock, a session by silence.
 
-use super::counting::submit;
 use super::job::Phase;
 use super::labor::Labor;
 use super::plan::done_and_plan;
 use super::sheet::Ended;
+use super::taking::submit;
 use super::{Context, Dialogue, FINISH_INPUT_FIRST, Pending, Question, ShiftEnd, State, Step, words};
 use crate::intake::barcode::Meaning;
 use crate::record::{Timestamp, WorkReport};

@@ -3,7 +3,7 @@
 //! A pure state machine. It knows neither a clock nor the disk: the caller hands in the instant, the reference data and the
 //! tallies, and keeps what comes out (reports, alerts and the new state) in one commit before the operator is answered.
 //! The rules stand in [`table`], one row each. What the rows do stands in a room per concern: [`crew`] signs people on
-//! and off, [`load`] finds and loads jobs, [`job`] starts and stops them, [`counting`] takes quantities and serials, [`closing`] ends jobs, shifts and
+//! and off, [`load`] finds and loads jobs, [`job`] starts and stops them, [`counting`] takes quantities and serials, which [`taking`] makes reports of, [`closing`] ends jobs, shifts and
 //! sessions, [`checking`] inspects on the spot and notes it on a [`sheet`], [`questions`] are answered, [`undo`] takes back, [`supervisor`] approves, [`signals`] calls people and tells of machines. How time becomes
 //! hours stands in [`labor`], how all of it becomes reports in [`report`].
 
@@ -25,6 +25,7 @@ mod signals;
 mod step;
 mod supervisor;
 mod table;
+mod taking;
 #[cfg(test)]
 mod tests;
 mod undo;
@@ -43,8 +44,8 @@ use crate::language::Words;
 use crate::record::{DefectKind, Feedback, FeedbackKind, ScanTrace, Timestamp, WorkReport};
 use crate::reference::Reference;
 use crate::status::Status;
-use counting::Pieces;
 use sheet::Ended;
+use taking::Pieces;
 
 pub use bench::{Approval, Bench, Mode, ShiftEnd, UnknownOrder, WhilePaused};
 pub use job::Job;

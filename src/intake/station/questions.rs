@@ -1,7 +1,7 @@
 //! Answers to questions: OK, CANCEL.
 
-use super::counting;
 use super::plan::OVER_QUANTITY;
+use super::taking;
 use super::{Approval, Context, Dialogue, Pending, Question, Step, checking, closing};
 use crate::intake::barcode::Meaning;
 
@@ -39,7 +39,7 @@ pub fn confirm(dialogue: &mut Dialogue, _: &Meaning, context: &Context) -> Step 
             let reports = dialogue.leave_jobs(context, &[]);
             dialogue.ask_operation(order_no, context).with(reports)
         }
-        Question::Over(pieces) => counting::go_on(dialogue, pieces, &flags(OVER_QUANTITY), context),
+        Question::Over(pieces) => taking::go_on(dialogue, pieces, &flags(OVER_QUANTITY), context),
         Question::Short => closing::complete(dialogue, &flags("short_close"), context),
         Question::CompleteToo => closing::complete(dialogue, &[], context),
         Question::DropInspection => checking::give_up(dialogue, context),

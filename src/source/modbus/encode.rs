@@ -245,7 +245,7 @@ mod tests {
             ("type = \"u16\"", Value::Int(-1)),
             ("type = \"u16\"", Value::Uint(65_536)),
             ("type = \"u16\"", Value::Float(0.5)),
-            ("type = \"u16\"", Value::Text("5".to_owned())),
+            ("type = \"u16\"", Value::Text("five".to_owned())),
             ("type = \"u16\"", Value::Bool(true)),
             ("type = \"bcd16\"", Value::Uint(10_000)),
             ("type = \"u16\"\nscale = 0.1", Value::Float(21.55)),
