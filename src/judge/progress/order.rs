@@ -356,12 +356,12 @@ impl OrderProgress {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "a saturating cast of a small number")]
 /// Until when an order has to be completed, while it is to be worked on.
 fn open_until(status: Status, due: Option<Timestamp>) -> Option<Timestamp> {
     due.filter(|_| matches!(status, Status::Released | Status::InProgress))
 }
 
+#[expect(clippy::cast_possible_truncation, reason = "a saturating cast of a small number")]
 fn steps(steps: f64) -> i64 {
     steps.floor() as i64
 }
