@@ -792,8 +792,8 @@ fn passwords_are_long_enough_and_never_arguments() {
         (output.status.code(), String::from_utf8(output.stderr).unwrap())
     };
     site.write("short", "123456789\n");
-    let (_, why) = told(&["add", "a", "--role", "admin", "--password-file", "short"]);
-    assert!(why.contains("take at least 10"), "{why}");
+    let (code, why) = told(&["add", "a", "--role", "admin", "--password-file", "short"]);
+    assert!(code == Some(2) && why.contains("take at least 10"), "{why}");
     assert_eq!(
         told(&["add", "a", "--role", "admin", "--password", "0123456789"]).0,
         Some(2)
@@ -808,8 +808,10 @@ fn passwords_are_long_enough_and_never_arguments() {
     );
     let (_, why) = told(&["token", "a", "--role", "admin"]);
     assert!(why.contains("stands in the file already"), "{why}");
-    let (_, why) = told(&["remove", "b"]);
-    assert!(why.contains("nobody is called b"), "{why}");
+    let (code, why) = told(&["remove", "b"]);
+    assert!(code == Some(2) && why.contains("nobody is called b"), "{why}");
+    let (code, why) = told(&["add", "b", "--station", "ST-99"]);
+    assert!(code == Some(2) && why.contains("no station ST-99"), "{why}");
 }
 
 /// Waits until the gateway has taken leave.

@@ -31,6 +31,12 @@ fn entries(site: &Site) -> Vec<Value> {
 }
 
 fn assert_whole(site: &Site) {
+    let elsewhere = site.run(&["audit", "verify", "--data-dir", "nope"]);
+    assert_eq!(
+        elsewhere.status.code(),
+        Some(2),
+        "no log is there: another folder was meant"
+    );
     let told = site.prints(&["audit", "verify", "--data-dir", "data"]);
     assert!(told.starts_with("whole: "), "{told}");
 }

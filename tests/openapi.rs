@@ -4,6 +4,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use lineside::record::Kind;
+use reqwest::{StatusCode, header};
 use serde_json::Value;
 
 use crate::modbus::Foreign;
@@ -117,4 +118,47 @@ async fn every_call_does_what_the_document_says() {
         .unwrap_or_default();
     println!("{} in {:.0?}", sum.trim(), started.elapsed());
     assert!(started.elapsed() < ENOUGH, "{:?}", started.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_head_tells_the_tag_of_its_get_and_what_comes_packed_is_told_so() {
+    let site = Site::new("");
+    let _gateway = site.start().await;
+    let client = reqwest::Client::new();
+    let orders = site.url("orders");
+    let known = client.get(&orders).send().await.unwrap();
+    let told = client.head(&orders).send().await.unwrap();
+    for name in [
+        header::ETAG,
+        header::CONTENT_LENGTH,
+        header::CONTENT_TYPE,
+        header::CACHE_CONTROL,
+    ] {
+        assert_eq!(told.headers().get(&name), known.headers().get(&name), "{name}");
+    }
+    assert_eq!(known.headers()[header::CACHE_CONTROL], "private, no-cache");
+    let shown = known.headers()[header::ETAG].clone();
+    let again = client
+        .get(&orders)
+        .header(header::IF_NONE_MATCH, shown)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
+
+    let packed = client
+        .post(site.url("inspections"))
+        .bearer_auth(site.control_token())
+        .header(header::CONTENT_ENCODING, "gzip")
+        .body("{}");
+    let refused = packed.send().await.unwrap();
+    assert_eq!(refused.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    let why: Value = serde_json::from_slice(&refused.bytes().await.unwrap()).unwrap();
+    assert!(why["words"]["zh"].as_str().unwrap().contains("压缩"), "{why}");
+    let asked = client.get(site.url("alerts?limit=99999999999")).send().await.unwrap();
+    let why: Value = serde_json::from_slice(&asked.bytes().await.unwrap()).unwrap();
+    assert!(
+        why["detail"].as_str().unwrap().contains("a page has 1 to 1000 entries"),
+        "{why}"
+    );
 }

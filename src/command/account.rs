@@ -128,8 +128,10 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Add { station, .. } => station.as_deref(),
         _ => None,
     };
-    if let Some(station) = speaks_for {
-        check_station(station, &plan.stations)?;
+    if let Some(station) = speaks_for
+        && let Err(wrong) = check_station(station, &plan.stations)
+    {
+        return Ok(refused(&wrong));
     }
     let Some(file) = plan.web.access.accounts_file else {
         let config = place.config.display();
@@ -151,7 +153,10 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let event = event(&command);
-    let told = change(&mut accounts, command)?;
+    let told = match change(&mut accounts, command) {
+        Ok(told) => told,
+        Err(wrong) => return Ok(refused(&wrong)),
+    };
     std::fs::create_dir_all(&plan.data_dir)
         .and_then(|()| Log::open(&plan.data_dir, plan.web.zone)?.append(vec![event]))
         .with_context(|| {
@@ -165,6 +170,12 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
         .with_context(|| format!("cannot write {}", file.display()))?;
     println!("{told}");
     Ok(ExitCode::SUCCESS)
+}
+
+/// What was asked for cannot be, as things stand.
+fn refused(wrong: &anyhow::Error) -> ExitCode {
+    eprintln!("lineside: {wrong:#}");
+    ExitCode::from(EXIT_USAGE)
 }
 
 /// What the audit log says of a change: before it is made, so that none is missing there.

@@ -9,6 +9,7 @@ use chrono::{DateTime, FixedOffset};
 use clap::{Subcommand, ValueEnum};
 use serde_json::Value;
 
+use super::EXIT_USAGE;
 use crate::audit::Entry;
 use crate::audit::file::{self, Verified, VerifyError};
 
@@ -67,6 +68,10 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
                     println!("{error}");
                     Ok(ExitCode::FAILURE)
                 }
+                Err(error) if is_not_there(&error) => {
+                    eprintln!("lineside: {error}");
+                    Ok(ExitCode::from(EXIT_USAGE))
+                }
                 Err(error) => Err(error.into()),
             }
         }
@@ -84,6 +89,11 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+/// Another place was meant.
+fn is_not_there(error: &VerifyError) -> bool {
+    matches!(error, VerifyError::Unreadable(_, error) if error.kind() == io::ErrorKind::NotFound)
 }
 
 fn told(verified: &Verified) -> String {

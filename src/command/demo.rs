@@ -197,6 +197,9 @@ fn show(outcome: &Outcome, dir: &Path) {
         reports.lost,
         reports.duplicated,
     );
+    if reports.of_others > 0 {
+        println!("and {} reports that others handed in", reports.of_others);
+    }
     let tally = &outcome.tally;
     println!(
         "\n{} scans, of which {} were wrong and {} read twice; all were answered{}",

@@ -36,6 +36,8 @@ pub struct ReportCount {
     pub rows: u64,
     pub lost: u64,
     pub duplicated: u64,
+    /// Rows that no station of the demo made: visitors hand in reports too.
+    pub of_others: u64,
     /// Order and process where pieces answered OK and pieces in rows differ.
     pub differing: Vec<(String, String, Pieces, Pieces)>,
 }
@@ -80,6 +82,7 @@ pub async fn count(
     store: &Store,
     office: &Office,
     tally: Tally,
+    stations: &[&str],
     since: Timestamp,
 ) -> anyhow::Result<Outcome> {
     let dir = data_dir.to_owned();
@@ -111,7 +114,7 @@ pub async fn count(
     let rows = reports(office, since).await?;
     Ok(Outcome {
         lanes,
-        reports: compare(&tally, &rows),
+        reports: compare(&tally, stations, &rows),
         orders: orders.len(),
         wrong_orders: orders.iter().filter_map(wrong).collect(),
         dead_letters,
@@ -125,6 +128,7 @@ struct Row {
     id: i64,
     order_no: String,
     process_code: Option<String>,
+    station: Option<String>,
     output_quantity: Decimal,
     qualified_quantity: Decimal,
     unqualified_quantity: Decimal,
@@ -155,9 +159,17 @@ async fn reports(office: &Office, since: Timestamp) -> anyhow::Result<Vec<Row>> 
     }
 }
 
-fn compare(tally: &Tally, rows: &[Row]) -> ReportCount {
+fn compare(tally: &Tally, stations: &[&str], rows: &[Row]) -> ReportCount {
+    let is_ours = |row: &&Row| {
+        row.station
+            .as_deref()
+            .is_some_and(|station| stations.contains(&station))
+    };
+    let (rows, others): (Vec<_>, Vec<_>) = rows.iter().partition(is_ours);
     // Reports of hours alone are made when someone leaves; nobody is answered for them.
-    let rows = rows.iter().filter(|row| row.is_final || !row.output_quantity.is_zero());
+    let rows = rows
+        .into_iter()
+        .filter(|row| row.is_final || !row.output_quantity.is_zero());
     let mut count = 0;
     let mut in_rows: BTreeMap<(String, String), Pieces> = BTreeMap::new();
     for row in rows {
@@ -182,6 +194,7 @@ fn compare(tally: &Tally, rows: &[Row]) -> ReportCount {
         rows: count,
         lost: tally.reports.saturating_sub(count),
         duplicated: count.saturating_sub(tally.reports + tally.unanswered),
+        of_others: others.len() as u64,
         differing: differing.collect(),
     }
 }
@@ -200,11 +213,14 @@ fn wrong(order: &OrderState) -> Option<WrongOrder> {
 mod tests {
     use super::*;
 
+    const STATIONS: [&str; 1] = ["ST-01"];
+
     fn row(id: i64, qualified: i64) -> Row {
         Row {
             id,
             order_no: "MO-1".to_owned(),
             process_code: Some("0010".to_owned()),
+            station: Some("ST-01".to_owned()),
             output_quantity: qualified.into(),
             qualified_quantity: qualified.into(),
             unqualified_quantity: Decimal::ZERO,
@@ -228,12 +244,23 @@ mod tests {
     #[test]
     fn reports_that_lack_or_stand_twice_are_found() {
         let hours_alone = row(9, 0);
-        let exact = compare(&tally(2, 8), &[row(1, 5), row(2, 3), hours_alone]);
+        let exact = compare(&tally(2, 8), &STATIONS, &[row(1, 5), row(2, 3), hours_alone]);
         assert_eq!((exact.lost, exact.duplicated, exact.differing.len()), (0, 0, 0));
-        let lost = compare(&tally(2, 8), &[row(1, 5)]);
+        let lost = compare(&tally(2, 8), &STATIONS, &[row(1, 5)]);
         assert_eq!((lost.lost, lost.differing.len()), (1, 1));
-        let twice = compare(&tally(1, 5), &[row(1, 5), row(2, 5)]);
+        let twice = compare(&tally(1, 5), &STATIONS, &[row(1, 5), row(2, 5)]);
         assert_eq!((twice.duplicated, twice.differing.len()), (1, 1));
+    }
+
+    #[test]
+    fn what_visitors_hand_in_is_neither_twice_nor_wrong() {
+        let handed_in = Row {
+            station: Some("api".to_owned()),
+            ..row(3, 7)
+        };
+        let count = compare(&tally(1, 5), &STATIONS, &[row(1, 5), handed_in]);
+        assert_eq!((count.duplicated, count.differing.len(), count.of_others), (0, 0, 1));
+        assert_eq!(count.rows, 1);
     }
 
     #[test]
@@ -243,7 +270,7 @@ mod tests {
             ..tally(1, 5)
         };
         for rows in [vec![row(1, 5)], vec![row(1, 5), row(2, 3)]] {
-            let count = compare(&in_doubt, &rows);
+            let count = compare(&in_doubt, &STATIONS, &rows);
             assert_eq!((count.lost, count.duplicated, count.differing.len()), (0, 0, 0));
         }
     }

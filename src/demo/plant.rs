@@ -299,7 +299,8 @@ impl Plant {
         self.gateway_stop.cancel();
         self.gateway.await??;
         let data_dir = self.dir.join("gateway");
-        let outcome = count::count(&data_dir, &self.store, &self.office, tally, self.started).await?;
+        let stations = STATIONS.map(|(station, ..)| station);
+        let outcome = count::count(&data_dir, &self.store, &self.office, tally, &stations, self.started).await?;
         self.stop.cancel();
         self.serving.await??;
         Ok(outcome)

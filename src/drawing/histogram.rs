@@ -17,45 +17,51 @@ pub struct Histogram {
     /// Single values, or the means of subgroups of this size.
     pub values: Vec<f64>,
     pub subgroup: usize,
+    /// What is specified of single values; means vary less, and are not held against it.
     pub spec: Option<Spec>,
-    /// What single values are like: their centre and sigma.
+    /// What single values are like, their centre and sigma; of means nothing.
     pub normal: Option<(f64, f64)>,
+    /// Figures beside the bars, where nothing else tells them.
     pub capability: Option<Capability>,
 }
 
-const WIDTH: f64 = 1000.0;
-const HEIGHT: f64 = 380.0;
-const LEFT: f64 = 66.0;
-/// Where the figures stand.
-const FIGURES: f64 = 800.0;
+/// As narrow as its place on a page, so that its letters are as large there as they are here.
+const WIDTH: f64 = 520.0;
+const HEIGHT: f64 = 360.0;
+const LEFT: f64 = 44.0;
+const RIGHT: f64 = 500.0;
+/// What figures beside it take.
+const FIGURES_WIDTH: f64 = 150.0;
 const TOP: f64 = 84.0;
-const BOTTOM: f64 = 326.0;
+const BOTTOM: f64 = 310.0;
 /// Beyond this many sigma a curve is no more than its axis.
 const CURVE_SIGMA: f64 = 4.0;
 const CURVE_STEPS: usize = 96;
 
 impl Histogram {
-    /// Of the points of a chart that goes on; counts, weighted means and sums have none.
+    /// Of the points of a chart that goes on, whose figures stand elsewhere; counts, weighted means and sums have none.
     pub fn of_view(view: &View, language: Language) -> Option<Self> {
         let is_measured = !view.chart.counts() && !matches!(view.chart, Chart::Ewma | Chart::Cusum);
         if !is_measured || view.points.is_empty() {
             return None;
         }
-        let limits = view.limits.as_ref();
+        let has_singles = view.subgroup == 1;
+        let limits = view.limits.as_ref().filter(|_| has_singles);
         Some(Self {
             title: view.name.clone(),
             unit: view.unit.clone(),
             language,
             values: view.points.iter().map(|point| point.value.into()).collect(),
             subgroup: view.subgroup,
-            spec: view.spec.filter(|_| !view.chart.is_short_run()),
+            spec: view.spec.filter(|_| has_singles && !view.chart.is_short_run()),
             normal: limits.map(|limits| (limits.center, limits.sigma)),
-            capability: view.capability.clone(),
+            capability: None,
         })
     }
 
     pub fn svg(&self) -> String {
-        let mut canvas = Canvas::new(&self.title, WIDTH, HEIGHT);
+        let beside = self.capability.as_ref().map_or(0.0, |_| FIGURES_WIDTH);
+        let mut canvas = Canvas::new(&self.title, WIDTH + beside, HEIGHT);
         canvas.text("title", (LEFT, 24.0), Anchor::Start, &self.title);
         let curve = self.language.pick(
             "curve: single values as the limits have them",
@@ -72,7 +78,7 @@ impl Histogram {
             .as_deref()
             .map(|unit| format!("  ·  {unit}"))
             .unwrap_or_default();
-        let curve = if self.normal.is_some() && self.subgroup == 1 {
+        let curve = if self.normal.is_some() {
             format!("  ·  {curve}")
         } else {
             String::new()
@@ -101,7 +107,7 @@ impl Histogram {
             .into_iter()
             .flat_map(|(center, sigma)| [center - 3.0 * sigma, center + 3.0 * sigma]);
         let figures = self.values.iter().copied().chain(spec).chain(normal);
-        span(figures).map(|span| Scale::new(span, (LEFT, FIGURES - 40.0)))
+        span(figures).map(|span| Scale::new(span, (LEFT, RIGHT)))
     }
 
     fn draw_bars(&self, canvas: &mut Canvas, bars: &Bars, x: Scale, y: Scale) {
@@ -111,10 +117,9 @@ impl Histogram {
         }
         for (low, high, number) in bars.all() {
             let (left, top) = (x.place(low), y.place(count(number)));
-            let is_out = self.subgroup == 1
-                && self.spec.is_some_and(|spec| {
-                    spec.lower.is_some_and(|limit| high <= limit) || spec.upper.is_some_and(|limit| low >= limit)
-                });
+            let is_out = self.spec.is_some_and(|spec| {
+                spec.lower.is_some_and(|limit| high <= limit) || spec.upper.is_some_and(|limit| low >= limit)
+            });
             let class = if is_out { "bar out" } else { "bar" };
             canvas.put(format_args!(
                 "<rect class=\"{class}\" x=\"{left:.1}\" y=\"{top:.1}\" width=\"{:.1}\" height=\"{:.1}\" data-from=\"{2}\" data-to=\"{3}\" \
@@ -127,12 +132,9 @@ impl Histogram {
         }
     }
 
-    /// As many values as would lie in a bar at the centre. There is no curve for means: they vary less than what is specified.
+    /// As many values as would lie in a bar at the centre.
     fn curve_height(&self, bars: &Bars) -> f64 {
-        let sigma = self
-            .normal
-            .filter(|_| self.subgroup == 1)
-            .map_or(0.0, |(_, sigma)| sigma);
+        let sigma = self.normal.map_or(0.0, |(_, sigma)| sigma);
         if sigma > 0.0 {
             count(self.values.len()) * bars.width / (sigma * (2.0 * std::f64::consts::PI).sqrt())
         } else {
@@ -198,7 +200,7 @@ impl Histogram {
             15.0,
         );
         for label in moved_apart(labels, TOP, HEIGHT) {
-            canvas.text(label.class, (FIGURES, label.y), Anchor::Start, &label.text);
+            canvas.text(label.class, (WIDTH + 10.0, label.y), Anchor::Start, &label.text);
         }
         for (nth, flag) in capability.flags.iter().enumerate() {
             let at = (LEFT, BOTTOM + 34.0 + 15.0 * count(nth));
@@ -208,8 +210,8 @@ impl Histogram {
 }
 
 fn draw_axis(canvas: &mut Canvas, x: Scale) {
-    canvas.line("axis", (LEFT, BOTTOM), (FIGURES - 40.0, BOTTOM));
-    for tick in x.ticks(8.0) {
+    canvas.line("axis", (LEFT, BOTTOM), (RIGHT, BOTTOM));
+    for tick in x.ticks(6.0) {
         let at = x.place(tick);
         canvas.line("axis", (at, BOTTOM), (at, BOTTOM + 4.0));
         canvas.text("tick", (at, BOTTOM + 17.0), Anchor::Middle, &figure(tick));

@@ -195,14 +195,25 @@ fn a_histogram_has_every_value_the_limits_and_the_figures() {
         .skip(1)
         .filter_map(|rest| rest.split('"').next()?.parse::<usize>().ok());
     assert_eq!(counts.sum::<usize>(), 14);
-    for part in ["LSL 9<", "USL 11<", ">Cpk ", "bar out"] {
+    for part in ["LSL 9<", "USL 11<", "bar out", "class=\"curve\"", "viewBox=\"0 0 520 "] {
         assert!(svg.contains(part), "no {part} in {svg}");
     }
-    // The curve is of as many values as the bars: means of subgroups are not distributed so, and have none.
-    assert!(svg.contains("class=\"curve\""));
-    let means = Histogram {
-        subgroup: 5,
+    // On a page they stand beside it; in a file that stands alone they are drawn.
+    assert!(!svg.contains(">Cpk "));
+    let alone = Histogram {
+        capability: view.capability,
         ..histogram
     };
-    assert!(!means.svg().contains("class=\"curve\""));
+    assert!(alone.svg().contains(">Cpk "));
+}
+
+#[test]
+fn means_are_not_held_against_what_is_specified_of_single_values() {
+    let mut view = shown(Chart::IMr);
+    (view.chart, view.subgroup) = (Chart::XbarR, 5);
+    let svg = Histogram::of_view(&view, Language::Zh).expect("measured").svg();
+    assert!(svg.contains("14个子组均值"), "{svg}");
+    for part in ["LSL", "USL", "bar out", "class=\"curve\""] {
+        assert!(!svg.contains(part), "{part} in {svg}");
+    }
 }

@@ -29,6 +29,8 @@ pub enum Change {
     Begins,
     /// It goes on and is worse than it ever was in this episode: a new peak.
     Worsens,
+    /// It goes on, no worse, and what is said of it now has newer figures.
+    GoesOn,
     Ends,
     /// A moment, not a state: it is over when it is told.
     Once,

@@ -233,6 +233,44 @@ async fn what_is_wrong_with_an_inspection_stands_at_its_field_in_the_language_of
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_has_not_signed_in_sees_for_whom_it_is_and_what_is_not_known_yet() {
+    let Some(browser) = Browser::start().await else { return };
+    let site = Site::new(BURR);
+    let _gateway = site.start().await;
+    let window = browser.window().await;
+    window.speak("en").await;
+    window.resize(DESK).await;
+    let has = |text: &str| format!("document.body.innerText.includes({text:?})");
+    open(&window, &site.page("/quality#inspections")).await;
+    let rests = "document.querySelector('.entry-fields')?.disabled === true";
+    window.until("the form to rest", rests).await;
+    window.until("for whom", &has("For quality, supervisor, admin.")).await;
+    open(&window, &site.page("/quality#charts")).await;
+    window.until("a chart", &has("Shown with the first points.")).await;
+    let freeze = "[...document.querySelectorAll('main button')].find((e) => e.textContent.includes('Freeze'))";
+    window
+        .until(
+            "the change to rest",
+            &format!("{freeze}?.matches(':disabled') === true"),
+        )
+        .await;
+    assert_eq!(window.look(&has("Drag over the chart")).await, false);
+    open(&window, &site.page("/")).await;
+    window
+        .until("why there are no orders", &has("Orders are not known"))
+        .await;
+    window.open(&site.page("/station/ST-77")).await;
+    window
+        .until(
+            "the station not to be there",
+            &has("This gateway has no station ST-77."),
+        )
+        .await;
+    let is_away = "!document.getElementById('keys').checkVisibility()";
+    window.until("no keypad", is_away).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn dead_letters_are_corrected_sent_again_and_given_up() {
     let Some(browser) = Browser::start().await else { return };
     let shop = Shop::open(&browser, "en").await;

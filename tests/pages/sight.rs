@@ -71,6 +71,13 @@ async fn misfits(window: &Window, screen: Screen, page: &str) -> Vec<String> {
         const sign = (e) => `<${e.tagName.toLowerCase()} id="${e.id}" class="${e.getAttribute("class") ?? ""}"> ${e.textContent.trim().slice(0, 40)}`;
         const scrolls = (e) => e && (["auto", "scroll", "hidden", "clip"].includes(getComputedStyle(e).overflowX) || scrolls(e.parentElement));
         const found = [];
+        if (width >= 1280) for (const e of document.querySelectorAll("main table")) {
+            // What stands beside a table may be moved into sight; at a desk nobody should have to.
+            const frame = e.parentElement;
+            if (e.checkVisibility() && frame.scrollWidth > frame.clientWidth + 1) {
+                found.push(`${frame.scrollWidth} px of ${frame.clientWidth}: ${sign(e)}`);
+            }
+        }
         if (document.documentElement.scrollWidth > width) {
             const wide = [...document.body.querySelectorAll("*")].filter((e) => e.getBoundingClientRect().right > width + 0.5 && !scrolls(e.parentElement));
             found.push(`${document.documentElement.scrollWidth} px wide: ${wide.slice(0, 3).map(sign).join("; ")}`);

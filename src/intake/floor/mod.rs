@@ -218,23 +218,23 @@ impl Floor {
         self.machines.tick(tracker, now, states);
     }
 
-    /// The centre has spoken: orders have new figures, or are closed and no longer judged.
+    /// The centre has spoken: orders have new figures, or are over and no longer judged. One that is released again begins anew.
     pub fn learn(&mut self, reference: &Reference, now: Timestamp, accepted: &mut Accepted) {
         self.orders.learn(reference, now, accepted);
-        let is_closed = |order_no: &str| {
+        let is_over = |order_no: &str| {
             let order = reference.order(order_no);
-            order.map_or(reference.is_fresh(now), |order| order.status == OrderStatus::Closed)
+            order.map_or(reference.is_fresh(now), |order| order.status >= OrderStatus::Finished)
         };
         let settings = &self.settings.defect_rate;
         self.defects.retain(|name, rate| {
             let (order_no, process_code) = name.split_once(PARTS).unwrap_or((name, ""));
-            let is_closed = is_closed(order_no);
-            if is_closed {
+            let is_over = is_over(order_no);
+            if is_over {
                 let ended = rate.close(order_no, process_code, now, settings);
                 accepted.findings.extend(ended);
                 accepted.states.insert(format!("{DEFECTS}{name}"), Bytes::new());
             }
-            !is_closed
+            !is_over
         });
     }
 }

@@ -246,11 +246,29 @@ fn a_bad_rate_lasts_however_long_nobody_reports_until_its_order_is_closed() {
         (Change::Ends, "defect_rate/WO-1/0020")
     );
     assert!(
-        ended.words.en.contains("the order is closed; the defect rate was 20%"),
+        ended.words.en.contains("the order is over; the defect rate was 20%"),
         "{}",
         ended.words.en
     );
     assert!(!is_held(&shop));
+}
+
+#[test]
+fn a_bad_rate_ends_with_its_order_and_one_that_is_released_again_begins_a_new_one() {
+    let mut shop = Shop::new();
+    shop.report("0020", (975, 225), 0);
+    let told = shop.learn(reference(975, 4), 60);
+    assert_eq!(
+        types(&told.findings),
+        [("DEFECT_RATE", Change::Ends)],
+        "the centre has finished it"
+    );
+    assert_eq!(shop.floor.open_keys().count(), 0);
+    shop.learn(reference(975, 3), 120);
+    let (_, told) = shop.report("0020", (40, 0), 180);
+    assert_eq!(types(&told.findings), [], "what was before is not held against it");
+    let (_, told) = shop.report("0020", (0, 20), 240);
+    assert_eq!(types(&told.findings), [("DEFECT_RATE", Change::Begins)]);
 }
 
 #[test]

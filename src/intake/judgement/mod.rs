@@ -112,7 +112,7 @@ impl Judgement {
                 match finding.change {
                     Change::Begins | Change::Worsens => begun.insert(finding.key.clone(), finding),
                     Change::Ends => begun.remove(&finding.key),
-                    Change::Once => None,
+                    Change::GoesOn | Change::Once => None,
                 };
             }
         }

@@ -112,7 +112,7 @@ impl Book {
                     episode.goes_away(finding);
                     news.keep(episode);
                 }
-                Change::Begins | Change::Worsens | Change::Once => {
+                Change::Begins | Change::Worsens | Change::GoesOn | Change::Once => {
                     episode.heard_at = now;
                     let (is_change, why) = episode.goes_on(finding);
                     if let Some(why) = why {
@@ -126,7 +126,7 @@ impl Book {
         }
         match finding.change {
             // Its begin was never told, or its end was before a crash.
-            Change::Ends => {}
+            Change::Ends | Change::GoesOn => {}
             Change::Once => self.take_moment(finding, now, news),
             Change::Begins | Change::Worsens => {
                 if self.live.len() >= LIVE_MAX {

@@ -88,7 +88,7 @@ impl Episode {
     pub fn goes_on(&mut self, finding: Finding) -> (bool, Option<AlertNews>) {
         let was_away = self.away_at.take().is_some();
         let is_worse = finding.change == Change::Worsens;
-        if !was_away && !is_worse {
+        if !was_away && !is_worse && finding.change != Change::GoesOn {
             return (false, None);
         }
         self.times += 1;

@@ -127,6 +127,28 @@ fn a_trouble_that_flaps_is_told_once() {
 }
 
 #[test]
+fn what_is_said_of_a_trouble_that_goes_on_is_renewed_and_told_with_the_next_reminder() {
+    let mut desk = Desk::new();
+    let renewed = |minute, words| Finding {
+        words: Words::new(words, words),
+        ..finding("a", Change::GoesOn, Severity::Medium, minute)
+    };
+    desk.book.take(renewed(0, "early"), at(0), &mut desk.news);
+    assert_eq!(
+        (desk.told(), desk.book.episodes().count()),
+        (vec![], 0),
+        "nothing that went on began"
+    );
+    desk.find("a", Change::Begins, 0);
+    desk.book.take(renewed(5, "9 of 40"), at(5), &mut desk.news);
+    assert_eq!(desk.told(), []);
+    desk.restart(6);
+    desk.book.tick(at(15), &mut desk.news);
+    let reminder = desk.news.tellings.last().expect("a reminder");
+    assert_eq!((reminder.news, &*reminder.episode.words.en), (Reminder, "9 of 40"));
+}
+
+#[test]
 fn a_moment_is_told_once_in_a_while() {
     let mut desk = Desk::new();
     assert_eq!(desk.find("a", Change::Once, 0), [Begun]);

@@ -5,7 +5,8 @@
 //! * A full window is believed as it is. Before that the rate must be beyond the limit for the lower end of its confidence
 //!   interval (Wilson 1927, one-sided 95 %), and from more than a few pieces: the first bad piece is no trend.
 //! * An episode ends when the rate has fallen below 0.8 of the lower limit, when the report that began it is taken back, or when
-//!   the order is closed. Silence ends none: pieces that nobody makes are no better ones.
+//!   the order is over. Silence ends none: pieces that nobody makes are no better ones. While it lasts, more bad pieces renew
+//!   its figures.
 
 use std::collections::VecDeque;
 
@@ -148,10 +149,10 @@ impl DefectRate {
         let (rate, count, bad) = figures(pieces);
         let words = Words::new(
             format!(
-                "{order_no}, process {process_code}: the order is closed; the defect rate was {rate} ({bad} of the last {count} \
+                "{order_no}, process {process_code}: the order is over; the defect rate was {rate} ({bad} of the last {count} \
                  pieces)"
             ),
-            format!("{order_no} 工序{process_code}：工单已关闭，最近{count}件中不良{bad}件，不良率{rate}"),
+            format!("{order_no} 工序{process_code}：工单已结束，最近{count}件中不良{bad}件，不良率{rate}"),
         );
         Some(Finding {
             key: key(order_no, process_code),
@@ -201,10 +202,11 @@ impl DefectRate {
                 self.episode = Some(level);
                 return None;
             }
+            (Some(_), Some(_)) if report.unqualified_quantity > Decimal::ZERO => Change::GoesOn,
             _ => return None,
         };
-        let severity = level.or(self.episode).unwrap_or(Severity::Medium);
-        self.episode = level;
+        let severity = level.max(self.episode).unwrap_or(Severity::Medium);
+        self.episode = level.map(|_| severity);
         Some(finding(report, at, pieces, severity, change, settings))
     }
 }
@@ -353,7 +355,16 @@ mod tests {
             Some((Change::Worsens, Severity::High)),
             "22 of 200"
         );
-        assert_eq!(told(&mut rate, 4, 100, 0), None, "20 of 200 goes on");
+        assert_eq!(
+            told(&mut rate, 4, 78, 2),
+            Some((Change::GoesOn, Severity::High)),
+            "24 of 280: newer figures of the same alert"
+        );
+        assert_eq!(
+            told(&mut rate, 4, 100, 0),
+            None,
+            "22 of 280 goes on, and nothing bad is new"
+        );
         assert_eq!(told(&mut rate, 5, 91, 9), None, "9 of 200 is between release and limit");
         assert_eq!(told(&mut rate, 6, 100, 0), None);
         assert_eq!(told(&mut rate, 7, 100, 0), Some((Change::Ends, Severity::High)));

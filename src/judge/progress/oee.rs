@@ -168,7 +168,8 @@ pub struct ShiftOee {
     pub offline_s: i64,
     pub unknown_s: i64,
     pub unplanned_running_s: i64,
-    pub produced: f64,
+    /// Nothing where nothing was heard of it.
+    pub produced: Option<f64>,
     pub scrap: f64,
     pub unplanned_produced: f64,
     pub availability: Option<f64>,
@@ -345,7 +346,7 @@ fn shift(turn: &Turn, counts_scrap: bool, ideal_cycle_s: Option<f64>, calendar: 
         offline_s: times.offline / 1000,
         unknown_s: times.unknown / 1000,
         unplanned_running_s: times.unplanned_running / 1000,
-        produced,
+        produced: (times.known() > 0 || produced > 0.0 || times.planned() == 0).then_some(produced),
         scrap: turn.scrap,
         unplanned_produced: turn.unplanned_pieces,
         availability,

@@ -1,13 +1,31 @@
 //! Bodies as they are read here: objects, whose mistakes are told beside what would be right.
 
-use axum::http::StatusCode;
+use axum::extract::Request;
+use axum::http::{StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error};
 use serde_json::Number;
 
 use crate::http::Problem;
+use crate::language::Words;
 
 /// The largest whole number that every reader of JSON knows exactly.
 const WHOLE_MAX: u64 = (1 << 53) - 1;
+
+/// What comes packed is no broken JSON, and is not called so.
+pub async fn unpacked(request: Request, next: Next) -> Response {
+    let packing = request.headers().get(header::CONTENT_ENCODING);
+    if packing.is_none_or(|packing| packing.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        return next.run(request).await;
+    }
+    let words = Words::new(
+        "what comes packed is not read here: send it without Content-Encoding",
+        "此处不接收压缩内容：请去掉 Content-Encoding 后重新发送",
+    );
+    let refused = Problem::worded(StatusCode::UNSUPPORTED_MEDIA_TYPE, &words);
+    ([(header::ACCEPT_ENCODING, "identity")], refused).into_response()
+}
 
 /// `right` is a body that would do.
 pub fn read<T: DeserializeOwned>(body: &[u8], right: &str) -> Result<T, Problem> {

@@ -1,5 +1,5 @@
 //! Answers that the asker has already: each JSON answer to a GET carries a tag of its content, and who shows that tag again
-//! is told 304 instead of the same once more.
+//! is told 304 instead of the same once more. A HEAD is answered like its GET, and loses its body on the way out.
 
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
@@ -12,8 +12,13 @@ use crate::http::Problem;
 
 /// The largest answer of ours is far smaller; it is in memory anyway.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
+/// Whoever asked may keep it, to ask by its tag whether it still holds.
+const KEPT: HeaderValue = HeaderValue::from_static("private, no-cache");
 
-pub async fn tag(request: Request, next: Next) -> Response {
+pub async fn tag(mut request: Request, next: Next) -> Response {
+    if request.method() == Method::HEAD {
+        *request.method_mut() = Method::GET;
+    }
     let is_get = request.method() == Method::GET;
     let shown = request.headers().get(header::IF_NONE_MATCH).cloned();
     let response = next.run(request).await;
@@ -25,10 +30,11 @@ pub async fn tag(request: Request, next: Next) -> Response {
         return Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the answer could not be made").into_response();
     };
     let tag = tag_of(&body);
-    head.headers.insert(header::ETAG, tag.clone());
+    let again = [(header::ETAG, tag.clone()), (header::CACHE_CONTROL, KEPT)];
     if shown.is_some_and(|shown| names(&shown, &tag)) {
-        return (StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response();
+        return (StatusCode::NOT_MODIFIED, again).into_response();
     }
+    head.headers.extend(again);
     Response::from_parts(head, Body::from(body))
 }
 

@@ -53,7 +53,10 @@ pub fn calls() -> (Router<Window>, OpenApi) {
         .routes(routes!(openapi))
         .split_for_parts();
     document::complete(&mut document);
-    (router.layer(middleware::from_fn(known::tag)), document)
+    let router = router
+        .layer(middleware::from_fn(known::tag))
+        .layer(middleware::from_fn(bodies::unpacked));
+    (router, document)
 }
 
 /// This document.

@@ -6,7 +6,7 @@ const COUNT_MAX: u16 = 1000;
 
 /// Entries of one page.
 #[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(try_from = "u16")]
+#[serde(try_from = "String")]
 pub struct Limit(u16);
 
 impl Limit {
@@ -21,14 +21,15 @@ impl Default for Limit {
     }
 }
 
-impl TryFrom<u16> for Limit {
+/// As it stands in an address.
+impl TryFrom<String> for Limit {
     type Error = String;
 
-    fn try_from(count: u16) -> Result<Self, String> {
-        let is_limit = (1..=COUNT_MAX).contains(&count);
-        is_limit
-            .then_some(Self(count))
-            .ok_or_else(|| format!("a page has 1 to {COUNT_MAX} entries, not {count}"))
+    fn try_from(asked: String) -> Result<Self, String> {
+        let count = asked.parse().ok().filter(|count| (1..=COUNT_MAX).contains(count));
+        count
+            .map(Self)
+            .ok_or_else(|| format!("a page has 1 to {COUNT_MAX} entries, not {asked}"))
     }
 }
 
@@ -53,7 +54,7 @@ mod tests {
     fn pages_joined_are_the_whole_and_the_last_says_so() {
         let all: Vec<u16> = (1..=7).collect();
         for size in 1..=8 {
-            let limit = Limit::try_from(size).expect("a limit");
+            let limit = Limit::try_from(size.to_string()).expect("a limit");
             let (mut joined, mut after) = (Vec::new(), Some(0));
             while let Some(begin) = after {
                 let rest = all.iter().copied().filter(|n| *n > begin);
@@ -63,6 +64,9 @@ mod tests {
             }
             assert_eq!(joined, all, "{size}");
         }
-        assert!(Limit::try_from(0).is_err() && Limit::try_from(COUNT_MAX + 1).is_err());
+        for asked in ["0", "1001", "99999999999999999999", "-1", "many"] {
+            let refused = Limit::try_from(asked.to_owned()).expect_err("no limit");
+            assert_eq!(refused, format!("a page has 1 to 1000 entries, not {asked}"));
+        }
     }
 }

@@ -1,6 +1,6 @@
 // The board: what needs a person on top; below it orders, machines, stations and where the records are, each in its place. `/?tv`
 // is for a wall: one screen that nobody scrolls, where what does not fit takes turns.
-import { element, flow, followHead, MARKS, put, renew, say, startPage } from "./shell.js";
+import { element, flow, followHead, MARKS, plantClock, put, renew, say, startPage } from "./shell.js";
 import { live } from "./live.js";
 import { WORDS } from "./board/words.js";
 import { needs, troubled } from "./board/needs.js";
@@ -70,8 +70,19 @@ function showNeeds() {
 function showOrders() {
   const orders = feed.entries("order/");
   const begun = begunOf(orders);
-  const page = showList("orders", orderRows(feed.now(), orders), say("noOrders"));
-  put(at("orders-sum"), (orders.length ? say("inWork", begun, orders.length - begun) : "") + page);
+  const page = showList("orders", orderRows(feed.now(), orders), noOrders());
+  put(at("orders-sum"), [orders.length ? say("inWork", begun, orders.length - begun) : "", asOf()].filter(Boolean).join(" · ") + page);
+}
+
+// Why there are none: the centre has none, or has not told of any.
+function noOrders() {
+  if (feed.value("reference")?.confirmed_at) return say("noOrders");
+  return say(feed.entries("upstream/").length > 0 ? "ordersUnknown" : "ordersNowhere");
+}
+
+function asOf() {
+  const { confirmed_at: confirmed, fresh } = feed.value("reference") ?? {};
+  return confirmed && !fresh ? say("asOf", plantClock(feed.now(), confirmed, false)) : "";
 }
 
 function showMachines() {

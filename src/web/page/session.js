@@ -2,7 +2,7 @@
 // has not is sent to the sign-in page.
 
 import { LOST } from "./live.js";
-import { button, call, element, say } from "./shell.js";
+import { button, call, element, language, say } from "./shell.js";
 
 const WORDS = {
   en: { operator: "operator", quality: "quality", supervisor: "supervisor", admin: "admin", station: "station" },
@@ -26,6 +26,29 @@ export async function whoami() {
 }
 
 export const roleName = (role) => WORDS[document.documentElement.lang]?.[role] ?? role;
+
+// Whether whoever is signed in has one of these roles; before that is known nobody is held up, for the gateway asks too.
+export const mayAs = (roles) => !who || roles.includes(who.role);
+
+// What is for some roles alone rests while nobody of these is signed in.
+export function reserve(roles, control) {
+  control.dataset.roles = roles.join(" ");
+  showRight(control);
+  return control;
+}
+
+// For whom it is, beside what rests.
+export function forWhom(roles) {
+  const way = link();
+  way.className = "";
+  return reserve(roles, element("p", "quiet for-whom", say("forWhom", roles.map(roleName).join(language === "zh" ? "、" : ", ")), " ", way));
+}
+
+function showRight(place) {
+  const may = mayAs(place.dataset.roles.split(" "));
+  if ("disabled" in place) place.disabled = !may;
+  else place.hidden = may;
+}
 
 // The way to the sign-in page, and back to here.
 export function signInAt() {
@@ -53,6 +76,7 @@ export async function showWho() {
 
 // In the language of now.
 export function drawWho() {
+  for (const place of document.querySelectorAll("[data-roles]")) showRight(place);
   const place = document.getElementById("who");
   if (!place || !who) return;
   const isSignIn = location.pathname === "/sign-in";
@@ -61,14 +85,11 @@ export function drawWho() {
     place.replaceChildren(...(who.how_to_begin || isSignIn ? [] : [link()]));
     return;
   }
-  // A station's screen stays what it is; nobody sends it away by a touch.
-  if (who.role === "station" && !isSignIn) {
-    place.replaceChildren();
-    return;
-  }
   const role = roleName(who.role);
   const name = element("span", "name", who.name === role ? role : `${who.name} · ${role}`);
-  place.replaceChildren(name, button(say("signOut"), signOut));
+  // A station's screen stays what it is; nobody sends it away by a touch.
+  const stays = who.role === "station" && !isSignIn;
+  place.replaceChildren(name, ...(stays ? [] : [button(say("signOut"), signOut)]));
 }
 
 function link() {

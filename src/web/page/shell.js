@@ -13,7 +13,7 @@ const SHARED = {
   en: {
     ...FLOW_WORDS.en,
     other: "中文", look: "Light or dark", board: "Board", quality: "Quality", engineering: "Engineering", signIn: "Sign in", signOut: "Sign out",
-    close: "Close", notDone: "Not done: {0}", notAllowed: "You may not do this: {0}", signInFirst: "For this you have to be signed in.", objections: "Not done. See what is marked.",
+    close: "Close", notDone: "Not done: {0}", notAllowed: "You may not do this: {0}", signInFirst: "For this you have to be signed in.", forWhom: "For {0}.", objections: "Not done. See what is marked.",
     noAnswer: "The gateway did not answer. Look whether it was done before you try again.",
     unheard: "No answer", gone: "The gateway does not answer. What you see is from {0} ago.", never: "The gateway does not answer.",
     units: { d: "d", h: "h", m: "min", s: "s" },
@@ -21,7 +21,7 @@ const SHARED = {
   zh: {
     ...FLOW_WORDS.zh,
     other: "English", look: "明暗", board: "看板", quality: "质量", engineering: "工程", signIn: "登录", signOut: "退出",
-    close: "关闭", notDone: "未执行：{0}", notAllowed: "无权执行：{0}", signInFirst: "请先登录。", objections: "未执行，请检查标出的内容。",
+    close: "关闭", notDone: "未执行：{0}", notAllowed: "无权执行：{0}", signInFirst: "请先登录。", forWhom: "仅限{0}。", objections: "未执行，请检查标出的内容。",
     noAnswer: "网关没有应答，请先确认是否已执行，再重试。",
     unheard: "无应答", gone: "网关无应答，以下是 {0} 前的数据。", never: "网关无应答。",
     units: { d: "天", h: "小时", m: "分", s: "秒" },

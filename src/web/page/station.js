@@ -296,6 +296,7 @@ function showMute() {
 
 function showTrouble() {
   const isUnknown = view === null && told?.value("gateway") !== undefined;
+  document.body.classList.toggle("is-nowhere", isUnknown);
   const place = byId("trouble");
   const drawn = JSON.stringify([isUnknown, trouble, language]);
   if (place.dataset.drawn === drawn) return;

@@ -56,14 +56,26 @@ fn oee_is_as_computed_by_hand() {
 }
 
 #[test]
+fn of_a_shift_in_which_nothing_was_heard_nobody_knows_what_was_made() {
+    let (mut oee, plant) = (Oee::default(), plant());
+    oee.advance(at(0), &plant);
+    assert_eq!(current(&oee, 60).produced, None);
+    oee.state(at(60), Some("stopped"), &plant);
+    assert_eq!(current(&oee, 61).produced, Some(0.0));
+}
+
+#[test]
 fn a_shift_ends_and_the_next_begins() {
     let view = a_shift().view(at(500), None, &plant());
     let (last, now) = (view.last.expect("a shift"), view.current.expect("a shift"));
     assert_eq!(
-        (last.running_s, last.planned_s, last.produced),
+        (last.running_s, last.planned_s, last.produced.unwrap_or_default()),
         (21_600, 27_000, 14_400.0)
     );
-    assert_eq!((now.shift_start, now.running_s, now.produced), (at(480), 1200, 0.0));
+    assert_eq!(
+        (now.shift_start, now.running_s, now.produced),
+        (at(480), 1200, Some(0.0))
+    );
     assert_eq!(now.oee, None);
 }
 
@@ -93,7 +105,7 @@ fn reports_tell_the_quality_where_no_scrap_is_counted() {
     oee.declared(at(2), -10.0, -10.0, &plant);
     oee.counted(at(3), Some(100.0), None, &plant);
     let shift = current(&oee, 4);
-    assert_eq!((shift.quality, shift.produced), (Some(1.0), 100.0));
+    assert_eq!((shift.quality, shift.produced), (Some(1.0), Some(100.0)));
 }
 
 #[test]
@@ -108,7 +120,10 @@ fn a_restart_loses_time_and_no_piece() {
     oee.counted(at(80), Some(130.0), None, &plant);
     oee.counted(at(81), Some(5.0), None, &plant);
     let shift = current(&oee, 90);
-    assert_eq!((shift.running_s, shift.unknown_s, shift.produced), (80 * 60, 600, 35.0));
+    assert_eq!(
+        (shift.running_s, shift.unknown_s, shift.produced),
+        (80 * 60, 600, Some(35.0))
+    );
 }
 
 #[test]

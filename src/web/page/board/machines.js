@@ -40,7 +40,7 @@ function tile(code, machine, lasts, shift, parts, slots, trouble) {
   state.append(element("span", "for figures", lasts));
   const numbers = element("div", "numbers");
   if (shift) {
-    numbers.append(number(grouped(shift.produced), say("shift")));
+    numbers.append(number(typeof shift.produced === "number" ? grouped(shift.produced) : "–", say("shift")));
   } else {
     const first = Object.entries(machine.points).find(([name, point]) => name !== "state" && typeof point.value === "number");
     if (first) numbers.append(number(`${figure(first[1].value, first[1].unit)} ${first[1].unit ?? ""}`, first[0]));

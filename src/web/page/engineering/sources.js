@@ -19,9 +19,12 @@ const ADVICE = [
   [/time.?out|timed out|no answer|silent|in time/i, "doSilent"],
 ];
 
-export function advice(error) {
-  const found = ADVICE.find(([pattern]) => pattern.test(error ?? ""));
-  return found ? say(found[1]) : "";
+// A broker or a central store is a program on a server, and no device that someone switches on.
+const OF_SERVERS = { doRefused: "doRefusedServer", doUnit: "doUnitServer", doSilent: "doSilentServer" };
+
+export function advice(error, isServer = false) {
+  const [, word] = ADVICE.find(([pattern]) => pattern.test(error ?? "")) ?? [];
+  return word ? say((isServer && OF_SERVERS[word]) || word) : "";
 }
 
 // An error of the latest polls stands; an older one is over.
@@ -72,7 +75,7 @@ function make() {
         { text: name, act: () => choose(name), expanded: name === opened },
         stateOf(status, source),
         source.since ? plantClock(status, source.since, false) : "—",
-        problem(status, source),
+        problem(status, name, source),
         grouped(source.readings),
         { text: grouped(source.rejected), small: source.limited > 0 ? say("limited", grouped(source.limited)) : "" },
         grouped(source.reconnects),
@@ -84,7 +87,7 @@ function make() {
 }
 
 // What stands in the way now; what is over is told as such.
-function problem(status, source) {
+function problem(status, of, source) {
   const trouble = troubled(status, source);
   if (source.connected && trouble.length > 0) {
     const [name, device] = trouble[0];
@@ -96,7 +99,7 @@ function problem(status, source) {
     const when = source.last_error_at ? plantClock(status, source.last_error_at, false) : "";
     return { text: "", small: say("was", when, inWords(source, "last_error")) };
   }
-  return { text: inWords(source, "last_error"), small: advice(source.last_error) };
+  return { text: inWords(source, "last_error"), small: advice(source.last_error, of.startsWith("mqtt/")) };
 }
 
 function detailOf() {

@@ -11,10 +11,11 @@ function need({ status }) {
 function make() {
   const table = grid([
     { word: "upstream", sort: true }, { word: "state" }, { word: "waiting", number: true, sort: true }, { word: "oldest", number: true, sort: true },
-    { word: "perSecond", number: true, sort: true }, { word: "lastSuccess", number: true }, { word: "lastAnswer", long: true },
+    { word: "perSecond", number: true, sort: true }, { word: "lastAnswer", long: true },
     { word: "refusedForGood", number: true, sort: true },
   ], "noUpstream");
   table.name(say("upstreams-title"));
+  table.node.classList.add("is-upstreams");
   const buffer = element("p", "note");
   function update({ status }) {
     buffer.textContent = say("bufferLine", Object.entries(status.buffer.lanes).map(([lane, view]) => `${say(lane)} ${grouped(view.next_sequence - view.first_sequence)}`).join(" · "), status.buffer.commit_ms_last.toFixed(1));
@@ -29,17 +30,17 @@ function row(status, name, upstream) {
   const fast = rate(name);
   const lanes = Object.entries(upstream.waiting).map(([lane, count]) => `${say(lane)} ${grouped(count)}`).join(" · ");
   const how = !upstream.since && !upstream.reachable ? state(NOT_YET, "noAnswerYet") : upstream.reachable ? state(WELL, "delivers") : state(DOWN, "doesNotTake");
+  const advised = upstream.reachable ? "" : advice(upstream.last_answer, true);
   return {
     key: name,
-    by: [name, null, waiting, oldest, fast, null, null, upstream.rejected],
+    by: [name, null, waiting, oldest, fast, null, upstream.rejected],
     cells: [
       { text: name, small: upstream.url },
       { ...how, small: upstream.since ? say("since", plantClock(status, upstream.since, false)) : "" },
       { text: grouped(waiting), small: lanes },
       oldest === null ? "—" : span(oldest),
       { text: fast === null ? "—" : say("rate", fast.toFixed(1)), small: say("sent", grouped(upstream.sent)) },
-      upstream.last_success ? say("ago", span(since(status, upstream.last_success))) : "—",
-      { text: answered(upstream), small: upstream.reachable ? "" : advice(upstream.last_answer) },
+      { text: answered(upstream), small: [advised, upstream.last_success ? say("lastSuccess", span(since(status, upstream.last_success))) : ""].filter(Boolean).join(" ") },
       { text: grouped(upstream.rejected), small: say("failures", grouped(upstream.failures)) },
     ],
   };

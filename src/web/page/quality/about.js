@@ -1,13 +1,14 @@
 // What a chart is worth: what the process can do beside what it should, where the limits come from, what must be minded.
+import { forWhom, reserve } from "../session.js";
 import { button, element, language, refusal, say } from "../shell.js";
 import { freeze, relearn, takeBack } from "./changes.js";
-import { number, term } from "./small.js";
+import { DECIDERS, number, term } from "./small.js";
 
 const INDICES = [["cpk", "Cpk"], ["ppk", "Ppk"], ["cp", "Cp"], ["pp", "Pp"], ["cpm", "Cpm"]];
 const PERCENT_TO_MILLION = 10000;
 
 export function about(view, histogram, chart) {
-  return [capability(view), limits(view, chart), spread(histogram), notes(view, chart)].filter(Boolean);
+  return [capability(view), limits(view, chart), spread(histogram, chart), notes(view, chart)].filter(Boolean);
 }
 
 const section = (word, ...content) => element("section", "card", element("h2", "", say(word)), ...content);
@@ -38,7 +39,7 @@ function flagged(flag) {
 function limits(view, { clock, path, changed }) {
   const { limits: known, phase, name, learnt_from: learntFrom } = view;
   const told = element("div");
-  const actions = element("p", "actions");
+  const actions = reserve(DECIDERS, element("fieldset", "actions"));
   if (phase.name === "learning") actions.append(button(say("freeze"), () => freeze(path, name, changed)));
   if (known && !known.is_given) actions.append(button(say("relearn"), () => relearn(path, name, changed)));
   const rows = [];
@@ -52,7 +53,7 @@ function limits(view, { clock, path, changed }) {
   rows.push(element("p", "quiet", [say("rules", rules), arl0 ? say(arl0.basis === "at_least" ? "arlAtLeast" : "arl", Math.round(arl0.points)) : null].filter(Boolean).join(" · ")));
   if (view.excluded.length > 0) {
     rows.push(element("h3", "", say("leftOut")), element("ul", "left-out", ...view.excluded.map(({ point, reason, user }) => {
-      const back = button(say("takeBack"), async () => {
+      const back = reserve(DECIDERS, button(say("takeBack"), async () => {
         back.disabled = true;
         try {
           await takeBack(path, point);
@@ -61,15 +62,17 @@ function limits(view, { clock, path, changed }) {
           told.replaceChildren(refusal(problem));
           back.disabled = false;
         }
-      });
+      }));
       return element("li", "", element("span", "", `${say("ofPhase1", point)} · ${reason} · ${say("byWhom", user)}`), back);
     })));
   }
-  return section("limits", ...rows, told, actions);
+  const isChangeable = actions.childElementCount + view.excluded.length > 0;
+  return section("limits", ...rows, told, actions, isChangeable ? forWhom(DECIDERS) : null);
 }
 
-function spread(histogram) {
-  const made = section("histogram", histogram ? Object.assign(element("figure", "histogram", histogram), { tabIndex: 0 }) : element("p", "quiet", say("noHistogram")));
+function spread(histogram, { isMeasured }) {
+  const none = () => element("p", "quiet", say(isMeasured ? "histogramLater" : "noHistogram"));
+  const made = section("histogram", histogram ? Object.assign(element("figure", "histogram", histogram), { tabIndex: 0 }) : none());
   made.classList.add("spread");
   return made;
 }

@@ -1,10 +1,11 @@
 // One control chart, as the gateway draws it, with what it is worth below. It is drawn again when the chart has changed, at
 // most once a second; the point that someone looks at stays the one that it was.
+import { mayAs, reserve } from "../session.js";
 import { button, call, element, language, refusal, say } from "../shell.js";
 import { about } from "./about.js";
 import { leaveOut, writeNote } from "./changes.js";
 import { plot } from "./plot.js";
-import { clock, drawing, measured, number } from "./small.js";
+import { clock, DECIDERS, drawing, measured, number } from "./small.js";
 
 const DRAW_EVERY_MS = 1000;
 const LAST = [50, 25];
@@ -22,7 +23,7 @@ export function chart(feed, name) {
   const shown = plot({
     chosen: show,
     zoomed: (from, to) => zoom({ from, to }),
-    opened: (nth) => note(nth),
+    opened: (nth) => { if (mayAs(DECIDERS)) note(nth); },
   });
   let view = null;
   let [busy, again, drawnAt, timer, closed] = [false, false, -Infinity, 0, false];
@@ -46,14 +47,15 @@ export function chart(feed, name) {
     busy = true;
     try {
       const next = await call("GET", path);
-      const hasHistogram = next.points.length > 0 && MEASURED.test(next.chart);
+      const isMeasured = MEASURED.test(next.chart);
+      const hasHistogram = next.points.length > 0 && isMeasured;
       const [svg, histogram] = await Promise.all([
         drawing(picture()), hasHistogram ? drawing(`${path}/picture?kind=histogram&language=${language}`) : null]);
       if (closed) return;
       view = next;
       drawnAt = performance.now();
       shown.draw(svg, view, timeOf);
-      below.replaceChildren(...about(view, histogram, { clock: timeOf, path, changed: load }));
+      below.replaceChildren(...about(view, histogram, { clock: timeOf, path, changed: load, isMeasured }));
       told.replaceChildren();
     } catch (problem) {
       if (!closed) told.replaceChildren(refusal(problem));
@@ -76,12 +78,13 @@ export function chart(feed, name) {
   function show(nth) {
     const { at, value, rules, spread, phase1 } = point(nth) ?? {};
     if (at === undefined) {
-      readout.replaceChildren(element("span", "quiet", say("hint")));
+      // Where nothing is drawn there is nothing to drag over.
+      readout.replaceChildren(element("span", "quiet", view.points.length > 0 ? say("hint") : ""));
       return;
     }
     const excluded = view.excluded.find((known) => known.point === phase1);
     const said = annotation(at);
-    const actions = element("span", "actions", button(say("addNote"), () => note(nth)));
+    const actions = reserve(DECIDERS, element("fieldset", "actions", button(say("addNote"), () => note(nth))));
     if (phase1 && !excluded && view.learnt_from) actions.append(button(say("leaveOut"), () => leaveOut(path, phase1, load)));
     readout.replaceChildren(
       element("span", "big figures", measured(value), element("small", "", view.unit ?? "")),

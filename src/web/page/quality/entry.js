@@ -1,7 +1,8 @@
 // An inspection, in the fields of `production_quality`. Sums are shown while one types; what the gateway objects to stands at its
 // field. It counts as saved when the gateway has answered that its disk has it; the same form sent twice is one inspection.
+import { forWhom, reserve } from "../session.js";
 import { button, call, element, field, grouped, kept, say } from "../shell.js";
-import { clearFindings, input, newKey, reasonText, reasons, select, showFindings } from "./small.js";
+import { clearFindings, DECIDERS, input, newKey, reasonText, reasons, select, showFindings } from "./small.js";
 
 const CHECKER_KEY = "lineside-checker";
 const KINDS = ["rework", "concession", "scrap"];
@@ -20,8 +21,7 @@ export function entry(feed, saved) {
   let [key, known] = [newKey(), []];
   reasons().then((all) => { known = all; });
 
-  const form = element("form", "entry card",
-    element("h2", "", say("newInspection")),
+  const fields = element("fieldset", "entry-fields",
     element("div", "pair", field(say("order"), order.node, "order_no"), field(say("process"), process.node, "process_code"), field(say("equipment"), equipment.node, "equipment"), field(say("checker"), checker, "checker_no")),
     element("div", "pair", field(say("checkQuantity"), checked, "check_quantity"), field(say("qualifiedQuantity"), qualified, "qualified_quantity")),
     part("foundFaults", defects, "defects", button(say("addFault"), () => add(defects, fault(known)))),
@@ -29,6 +29,7 @@ export function entry(feed, saved) {
     part("measurements", measurements, "measurements", button(say("addMeasurement"), () => add(measurements, measurement()))),
     element("details", "", element("summary", "", say("more")), element("div", "pair", ...rest.map(([word, name, control]) => field(say(word), control, name)))),
     told, element("div", "actions", submit));
+  const form = element("form", "entry card", element("h2", "", say("newInspection")), forWhom(DECIDERS), reserve(DECIDERS, fields));
   form.noValidate = true;
 
   function add(place, made) {

@@ -1,8 +1,9 @@
 // The latest inspections with what is done about their faults, and the paper to fill in for a new one.
+import { reserve } from "../session.js";
 import { button, call, element, grouped, language, marked, refusal, renew, say } from "../shell.js";
 import { decide } from "./decide.js";
 import { entry } from "./entry.js";
-import { clock, reasonText, reasons } from "./small.js";
+import { clock, DECIDERS, reasonText, reasons } from "./small.js";
 
 const LOAD_EVERY_MS = 5000;
 const SHOWN_MAX = 50;
@@ -72,5 +73,5 @@ function row(feed, inspection, known, changed) {
     cell(number),
     cell(order, element("small", "", [product, process, equipment].filter(Boolean).join(" · "))),
     cell(marked(result, say(result.word), ""), element("small", "figures", counted)),
-    cell(faults, isOpen ? button(say("decide"), () => decide(inspection, known, changed)) : null));
+    cell(faults, isOpen ? reserve(DECIDERS, button(say("decide"), () => decide(inspection, known, changed))) : null));
 }

@@ -1,6 +1,8 @@
 // Small things that every part of the quality page uses.
 import { call, element, plantClock, refusal, say, worded } from "../shell.js";
 
+// Who changes charts, inspects and decides.
+export const DECIDERS = ["quality", "supervisor", "admin"];
 const NUMBER_DIGITS = 5;
 
 export const number = (value, digits = NUMBER_DIGITS) => (typeof value === "number" ? String(Number(value.toPrecision(digits))) : "–");
