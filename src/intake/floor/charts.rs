@@ -60,7 +60,7 @@ impl Charts {
             .flat_map(|chart| chart.monitor.open_keys(&chart.settings))
     }
 
-    /// The values of an inspection, in the order in which they were measured.
+    /// The values of an inspection, in the order in which they were measured. Subgroups begin with it and end with it.
     pub fn inspected(&mut self, inspection: &Inspection, at: Timestamp, states: &mut States) -> Vec<Finding> {
         let mut found = Vec::new();
         for chart in &mut self.charts {
@@ -80,6 +80,7 @@ impl Charts {
                 let seen = product.map_or(Observation::Value(value), |product| Observation::Of { product, value });
                 found.extend(chart.monitor.take(&chart.settings, at, seen));
             }
+            chart.monitor.end_of_occasion();
             chart.keep(states, &self.status);
         }
         found
@@ -172,5 +173,30 @@ mod tests {
         assert_eq!(inspect(2, "B", 49.95), []);
         assert_eq!(inspect(3, "A", 49.95).len(), 1);
         assert_eq!(inspect(-7200, "A", 10.05).len(), 1, "the clock was set back");
+    }
+
+    #[test]
+    fn no_subgroup_has_values_of_two_inspections() {
+        let mut settings = Settings::new("burr", Kind::XbarS, 4);
+        settings.limits = Baseline::Learn(20);
+        let from = Characteristic::Inspection {
+            name: "diameter".to_owned(),
+        };
+        let mut charts = Charts::new(vec![Watched { from, settings }], Status::default());
+        for (second, values) in [(1, vec![1.0, 1.0]), (2, vec![2.0, 2.0, 4.0, 4.0]), (3, vec![5.0; 5])] {
+            let inspection: Inspection = serde_json::from_value(json!({
+                "check_no": "QC-1", "order_no": "WO-1", "check_date": "2026-11-21",
+                "check_quantity": "1", "qualified_quantity": "1", "unqualified_quantity": "0", "check_result": 1,
+                "measurements": [{"characteristic": "diameter", "values": values}]
+            }))
+            .expect("an inspection");
+            let at = Timestamp::UNIX_EPOCH + TimeDelta::seconds(second);
+            charts.inspected(&inspection, at, &mut States::new());
+        }
+        let chart = charts.charts.first().expect("a chart");
+        let view = chart.monitor.view(&chart.settings);
+        let points: Vec<f32> = view.points.iter().map(|point| point.value).collect();
+        assert_eq!(points, [3.0, 5.0]);
+        assert_eq!(view.bad, 3, "what fills no subgroup is counted");
     }
 }

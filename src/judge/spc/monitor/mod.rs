@@ -75,7 +75,7 @@ pub struct Monitor {
     last_at: Option<Timestamp>,
     /// Not judged: earlier than what was there.
     late: u64,
-    /// Not judged: bad, not a number, of an unknown product.
+    /// Not judged: bad, not a number, of an unknown product, too few for a subgroup.
     bad: u64,
     off_spec: u64,
     /// Values since the last one that was looked at.
@@ -235,6 +235,13 @@ impl Monitor {
             Some(value) if settings.sampling == Sampling::Part => self.measured(settings, at, value),
             _ => Vec::new(),
         }
+    }
+
+    /// What comes next belongs to another occasion. Values that fill no subgroup are not judged with those of the next: what
+    /// varies between two occasions would pass for what varies within one.
+    pub fn end_of_occasion(&mut self) {
+        self.bad += u64::try_from(self.group.len()).unwrap_or_default();
+        self.group.clear();
     }
 
     fn measured(&mut self, settings: &Settings, at: Timestamp, value: f64) -> Vec<Finding> {
