@@ -222,7 +222,7 @@ points.name = { at = "input:0", type = "string:40" }
     },
     Mistake {
         good: "[reference]",
-        bad: "[spc.diameter]\nfrom = \"PRESS-7.force\"\nchart = \"i-mr\"\nrules = [1, \"N12\"]\n[reference]",
+        bad: "[spc.diameter]\nfrom = \"PRESS-7.temperature\"\nchart = \"i-mr\"\nrules = [1, \"N12\"]\n[reference]",
         at: "[1, \"N12\"]",
         said: &["`N12` is not a rule", "western-electric"],
     },
@@ -234,14 +234,14 @@ points.name = { at = "input:0", type = "string:40" }
     },
     Mistake {
         good: "[reference]",
-        bad: "[spc.diameter]\nfrom = \"PRESS-7.force\"\nchart = \"i-mr\"\nlimits = { center = 12.0 }\n[reference]",
-        at: "diameter",
+        bad: "[spc.diameter]\nfrom = \"PRESS-7.temperature\"\nchart = \"i-mr\"\nlimits = { center = 12.0 }\n[reference]",
+        at: "limits = { center = 12.0 }",
         said: &["a sigma above 0"],
     },
     Mistake {
         good: "[reference]",
-        bad: "[spc.scrap]\nfrom = \"PRESS-7.force\"\nchart = \"p\"\n[reference]",
-        at: "\"PRESS-7.force\"",
+        bad: "[spc.scrap]\nfrom = \"PRESS-7.temperature\"\nchart = \"p\"\n[reference]",
+        at: "\"PRESS-7.temperature\"",
         said: &["p counts defects", "from = \"reports:*\""],
     },
     Mistake {
@@ -323,6 +323,36 @@ points.s2 = { at = "holding:1", type = "u16", role = 'state' }
         bad: "points = { \"{2}\" = { at = \"/temp\", role = \"state\"",
         at: "\"state\"",
         said: &["`{2}` is many points"],
+    },
+    Mistake {
+        good: "[reference]",
+        bad: "[spc.force]\nfrom = \"PRESS-7.forse\"\nchart = \"i-mr\"\n[reference]",
+        at: "\"PRESS-7.forse\"",
+        said: &["no source tells `forse` of PRESS-7; there are: temperature"],
+    },
+    Mistake {
+        good: "[reference]",
+        bad: "[watch.force]\nfrom = \"PRESS-7.forse\"\nchecks = [\"stuck\"]\n[reference]",
+        at: "\"PRESS-7.forse\"",
+        said: &["no source tells `forse` of PRESS-7; there are: temperature"],
+    },
+    Mistake {
+        good: "[reference]",
+        bad: "[spc.scrap]\nfrom = \"reports:*\"\nchart = \"p\"\nlimits = { center = 1.3 }\n[reference]",
+        at: "limits = { center = 1.3 }",
+        said: &["above 0 and below 1"],
+    },
+    Mistake {
+        good: "[reference]",
+        bad: "[spc.scrap]\nfrom = \"reports:*\"\nchart = \"u\"\nlimits = { center = 0 }\n[reference]",
+        at: "limits = { center = 0 }",
+        said: &["number of defects above 0"],
+    },
+    Mistake {
+        good: "[reference]",
+        bad: "[spc.scrap]\nfrom = \"reports:*\"\nchart = \"laney-p\"\nlimits = { center = 0.03 }\n[reference]",
+        at: "limits = { center = 0.03 }",
+        said: &["sigma z"],
     },
 ];
 

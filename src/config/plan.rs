@@ -152,11 +152,12 @@ pub fn lower(mut config: Config, document: &Document, is_proof: bool, tree: &Tre
     check_equipment(&config, &mut check);
     let (stations, benches) = lower_stations(&config, &mut check);
     let mut floor = lower_floor(&config, &mut check);
-    let charts = lower_spc(&config, &mut check);
     // A plant has many points: they are moved, never copied. What looks for machines in the configuration stands before this.
     let modbus = lower_modbus(std::mem::take(&mut config.modbus), &mut check);
     check_states(&config, &modbus, &mut check);
-    let mut judges = lower_watches(&config, &Points::told(&config, &modbus), &mut check);
+    let points = Points::told(&config, &modbus);
+    let charts = lower_spc(&config, &points, &mut check);
+    let mut judges = lower_watches(&config, &points, &mut check);
     for watched in charts {
         match watched.from {
             Characteristic::Point { equipment, point } => judges.push(Judge::Chart {
@@ -239,7 +240,7 @@ fn equipment_settings(equipment: &Equipment) -> EquipmentSettings {
 }
 
 /// What sections and sources name, and whether names come from topics as well, so that any could be right.
-pub(super) fn known_equipment(config: &Config) -> (BTreeSet<&str>, bool) {
+fn known_equipment(config: &Config) -> (BTreeSet<&str>, bool) {
     let mut known: BTreeSet<&str> = config.equipment.keys().map(String::as_str).collect();
     known.extend(
         config

@@ -37,22 +37,34 @@ impl Points {
         points
     }
 
-    /// What is wrong with this name of a point.
+    /// What is wrong with this name of a point, whose equipment must be known by its name.
     pub fn problem(&self, equipment: &str, point: &str) -> Option<String> {
-        let Some(names) = self.of.get(equipment) else {
-            return Some(format!(
+        if self.of.contains_key(equipment) {
+            self.problem_if_heard(equipment, point)
+        } else {
+            Some(format!(
                 "no source and no section speaks of `{equipment}`; add [equipment.{equipment}]"
-            ));
-        };
+            ))
+        }
+    }
+
+    /// The same where the equipment may also be one whose name comes with its messages.
+    pub fn problem_if_heard(&self, equipment: &str, point: &str) -> Option<String> {
+        let none = BTreeSet::new();
+        let names = self.of.get(equipment).unwrap_or(&none);
         // A name with levels of a topic in it may turn out to be any.
         let may_be = |name: &String| name == point || topic::parts(name).is_some_and(|parts| topic::has_levels(&parts));
         if names.union(&self.of_any).any(may_be) {
             return None;
         }
         let known: Vec<&str> = names.union(&self.of_any).map(String::as_str).collect();
-        Some(format!(
-            "no source tells `{point}` of {equipment}; there are: {}",
-            known.join(", ")
-        ))
+        if !known.is_empty() {
+            let known = known.join(", ");
+            return Some(format!("no source tells `{point}` of {equipment}; there are: {known}"));
+        }
+        if self.of.contains_key(equipment) {
+            return Some(format!("no source tells a point of {equipment}"));
+        }
+        Some(format!("no source and no section speaks of `{equipment}`"))
     }
 }

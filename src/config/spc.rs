@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::Deserialize;
 
-use super::plan::{Check, known_equipment};
+use super::plan::Check;
+use super::points::Points;
 use super::sections::Config;
 use crate::judge::finding::Subject;
 use crate::judge::spc::arl::{FalseAlarms, false_alarms};
 use crate::judge::spc::design::{Cusum, Ewma};
 use crate::judge::spc::monitor::{Baseline, Characteristic, Nominal, Sampling, Settings, Watched};
-use crate::judge::spc::{Chart, Design, Estimator, RuleSet, Spec};
+use crate::judge::spc::{Chart, Design, Estimator, Process, RuleSet, Spec};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -111,14 +112,14 @@ impl RulesWritten {
     }
 }
 
-pub(super) fn lower_spc(config: &Config, check: &mut Check) -> Vec<Watched> {
+pub(super) fn lower_spc(config: &Config, points: &Points, check: &mut Check) -> Vec<Watched> {
     // Many charts have the same rules, and what is simulated takes its time.
     let mut alarms: HashMap<String, Option<FalseAlarms>> = HashMap::new();
     let mut watched = Vec::with_capacity(config.spc.len());
     for (name, written) in &config.spc {
         let path = |key: &'static str| ["spc", name.as_str(), key];
         let from = &written.from.0;
-        check_from(config, name, written, check);
+        check_from(points, name, written, check);
         let mut settings = Settings::new(name, written.chart, written.subgroup);
         settings.subject = subject(from);
         settings.unit.clone_from(&written.unit);
@@ -127,7 +128,10 @@ pub(super) fn lower_spc(config: &Config, check: &mut Check) -> Vec<Watched> {
         settings.design = design(name, written, check);
         match written.limits.read(written) {
             Ok(limits) => settings.limits = limits,
-            Err(problem) => check.find(&path("limits"), problem),
+            Err(problem) => {
+                check.find(&path("limits"), problem);
+                continue;
+            }
         }
         match sampling(written.sample.as_ref()) {
             Some(sampling) => settings.sampling = sampling,
@@ -172,8 +176,8 @@ impl LimitsWritten {
                         written.subgroup
                     ));
                 }
-                if sigma.is_some() && written.chart.counts() {
-                    return Err("the sigma of counts follows from their center; leave it out".to_owned());
+                if let Some(problem) = Process::problem(written.chart, center, sigma) {
+                    return Err(problem.to_owned());
                 }
                 Ok(Baseline::Given {
                     center,
@@ -230,15 +234,16 @@ fn subject(from: &Characteristic) -> Subject {
     }
 }
 
-fn check_from(config: &Config, name: &str, written: &Spc, check: &mut Check) {
+fn check_from(points: &Points, name: &str, written: &Spc, check: &mut Check) {
     let path = ["spc", name, "from"];
     let chart = written.chart.name();
     match &written.from.0 {
-        Characteristic::Point { equipment, .. } => {
-            let (known, is_open) = known_equipment(config);
-            let is_known = is_open || known.contains(equipment.as_str()) || check.tree.removed.contains(equipment);
-            if !is_known {
-                check.find(&path, format!("no source and no section speaks of `{equipment}`"));
+        Characteristic::Point { equipment, point } => {
+            // After other mistakes it may be told by what was left out for them.
+            if check.tree.removed.is_empty()
+                && let Some(problem) = points.problem_if_heard(equipment, point)
+            {
+                check.find(&path, problem);
             }
             if written.chart.counts() {
                 check.find(

@@ -140,6 +140,60 @@ fn an_excluded_point_is_neither_learnt_from_nor_judged() {
 }
 
 #[test]
+fn ranges_are_switched_off_and_no_promise_counts_them_then() {
+    let (_kept, file) = written("a,b\n1,2\n2,1\n1,9\n2,1\n1,2\n");
+    let with = |rules: &str| {
+        let limits = ["--columns", "a,b", "--limits", "center=1.5,sigma=1"];
+        let told = json(
+            &[
+                [file.as_str(), "--chart", "xbar-r", "--rules", rules].as_slice(),
+                &limits,
+            ]
+            .concat(),
+        );
+        let signals = told["dispersion"]["violations"].as_array().map(Vec::len);
+        (signals, told["arl0"]["points"].as_f64().unwrap())
+    };
+    let (signals, points) = with("N1,N2");
+    assert_eq!(signals, Some(1));
+    assert!((60.0..100.0).contains(&points), "{points}");
+    assert_eq!(with("N1,N2,SPREAD=off"), (Some(0), 216.7));
+}
+
+#[test]
+fn given_limits_of_counts_are_such_that_counts_can_have() {
+    let (_kept, file) = written("d\n3\n5\n2\n9\n");
+    let with = |chart: &str, limits: &str| {
+        let chart = format!("--chart={chart}");
+        let limits = format!("--limits={limits}");
+        [file.clone(), chart, limits, "--size=100".to_owned()]
+    };
+    for (chart, limits, said) in [
+        ("p", "center=1.3", "above 0 and below 1"),
+        ("np", "center=0", "above 0 and below 1"),
+        ("u", "center=-0.5", "number of defects above 0"),
+        ("laney-u", "center=0,sigma=1", "number of defects above 0"),
+        ("laney-p", "center=0.03", "sigma z"),
+        ("p", "center=0.03,sigma=1.4", "leave it out"),
+    ] {
+        let arguments = with(chart, limits);
+        let told = refused(&arguments.each_ref().map(String::as_str));
+        assert!(
+            told.contains("--limits: ") && told.contains(said),
+            "{chart} {limits}: {told}"
+        );
+    }
+    let laney = json(&with("laney-p", "center=0.03,sigma=1.4").each_ref().map(String::as_str));
+    assert_eq!(laney["sigma_z"], 1.4);
+    let reach = 3.0 * 1.4 * (0.03_f64 * 0.97 / 100.0).sqrt();
+    assert!(
+        (laney["ucl"].as_f64().unwrap() - 0.03 - reach).abs() < 1e-12,
+        "{}",
+        laney["ucl"]
+    );
+}
+
+#[test]
 fn subgroups_are_found_three_ways() {
     let long = "x,g\n1,a\n2,a\n4,b\n7,b\n3,c\n5,c\n";
     let wide = "a,b\n1,2\n4,7\n3,5\n";
@@ -397,11 +451,11 @@ fn every_wrong_place_has_its_line_and_column_and_what_would_be_right() {
 }
 
 #[test]
-fn a_range_beside_an_excluded_point_is_of_what_remains() {
+fn no_range_is_taken_across_an_excluded_point() {
     let (_kept, file) = written("x\n10.0\n10.2\n30.0\n10.1\n10.3\n");
     let told = json(&[&file, "--chart", "i-mr", "--exclude", "3=dropped"]);
     let ranges: Vec<Option<f64>> = serde_json::from_value(told["dispersion"]["points"].clone()).unwrap();
-    let expected = [Some(0.2), None, Some(0.1), Some(0.2)];
+    let expected = [Some(0.2), None, None, Some(0.2)];
     for (range, expected) in ranges.iter().zip(expected) {
         let is_same = range
             .zip(expected)
@@ -409,6 +463,42 @@ fn a_range_beside_an_excluded_point_is_of_what_remains() {
         assert!(is_same, "{ranges:?}");
     }
     assert_eq!(told["dispersion"]["violations"], serde_json::json!([]));
+}
+
+#[test]
+fn what_says_nothing_of_a_chart_is_refused() {
+    let (_kept, file) = written("d\n3\n5\n2\n9\n");
+    for (chart, flag) in [
+        ("p", "--spec=lower=1"),
+        ("short-run-z", "--spec=lower=1"),
+        ("c", "--sigma=mr"),
+        ("ewma", "--size=5"),
+        ("i-mr", "--part=d"),
+        ("i-mr", "--nominal=A=1"),
+        ("i-mr", "--lambda=0.2"),
+        ("cusum", "--width=3"),
+        ("cusum", "--fixed"),
+        ("ewma", "--k=1"),
+        ("ewma", "--h=4"),
+        ("i-mr", "--fir=1"),
+    ] {
+        let said = refused(&[&file, "--chart", chart, flag]);
+        let flag = flag.split('=').next().unwrap();
+        assert!(
+            said.contains(&format!("{flag} says nothing of a chart {chart}")),
+            "{said}"
+        );
+    }
+    let said = refused(&[&file, "--chart", "i-mr", "--limits", "center=4,sigma=1,n=4"]);
+    assert!(
+        said.contains("n is the size of the subgroups, which is 1 here"),
+        "{said}"
+    );
+    let (_kept, file) = written("d\n3\n2.5\n2\n9\n");
+    for (chart, size) in [("c", None), ("np", Some("--size=100"))] {
+        let arguments: Vec<&str> = [file.as_str(), "--chart", chart].into_iter().chain(size).collect();
+        assert!(refused(&arguments).contains("what is counted is whole"));
+    }
 }
 
 #[test]

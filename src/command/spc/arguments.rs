@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use super::series::Series;
 use crate::judge::spc::capability::Spec;
-use crate::judge::spc::{Chart, Design, Estimator, Limits, Options, RuleSet};
+use crate::judge::spc::constants::as_f64;
+use crate::judge::spc::{Chart, Design, Estimator, Limits, Options, Process, RuleSet};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -38,7 +39,8 @@ pub struct Args {
     /// uwave-r, uwave-sd, mvlue-r, mvlue-sd, rmsdf for subgroups; mr, median-mr, sd for single values
     #[arg(long, value_name = "ESTIMATOR")]
     pub sigma: Option<Estimator>,
-    /// `estimate`, or `center=…,sigma=…` or just the two (of counts: `center=…`, with `n=…` if there is no column of sizes)
+    /// `estimate`, or `center=…,sigma=…` or just the two (of counts: `center=…`, with `n=…` if there is no column of sizes; of Laney
+    /// charts sigma is sigma z)
     #[arg(long, default_value = "estimate", allow_hyphen_values = true)]
     pub limits: String,
     /// `N1,WE2,N2=8,…`, nelson, western-electric, all, none; usually N1,N2, with ewma and cusum none beside their own. Ranges
@@ -100,6 +102,7 @@ pub enum Format {
 
 impl Args {
     pub fn options(&self, series: &Series) -> Result<Options, String> {
+        self.check_belongs()?;
         let mut design = Design::new(self.chart, series.largest);
         design.estimator = self.sigma.unwrap_or(design.estimator);
         design.rules = self.rules.clone().unwrap_or(design.rules);
@@ -125,7 +128,7 @@ impl Args {
                 sigma: 1.0,
             },
             None => Limits::Estimate,
-            Some(given) => given.limits(self.chart)?,
+            Some(given) => given.limits(self.chart, series.largest)?,
         };
         Ok(Options {
             design,
@@ -134,6 +137,30 @@ impl Args {
             excluded: series.excluded.keys().map(|point| point - 1).collect(),
             spec: self.spec()?,
         })
+    }
+
+    /// What would have no effect on this chart is a slip.
+    pub fn check_belongs(&self) -> Result<(), String> {
+        let chart = self.chart;
+        let (is_ewma, is_cusum) = (chart == Chart::Ewma, chart == Chart::Cusum);
+        let is_measured = !chart.counts();
+        let flags = [
+            ("--spec", self.spec.is_some(), is_measured && !chart.is_short_run()),
+            ("--sigma", self.sigma.is_some(), is_measured),
+            ("--size", self.size.is_some(), chart.needs_sizes()),
+            ("--part", self.part.is_some(), chart.is_short_run()),
+            ("--nominal", self.nominal.is_some(), chart.is_short_run()),
+            ("--lambda", self.lambda.is_some(), is_ewma),
+            ("--width", self.width.is_some(), is_ewma),
+            ("--fixed", self.fixed, is_ewma),
+            ("--k", self.k.is_some(), is_cusum),
+            ("--h", self.h.is_some(), is_cusum),
+            ("--fir", self.fir.is_some(), is_cusum),
+        ];
+        match flags.into_iter().find(|(_, is_given, belongs)| *is_given && !belongs) {
+            Some((flag, ..)) => Err(format!("{flag} says nothing of a chart {}: leave it out", chart.name())),
+            None => Ok(()),
+        }
     }
 
     pub fn excluded(&self) -> Result<BTreeMap<usize, String>, String> {
@@ -214,13 +241,21 @@ pub struct Given {
 }
 
 impl Given {
-    fn limits(&self, chart: Chart) -> Result<Limits, String> {
+    fn limits(&self, chart: Chart, largest: usize) -> Result<Limits, String> {
+        let size = as_f64(largest);
+        if self.n.is_some_and(|n| !chart.counts() && (n - size).abs() > 0.0) {
+            return Err(format!(
+                "--limits: n is the size of the subgroups, which is {largest} here"
+            ));
+        }
+        if self.n.is_some() && chart == Chart::C {
+            return Err("--limits: c counts defects whatever was looked at; leave n out, or take u".to_owned());
+        }
         let center = self.center.ok_or("--limits: a center is needed")?;
-        let sigma = match self.sigma {
-            _ if chart.counts() => 0.0,
-            Some(sigma) if sigma > 0.0 => sigma,
-            _ => return Err("--limits: a sigma above 0 is needed, never bare lines".to_owned()),
-        };
+        if let Some(problem) = Process::problem(chart, center, self.sigma) {
+            return Err(format!("--limits: {problem}"));
+        }
+        let sigma = self.sigma.unwrap_or_default();
         Ok(Limits::Given { center, sigma })
     }
 }

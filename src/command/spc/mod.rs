@@ -36,6 +36,7 @@ fn analysed(args: &Args) -> Result<(Series, Analysis), String> {
     if let Some(file) = args.out.as_deref().filter(|file| !picture_is_known(file)) {
         return Err(format!("{}: --out writes FILE.svg or FILE.html", file.display()));
     }
+    args.check_belongs()?;
     let table = Table::read(&args.file, args.delimiter)?;
     let series = args.series(&table)?;
     let options = args.options(&series)?;

@@ -254,6 +254,8 @@ impl Args {
             Some("something must have been looked at: the size is above 0")
         } else if defects < 0.0 {
             Some("write 0 or more")
+        } else if matches!(self.chart, Chart::C | Chart::Np) && defects.fract() != 0.0 {
+            Some("what is counted is whole")
         } else if is_of_pieces && defects > size {
             Some("there cannot be more defective pieces than were looked at; for defects per unit take u")
         } else {

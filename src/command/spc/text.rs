@@ -60,7 +60,7 @@ fn head(told: &mut String, series: &Series, analysis: &Analysis, false_alarms: O
     };
     let (center, sigma) = (figure(process.center), figure(process.sigma));
     line(told, format_args!("centre      {center}   sigma {sigma}   ({source})"));
-    if matches!(design.chart, Chart::LaneyP | Chart::LaneyU) {
+    if design.chart.is_laney() {
         line(told, format_args!("sigma z     {}", figure(process.sigma_z)));
     }
     if let (Some(first), Some(last)) = (analysis.points.first(), analysis.points.last()) {

@@ -74,6 +74,11 @@ impl Chart {
         )
     }
 
+    /// Whether more varies in the counts than chance, by a sigma z of their own.
+    pub fn is_laney(self) -> bool {
+        matches!(self, Self::LaneyP | Self::LaneyU)
+    }
+
     /// Whether each count comes with the number that was looked at.
     pub fn needs_sizes(self) -> bool {
         self.counts() && self != Self::C

@@ -129,14 +129,38 @@ fn defects(sample: &Sample) -> f64 {
 }
 
 impl Process {
-    /// Given rather than learnt.
+    /// Given rather than learnt. Of Laney's charts sigma is that beside chance, sigma z.
     pub fn given(chart: Chart, center: f64, sigma: f64) -> Self {
         Self {
             center,
             sigma: chance(chart, center).unwrap_or(sigma),
             spread: None,
-            sigma_z: 1.0,
+            sigma_z: if chart.is_laney() { sigma } else { 1.0 },
         }
+    }
+
+    /// What no process can have been given, as told to whoever wrote it.
+    pub fn problem(chart: Chart, center: f64, sigma: Option<f64>) -> Option<&'static str> {
+        let is_fraction = matches!(chart, Chart::P | Chart::Np | Chart::LaneyP);
+        if !center.is_finite() {
+            return Some("a center is a number");
+        }
+        if is_fraction && !(center > 0.0 && center < 1.0) {
+            return Some("the center is the fraction of defective pieces, above 0 and below 1");
+        }
+        if chart.counts() && center <= 0.0 {
+            return Some("the center is a number of defects above 0");
+        }
+        let has_sigma = sigma.is_some_and(|sigma| sigma.is_finite() && sigma > 0.0);
+        if chart.is_laney() {
+            return (!has_sigma).then_some(
+                "a Laney chart needs sigma above 0: how many times as much as chance the counts vary (sigma z); with 1 take p or u",
+            );
+        }
+        if chart.counts() {
+            return sigma.map(|_| "the sigma of counts follows from their center; leave it out");
+        }
+        (!has_sigma).then_some("a sigma above 0 is needed beside the center, never bare lines")
     }
 
     /// Learns from phase I.
@@ -166,7 +190,7 @@ impl Process {
                 spread: None,
                 sigma_z: 1.0,
             };
-            if matches!(design.chart, Chart::LaneyP | Chart::LaneyU) {
+            if design.chart.is_laney() {
                 process.sigma_z = process
                     .over_dispersion(design.chart, samples)
                     .ok_or(EstimateError::NoSpread)?;
@@ -228,7 +252,10 @@ impl Process {
         }
     }
 
-    /// Where its range or standard deviation should lie.
+    /// Where its range or standard deviation should lie. What was learnt has one centre for all sizes, the mean weighted by size,
+    /// and limits by the size of each point, as R's qcc has them: for that the figures are compared. Where sizes differ much,
+    /// ranges of small subgroups are then held against too high a centre, those of large ones against too low a one; given
+    /// limits have a centre for each size.
     pub fn spread_line(&self, spread: Spread, size: f64) -> Option<Line> {
         let n = whole(size);
         let (center, se) = match spread {

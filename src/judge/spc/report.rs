@@ -31,7 +31,7 @@ pub fn json(analysis: &Analysis, false_alarms: Option<FalseAlarms>) -> Value {
         _ => json!(analysis.process.sigma),
     };
     tell("sigma", sigma);
-    if matches!(design.chart, Chart::LaneyP | Chart::LaneyU) {
+    if design.chart.is_laney() {
         tell("sigma_z", json!(analysis.process.sigma_z));
     }
     if design.spread.is_some() && analysis.options.limits == Limits::Estimate {

@@ -68,6 +68,7 @@ pub enum Baseline {
     Learn(usize),
     Given {
         center: f64,
+        /// Of Laney's charts sigma z; of other counts it follows from the center.
         sigma: f64,
     },
 }
@@ -125,12 +126,6 @@ impl Settings {
             return Some(format!(
                 "limits are learnt from 2 to {LEARN_MAX} points, usually 25; {points} is not"
             ));
-        }
-        if let Baseline::Given { center, sigma } = self.limits {
-            let is_measured = !chart.counts();
-            if !center.is_finite() || is_measured && !(sigma.is_finite() && sigma > 0.0) {
-                return Some("given limits have a center and a sigma above 0".to_owned());
-            }
         }
         if chart.is_short_run() && self.products.is_empty() {
             return Some("a short run needs products with what each should have".to_owned());
