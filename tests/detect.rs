@@ -35,6 +35,37 @@ fn series(rows: usize) -> String {
 }
 
 #[test]
+fn a_table_in_chinese_and_a_named_time_are_read() {
+    let text = "时间,值,stamp\n2026-11-21 08:00:00,1,1396310400\n2026-11-21 08:01:00,2,1396310700\n";
+    for (arguments, first) in [
+        (&["--value", "值"][..], "2026-11-21 08:00:00,1,0"),
+        (&["--value", "值", "--time", "stamp"], "1396310400,1,0"),
+    ] {
+        let (code, scores, said) = scored(text, arguments);
+        assert_eq!(code, Some(0), "{said}");
+        assert_eq!(scores.lines().nth(1), Some(first), "{scores}");
+        assert!(said.contains("all rows were learnt from, none was judged"), "{said}");
+    }
+    let (code, _, said) = scored(text, &["--value", "值", "--time", "Zeit"]);
+    assert!(code == Some(2) && said.contains("there is no column `Zeit`"), "{said}");
+}
+
+#[test]
+fn numbers_are_finite_and_have_a_decimal_point() {
+    for (text, right) in [
+        (
+            "time;value\n1;1,5\n",
+            "`1,5` is no number; write numbers with a decimal point",
+        ),
+        ("time,value\n1,inf\n", "`inf` is no number; write a number"),
+        ("time,value\n1,-Infinity\n", "`-Infinity` is no number; write a number"),
+    ] {
+        let (code, _, said) = scored(text, &[]);
+        assert!(code == Some(2) && said.contains(right), "{text}: {said}");
+    }
+}
+
+#[test]
 fn every_row_has_its_score_and_none_looks_ahead() {
     let (code, whole, said) = scored(&series(1000), &[]);
     let anomalies = "1 of 1000 scores reach 0.4, from where on a gateway tells of an anomaly\n";

@@ -21,7 +21,7 @@ use super::table::{Table, TableError};
 use crate::judge::anomaly::drift::CHANNELS_MAX;
 use crate::record::Timestamp;
 
-const TIME_COLUMNS: [&str; 3] = ["timestamp", "datetime", "time"];
+const TIME_COLUMNS: [&str; 4] = ["timestamp", "datetime", "time", "时间"];
 /// What exports write where there is no value.
 const MISSING: [&str; 7] = ["", "-", "nan", "na", "n/a", "null", "none"];
 /// So many rows that could not be judged are named, the others counted.
@@ -32,6 +32,9 @@ pub struct Args {
     /// A CSV with a header; - is the standard input
     #[arg(value_name = "FILE.csv")]
     pub file: PathBuf,
+    /// The column of the times; else `timestamp`, `datetime`, `time` or `时间`
+    #[arg(long, value_name = "COLUMN")]
+    pub time: Option<String>,
     /// The column that is judged
     #[arg(long, value_name = "COLUMN", default_value = "value")]
     pub value: String,
@@ -114,10 +117,14 @@ fn judge(
     unjudged: &mut Unjudged,
 ) -> Result<(), DetectError> {
     let mut table = Table::open(source, args.delimiter)?;
+    let time = match &args.time {
+        Some(name) => table.column(&[name])?,
+        None => table.column(&TIME_COLUMNS)?,
+    };
     if args.columns.is_empty() {
-        single::judge(&args.value, args.learn, &mut table, scores, unjudged)
+        single::judge((time, &args.value), args.learn, &mut table, scores, unjudged)
     } else {
-        together::judge(&args.columns, args.learn, &mut table, scores, unjudged)
+        together::judge((time, &args.columns), args.learn, &mut table, scores, unjudged)
     }
 }
 
@@ -193,7 +200,20 @@ fn read_value<R: BufRead>(table: &Table<R>, row: &[String], column: usize) -> Re
         return Ok(None);
     }
     match text.parse::<f64>() {
-        Ok(value) => Ok(Some(value).filter(|value| value.is_finite())),
-        Err(_) => Err(table.wrong(column + 1, &format!("`{text}` is no number"))),
+        Ok(value) if value.is_finite() => Ok(Some(value)),
+        _ => {
+            let is_comma = text.replace(',', ".").parse::<f64>().is_ok_and(f64::is_finite);
+            let right = if is_comma {
+                "write numbers with a decimal point, as in 12.5"
+            } else {
+                "write a number such as 12.5, or leave the field empty where there is no value"
+            };
+            Err(table.wrong(column + 1, &format!("`{text}` is no number; {right}")))
+        }
     }
+}
+
+/// Nothing was judged although there were rows.
+fn say_all_learnt() {
+    eprintln!("all rows were learnt from, none was judged: every score is 0; --learn ROWS says how many are for that");
 }

@@ -2,18 +2,17 @@
 
 use std::io::BufRead;
 
-use super::{DetectError, Scores, TIME_COLUMNS, Unjudged, read_time, read_value};
+use super::{DetectError, Scores, Unjudged, read_time, read_value, say_all_learnt};
 use crate::command::table::{Table, field};
 use crate::judge::anomaly::outlier::{Outlier, Sensitivity};
 
 pub fn judge<R: BufRead>(
-    column: &str,
+    (time_column, column): (usize, &str),
     learn: Option<u32>,
     table: &mut Table<R>,
     scores: &mut Scores,
     unjudged: &mut Unjudged,
 ) -> Result<(), DetectError> {
-    let time_column = table.column(&TIME_COLUMNS)?;
     let value_column = table.column(&[column])?;
     let mut outlier = learn.map_or_else(Outlier::new, Outlier::learning);
     let threshold = Sensitivity::default().threshold();
@@ -39,6 +38,9 @@ pub fn judge<R: BufRead>(
             field(&row[time_column]),
             field(&row[value_column])
         ))?;
+    }
+    if judged > 0 && outlier.is_learning() {
+        say_all_learnt();
     }
     eprintln!("{anomalies} of {judged} scores reach {threshold}, from where on a gateway tells of an anomaly");
     Ok(())

@@ -2,7 +2,7 @@
 
 use std::io::BufRead;
 
-use super::{DetectError, Scores, TIME_COLUMNS, Unjudged, read_time, read_value};
+use super::{DetectError, Scores, Unjudged, read_time, read_value, say_all_learnt};
 use crate::command::table::{Table, TableError, field};
 use crate::judge::anomaly::drift::{CHANNELS_MAX, Drift, Settings};
 
@@ -10,7 +10,7 @@ use crate::judge::anomaly::drift::{CHANNELS_MAX, Drift, Settings};
 const LEARN_ROWS: u32 = 400;
 
 pub fn judge<R: BufRead>(
-    channels: &[String],
+    (time_column, channels): (usize, &[String]),
     learn: Option<u32>,
     table: &mut Table<R>,
     scores: &mut Scores,
@@ -19,7 +19,6 @@ pub fn judge<R: BufRead>(
     if channels.len() > CHANNELS_MAX {
         return Err(DetectError::TooManyChannels(channels.len()));
     }
-    let time_column = table.column(&TIME_COLUMNS)?;
     let columns: Vec<usize> = channels
         .iter()
         .map(|channel| table.column(&[channel]))
@@ -28,6 +27,7 @@ pub fn judge<R: BufRead>(
         learn: learn.unwrap_or(LEARN_ROWS),
     };
     let mut drift = Drift::new(columns.len(), settings);
+    let mut is_learning = false;
     scores.row(format_args!("timestamp,anomaly_score,alarm"))?;
     while let Some(row) = table.next_row()? {
         let at = read_time(table, &row, time_column)?;
@@ -43,8 +43,12 @@ pub fn judge<R: BufRead>(
         if drift.late() > late {
             unjudged.late.add(table.line());
         }
+        is_learning = drifted.is_learning;
         let alarm = u8::from(drifted.is_alarm);
         scores.row(format_args!("{},{},{alarm}", field(&row[time_column]), drifted.score))?;
+    }
+    if is_learning {
+        say_all_learnt();
     }
     Ok(())
 }
