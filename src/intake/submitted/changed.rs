@@ -83,6 +83,7 @@ impl Intake {
 fn objection(error: &PhaseError) -> Objection {
     let (field, code) = match error {
         PhaseError::NoSuchPoint(_) | PhaseError::NotExcluded(_) => ("point", "NO_SUCH_POINT"),
+        PhaseError::Excluded(_) => ("point", "ALREADY_EXCLUDED"),
         PhaseError::NoReason => ("reason", "TEXT_INVALID"),
         PhaseError::TooMany => ("point", "TOO_MANY"),
         PhaseError::Given | PhaseError::Frozen | PhaseError::Estimate(_) => ("action", "NOT_NOW"),

@@ -51,12 +51,11 @@ impl Range {
             Settings::Given { suspect, fail } => (suspect, fail),
             Settings::Learnt { for_s } => self.learnt(at, value, for_s)?,
         };
-        let flag = if fail.is_some_and(|fail| !fail.holds(value)) {
-            Flag::Fail
-        } else if suspect.holds(value) {
-            Flag::Good
-        } else {
-            Flag::Suspect
+        // What is told is the end that was passed.
+        let (flag, passed) = match fail.filter(|fail| !fail.holds(value)) {
+            Some(fail) => (Flag::Fail, fail),
+            None if suspect.holds(value) => (Flag::Good, suspect),
+            None => (Flag::Suspect, suspect),
         };
         Some(Sign {
             at,
@@ -64,8 +63,8 @@ impl Range {
             badness: badness(suspect, value),
             what: What::Range {
                 value,
-                low: suspect.low,
-                high: suspect.high,
+                low: passed.low,
+                high: passed.high,
             },
         })
     }
@@ -137,6 +136,22 @@ mod tests {
         let flags = values.map(|value| flag(&mut Range::default(), &given, 0, value));
         let (good, suspect, fail) = (Some(Flag::Good), Some(Flag::Suspect), Some(Flag::Fail));
         assert_eq!(flags, [good, good, suspect, suspect, suspect, fail, fail]);
+    }
+
+    #[test]
+    fn the_end_that_was_passed_is_told() {
+        let given = Settings::Given {
+            suspect: Span { low: 5.0, high: 90.0 },
+            fail: Some(Span { low: 0.0, high: 120.0 }),
+        };
+        let told = [100.0, 130.0].map(|value| {
+            let sign = Range::default().take(&given, Timestamp::UNIX_EPOCH, value);
+            match sign.expect("a sign").what {
+                What::Range { high, .. } => high.to_string(),
+                other => panic!("{other:?}"),
+            }
+        });
+        assert_eq!(told, ["90", "120"]);
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Whether an inspection can be so: required fields, quantities that add up, no more than the order has. Everything that is
 //! wrong is told at once.
 
+use std::fmt::Display;
+
 use rust_decimal::Decimal;
 
 use crate::judge::{Change, Finding, Subject};
@@ -262,12 +264,25 @@ pub fn out_of_specification(inspection: &Inspection, at: Timestamp) -> Vec<Findi
             unit,
             ..
         } = measurement;
-        let unit = unit.as_deref().unwrap_or_default();
-        let limit = |limit: &Option<f64>| limit.map_or_else(|| "…".to_owned(), |limit| limit.to_string());
-        let (order, span) = (
-            &inspection.order_no,
-            format!("{} – {} {unit}", limit(lower), limit(upper)),
-        );
+        let order = &inspection.order_no;
+        let unit = unit.as_deref().filter(|unit| !unit.trim().is_empty());
+        let with_unit =
+            |figure: &dyn Display| unit.map_or_else(|| figure.to_string(), |unit| format!("{figure} {unit}"));
+        let told = with_unit(&value);
+        let (bound, bound_zh) = match (lower, upper) {
+            (Some(lower), Some(upper)) => {
+                let span = with_unit(&format_args!("{lower} – {upper}"));
+                (format!("outside of {span}"), format!("超出规格 {span}"))
+            }
+            (Some(lower), None) => {
+                let lower = with_unit(lower);
+                (format!("below {lower}"), format!("低于规格下限 {lower}"))
+            }
+            (None, upper) => {
+                let upper = with_unit(&(*upper)?);
+                (format!("above {upper}"), format!("高于规格上限 {upper}"))
+            }
+        };
         Some(Finding {
             key: format!("specification/{order}/{characteristic}"),
             alert_type: "OUT_OF_SPECIFICATION".to_owned(),
@@ -284,8 +299,8 @@ pub fn out_of_specification(inspection: &Inspection, at: Timestamp) -> Vec<Findi
                 limits: Some(serde_json::json!({"low": lower, "high": upper})),
             },
             words: Words::new(
-                format!("{characteristic} of order {order} was measured as {value} {unit}, outside of {span}."),
-                format!("工单 {order} 的 {characteristic} 实测 {value} {unit}，超出规格 {span}。"),
+                format!("{characteristic} of order {order} was measured as {told}, {bound}."),
+                format!("工单 {order} 的 {characteristic} 实测 {told}，{bound_zh}。"),
             ),
         })
     };

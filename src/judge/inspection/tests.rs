@@ -87,6 +87,33 @@ fn the_worst_value_beyond_its_limits_is_found() {
         findings[0].words.en,
         "d of order WO-1 was measured as 0.5 mm, outside of 0.9 – 1.2 mm."
     );
+    let measured = json!({"measurements": [
+        {"characteristic": "a", "values": [1.5], "upper": 1.3},
+        {"characteristic": "b", "values": [1.5], "lower": 2.0, "unit": "kN"},
+        {"characteristic": "c", "values": [1.5], "lower": 0.5, "upper": 1.3, "unit": ""},
+    ]});
+    let said: Vec<(String, String)> = out_of_specification(&inspection(&measured), Timestamp::UNIX_EPOCH)
+        .into_iter()
+        .map(|finding| (finding.words.en, finding.words.zh))
+        .collect();
+    let said: Vec<(&str, &str)> = said.iter().map(|(en, zh)| (en.as_str(), zh.as_str())).collect();
+    assert_eq!(
+        said,
+        [
+            (
+                "a of order WO-1 was measured as 1.5, above 1.3.",
+                "工单 WO-1 的 a 实测 1.5，高于规格上限 1.3。"
+            ),
+            (
+                "b of order WO-1 was measured as 1.5 kN, below 2 kN.",
+                "工单 WO-1 的 b 实测 1.5 kN，低于规格下限 2 kN。"
+            ),
+            (
+                "c of order WO-1 was measured as 1.5, outside of 0.5 – 1.3.",
+                "工单 WO-1 的 c 实测 1.5，超出规格 0.5 – 1.3。"
+            ),
+        ]
+    );
 }
 
 /// `count` inspections of 20 pieces each, with so many unqualified under each tool in turn.

@@ -113,22 +113,17 @@ pub fn included(design: &Design, samples: &[Sample], excluded: &[usize]) -> Vec<
     included.map(|(_, sample)| sample).collect()
 }
 
-/// Points with the moving ranges that are left: of single values each is taken to the value before that remains, so that an
-/// excluded value widens nothing, and has none itself.
+/// Points with the moving ranges that are left: none is taken to or from an excluded value, as none is across a missing one.
 pub fn around(design: &Design, samples: &[Sample], excluded: &[usize]) -> Vec<Sample> {
     let mut samples = samples.to_vec();
-    if design.spread != Some(Spread::MovingRange) || excluded.is_empty() {
-        return samples;
-    }
-    let mut before: Option<f64> = None;
-    for (index, sample) in samples.iter_mut().enumerate() {
-        if sample.range.is_none() {
-            before = None;
-        }
-        let remains = !excluded.contains(&index);
-        sample.range = before.filter(|_| remains).map(|before| (sample.value - before).abs());
-        if remains {
-            before = Some(sample.value);
+    if design.spread == Some(Spread::MovingRange) {
+        for index in excluded {
+            for beside in [*index, index + 1] {
+                samples
+                    .get_mut(beside)
+                    .into_iter()
+                    .for_each(|sample| sample.range = None);
+            }
         }
     }
     samples

@@ -19,6 +19,8 @@ pub enum PhaseError {
     Given,
     #[error("there is no point {0} in phase I")]
     NoSuchPoint(usize),
+    #[error("point {0} is excluded already")]
+    Excluded(usize),
     #[error("a reason of 1 to {REASON_BYTES_MAX} bytes and a user of 1 to {USER_BYTES_MAX} are needed")]
     NoReason,
     #[error("{EXCLUSIONS_MAX} points are excluded already: learn anew from a process that is stable")]
@@ -36,6 +38,7 @@ impl PhaseError {
         let zh = match self {
             Self::Given => "控制限由配置给定，不需学习".to_owned(),
             Self::NoSuchPoint(point) => format!("第一阶段没有第 {point} 点"),
+            Self::Excluded(point) => format!("第 {point} 点已被剔除"),
             Self::NoReason => format!("请填写原因（不超过 {REASON_BYTES_MAX} 字节）"),
             Self::TooMany => format!("已剔除 {EXCLUSIONS_MAX} 个点：请待过程稳定后重新学习"),
             Self::NotExcluded(point) => format!("第 {point} 点未被剔除"),
@@ -132,9 +135,13 @@ impl Monitor {
         if let Baseline::Given { .. } = settings.limits {
             return Err(PhaseError::Given);
         }
-        if !(1..=self.phase1.len()).contains(&point) || self.excluded.iter().any(|known| known.point == point) {
+        if !(1..=self.phase1.len()).contains(&point) {
             return Err(PhaseError::NoSuchPoint(point));
         }
+        if self.excluded.iter().any(|known| known.point == point) {
+            return Err(PhaseError::Excluded(point));
+        }
+        let reason = reason.trim();
         let is_said = (1..=REASON_BYTES_MAX).contains(&reason.len()) && (1..=USER_BYTES_MAX).contains(&user.len());
         if !is_said {
             return Err(PhaseError::NoReason);

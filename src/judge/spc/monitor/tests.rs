@@ -291,7 +291,7 @@ fn an_excluded_point_changes_the_limits_under_a_new_version() {
         Err(PhaseError::NoSuchPoint(13))
     );
     assert_eq!(
-        monitor.exclude(&settings, 6, "", "anna", at(20)),
+        monitor.exclude(&settings, 6, " \t", "anna", at(20)),
         Err(PhaseError::NoReason)
     );
     monitor
@@ -299,7 +299,7 @@ fn an_excluded_point_changes_the_limits_under_a_new_version() {
         .expect("a point of phase I");
     assert_eq!(
         monitor.exclude(&settings, 6, "again", "anna", at(20)),
-        Err(PhaseError::NoSuchPoint(6))
+        Err(PhaseError::Excluded(6))
     );
     let limits = monitor.limits.expect("frozen");
     assert_eq!(limits.version, 2);
