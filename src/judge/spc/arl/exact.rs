@@ -103,7 +103,9 @@ fn steps(below: &[f64], quiet: f64) -> Vec<f64> {
 /// row keeps less than it has on its diagonal.
 fn expected(mut chain: Vec<Vec<f64>>, start: usize) -> Option<f64> {
     for (nth, row) in chain.iter_mut().enumerate() {
-        row.iter_mut().for_each(|chance| *chance = -*chance);
+        for chance in row.iter_mut() {
+            *chance = -*chance;
+        }
         *row.get_mut(nth)? += 1.0;
         row.push(1.0);
     }
