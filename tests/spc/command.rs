@@ -269,13 +269,13 @@ fn flags_are_taken_as_people_write_them() {
         "--value",
         "force",
         "--exclude",
-        "2,4=tool broke, again",
+        "1,4=tool broke, again",
         "--delimiter",
         "|",
     ]);
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(
-        said.contains("point 2: no reason given") && said.contains("point 4: tool broke, again"),
+        said.contains("point 1: no reason given") && said.contains("point 4: tool broke, again"),
         "{said}"
     );
     let grouped = [file.as_str(), "--chart", "xbar-r", "--value", "force", "--group", "LOT"];
