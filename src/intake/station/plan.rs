@@ -24,21 +24,18 @@ pub struct Excess {
     pub limit: Decimal,
 }
 
-/// Whether so many more pieces of a sort would be more than the plan, or than the operation before has made. Those that wait
-/// for rework or an inspection are reported again, so they only count against more that wait.
+/// Whether so many more pieces of a sort would be more than the plan, or all of them more than the operation before has made.
+/// The plan is of good pieces: what was scrapped on the way is made once more. Those that wait for rework or an inspection are
+/// reported again, so they only count against more that wait.
 pub fn excess(job: &Job, sort: Sort, quantity: Decimal, context: &Context) -> Option<Excess> {
     let (good, _) = done_and_plan(job, context)?;
     let order = context.reference.order(&job.order_no)?;
     let so_far = |sort| context.tallies.of(sort, &job.order_no, &job.process_code);
-    let waiting = (sort == Sort::Waiting).then(|| so_far(Sort::Waiting));
-    let total = quantity + good + so_far(Sort::Spent) + waiting.unwrap_or_default();
-    broken_limit(
-        order,
-        &job.process_code,
-        total,
-        context.bench.over_report,
-        context.tallies,
-    )
+    let of_sort = if sort == Sort::Good { good } else { so_far(sort) };
+    let waiting = (sort == Sort::Waiting).then_some(of_sort);
+    let of_all = good + so_far(Sort::Spent) + waiting.unwrap_or_default();
+    over_made(order, &job.process_code, quantity + of_all, context.tallies)
+        .or_else(|| over_plan(order, quantity + of_sort, context.bench.over_report))
 }
 
 /// The same of a report as a whole, with what was reported before.
@@ -48,27 +45,22 @@ pub fn excess_of(report: &WorkReport, order: &Order, over_report: Decimal, talli
         .defects
         .iter()
         .filter(|defect| Sort::of(defect.kind) == Sort::Spent);
-    let spent: Decimal = spent.map(|defect| defect.quantity).sum();
-    let total = so_far(Sort::Good) + so_far(Sort::Spent) + report.qualified_quantity + spent;
-    broken_limit(order, &report.process_code, total, over_report, tallies)
+    let spent = so_far(Sort::Spent) + spent.map(|defect| defect.quantity).sum::<Decimal>();
+    let good = so_far(Sort::Good) + report.qualified_quantity;
+    over_made(order, &report.process_code, good + spent, tallies)
+        .or_else(|| over_plan(order, good, over_report))
+        .or_else(|| over_plan(order, spent, over_report))
 }
 
-/// Whether so many pieces of a process in all are more than the plan, by more than `over_report` of it, or than the operation
-/// before has made.
-fn broken_limit(
-    order: &Order,
-    process_code: &str,
-    total: Decimal,
-    over_report: Decimal,
-    tallies: &Tallies,
-) -> Option<Excess> {
-    let plan = order.order_quantity;
-    let limit = match made_before(order, process_code, tallies) {
-        Some(made) if total > made => made,
-        _ if total > plan * (Decimal::ONE + over_report) => plan,
-        _ => return None,
-    };
-    Some(Excess { total, limit })
+fn over_made(order: &Order, process_code: &str, total: Decimal, tallies: &Tallies) -> Option<Excess> {
+    let limit = made_before(order, process_code, tallies)?;
+    (total > limit).then_some(Excess { total, limit })
+}
+
+/// A little more than the plan is none: `over_report` of it.
+fn over_plan(order: &Order, total: Decimal, over_report: Decimal) -> Option<Excess> {
+    let limit = order.order_quantity;
+    (total > limit * (Decimal::ONE + over_report)).then_some(Excess { total, limit })
 }
 
 /// Good pieces of the operation before, where this gateway knows of any.
