@@ -158,7 +158,7 @@ async fn a_point_is_taken_back_in_and_limits_are_learnt_anew() {
     let Shop { site, window, .. } = &shop;
     let values = [1.0, 2.0, 1.0, 2.0, 9.0, 1.0, 2.0, 1.0, 2.0, 1.0];
     let measured = json!({
-        "check_no": "Q-1", "order_no": "WO-1", "check_quantity": "10", "qualified_quantity": "10", "checker_no": "Q7",
+        "check_no": "Q-1", "order_no": "WO-1", "check_quantity": "10", "qualified_quantity": "10", "checker_no": "W1",
         "measurements": [{"characteristic": "d", "values": values}],
     });
     assert_eq!(site.hand_in("inspections", &measured).await.0, 201);
@@ -220,7 +220,7 @@ async fn what_is_wrong_with_an_inspection_stands_at_its_field_in_the_language_of
     shop.shows("工单只有 100 件，不能检验 500 件").await;
     shop.is_sound("findings").await;
     for (field, text) in [
-        ("checker_no", "Q7"),
+        ("checker_no", "W1"),
         ("check_quantity", "20"),
         ("qualified_quantity", "20"),
     ] {
