@@ -35,11 +35,11 @@ fn point(name: &str, role: Option<Role>) -> Arc<PointDef> {
 }
 
 fn intake(dir: &tempfile::TempDir) -> Intake {
-    let nowhere = ([127, 0, 0, 1], 9).into();
+    let [nowhere, elsewhere] = [9, 10].map(|port| ([127, 0, 0, 1], port).into());
     let peers = Peers {
         web: nowhere,
         broker: nowhere,
-        modbus: &[("BEND-1", nowhere), ("BEND-2", nowhere)],
+        modbus: &[("BEND-1", nowhere), ("BEND-2", elsewhere)],
         stations: &[],
         store: nowhere,
         equipment: &[("BEND-1", "1"), ("BEND-2", "2"), ("PRESS-2", "3"), ("WASH-1", "4")],

@@ -44,7 +44,7 @@ impl Place {
 /// Remembers what should be reached; radio buttons are reached by arrows from the one of their group that is.
 const WANTED: &str = r#"
 window.canBeReached = () => [...document.querySelectorAll("a[href], button, input, select, textarea, summary, [tabindex]")]
-    .filter((e) => e.tabIndex >= 0 && !e.disabled && e.type !== "radio" && e.checkVisibility({ visibilityProperty: true }) && !e.closest("[inert]"));
+    .filter((e) => e.tabIndex >= 0 && !e.matches(":disabled") && e.type !== "radio" && e.checkVisibility({ visibilityProperty: true }) && !e.closest("[inert]"));
 window.wanted = new Set(canBeReached());
 window.reached = new Set();
 document.activeElement?.blur();
