@@ -253,9 +253,8 @@ impl Process {
     }
 
     /// Where its range or standard deviation should lie. What was learnt has one centre for all sizes, the mean weighted by size,
-    /// and limits by the size of each point, as R's qcc has them: for that the figures are compared. Where sizes differ much,
-    /// ranges of small subgroups are then held against too high a centre, those of large ones against too low a one; given
-    /// limits have a centre for each size.
+    /// and limits by the size of each point. Where sizes differ much, ranges of small subgroups are then held against too high a
+    /// centre, those of large ones against too low a one; given limits have a centre for each size.
     pub fn spread_line(&self, spread: Spread, size: f64) -> Option<Line> {
         let n = whole(size);
         let (center, se) = match spread {
