@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::time::{Instant as Moment, timeout_at};
 
 use super::Commit;
 
@@ -15,7 +15,9 @@ const GROUP_BYTES_MAX: usize = 256 << 10;
 const GROUP_RECORDS_WORTH_IT: usize = 64;
 const BUSY_WITHIN: Duration = Duration::from_millis(20);
 /// The wait is taken in parts, to notice early that nothing more comes.
-const WAITS_MAX: u32 = 2;
+const PARTS: u32 = 2;
+/// Timers go off at the next full millisecond.
+const TIMER_STEP: Duration = Duration::from_millis(1);
 
 #[derive(Debug)]
 pub struct Queues {
@@ -68,7 +70,9 @@ impl Queues {
         let mut group = Group::default();
         group.add(first);
         let is_busy = last_commit.elapsed() < BUSY_WITHIN;
-        let mut waits = if is_busy { WAITS_MAX } else { 0 };
+        let part = wait.saturating_sub(TIMER_STEP) / PARTS;
+        let mut parts = if is_busy && !part.is_zero() { PARTS } else { 0 };
+        let mut until = Moment::now();
         let mut before_wait = 0;
         loop {
             while !group.is_full()
@@ -78,15 +82,16 @@ impl Queues {
             }
             // When nothing came while we waited, the senders wait for us.
             let may_grow = group.records < GROUP_RECORDS_WORTH_IT && group.records > before_wait;
-            if waits == 0 || group.is_urgent || !may_grow || group.is_full() {
+            if parts == 0 || group.is_urgent || !may_grow || group.is_full() {
                 return group.commits;
             }
             before_wait = group.records;
             // Woken by what is urgent only: to be woken for each message would cost more than the sync that is saved.
-            match timeout(wait / WAITS_MAX, self.urgent.recv()).await {
+            until += part;
+            match timeout_at(until, self.urgent.recv()).await {
                 Ok(Some(commit)) => group.add(commit),
-                Ok(None) => waits = 0,
-                Err(_) => waits -= 1,
+                Ok(None) => parts = 0,
+                Err(_) => parts -= 1,
             }
         }
     }

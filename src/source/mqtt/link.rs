@@ -5,6 +5,7 @@
 //! fall behind without bound; here acknowledgements go out together, as they become due.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use async_tungstenite::tungstenite::client::IntoClientRequest;
@@ -20,6 +21,8 @@ use ws_stream_tungstenite::WsStream;
 
 use super::codec::{self, Heard, Retained, Stay};
 use super::inbox::Inbox;
+use super::rested::Rested;
+use super::tempo::Tempo;
 use super::{CONNECT_WITHIN, KEEP_ALIVE, Protocol, Settings, Transport};
 use crate::source::sparkplug::Publication;
 
@@ -39,6 +42,7 @@ pub struct Link {
     outbox: BytesMut,
     next_ping: Instant,
     pong_due: Option<Instant>,
+    tempo: Tempo,
 }
 
 impl Link {
@@ -51,7 +55,9 @@ impl Link {
     ) -> Result<Self, String> {
         let deadline = Instant::now() + CONNECT_WITHIN;
         let late = |_| format!("no answer within {CONNECT_WITHIN:?}");
-        let stream = timeout_at(deadline, open(settings)).await.map_err(late)??;
+        let tempo = Tempo::new(Instant::now().into_std());
+        let opened = open(settings, tempo.may_rest());
+        let stream = timeout_at(deadline, opened).await.map_err(late)??;
         let mut link = Self {
             stream,
             protocol: settings.protocol,
@@ -59,6 +65,7 @@ impl Link {
             outbox: BytesMut::new(),
             next_ping: Instant::now() + KEEP_ALIVE,
             pong_due: None,
+            tempo,
         };
         codec::connect(settings, will, stay, &mut link.outbox)?;
         timeout_at(deadline, link.expect(|heard| matches!(heard, Heard::Connected)))
@@ -93,6 +100,7 @@ impl Link {
                 }
             }
             if !heard.is_empty() {
+                self.tempo.heard(heard.len(), Instant::now().into_std());
                 return Ok(());
             }
             let wake = self.pong_due.unwrap_or(self.next_ping);
@@ -165,7 +173,7 @@ impl Link {
     }
 }
 
-async fn open(settings: &Settings) -> Result<Box<dyn Stream>, String> {
+async fn open(settings: &Settings, may_rest: Arc<AtomicBool>) -> Result<Box<dyn Stream>, String> {
     let address = (settings.host.as_str(), settings.port);
     let tcp = TcpStream::connect(address).await.map_err(|e| e.to_string())?;
     let keepalive = TcpKeepalive::new()
@@ -176,6 +184,7 @@ async fn open(settings: &Settings) -> Result<Box<dyn Stream>, String> {
         .set_tcp_keepalive(&keepalive)
         .and_then(|()| socket.set_tcp_nodelay(true))
         .map_err(|e| e.to_string())?;
+    let tcp = Rested::new(tcp, may_rest);
     Ok(match &settings.transport {
         Transport::Tcp => Box::new(tcp),
         Transport::Tls(config) => Box::new(tls(config, settings, tcp).await?),
@@ -187,8 +196,8 @@ async fn open(settings: &Settings) -> Result<Box<dyn Stream>, String> {
 async fn tls(
     config: &Arc<rustls::ClientConfig>,
     settings: &Settings,
-    tcp: TcpStream,
-) -> Result<tokio_rustls::client::TlsStream<TcpStream>, String> {
+    tcp: Rested,
+) -> Result<tokio_rustls::client::TlsStream<Rested>, String> {
     let name = ServerName::try_from(settings.host.clone()).map_err(|e| e.to_string())?;
     TlsConnector::from(Arc::clone(config))
         .connect(name, tcp)

@@ -7,8 +7,10 @@
 mod codec;
 mod inbox;
 mod link;
+mod rested;
 mod session;
 mod subscriptions;
+mod tempo;
 mod window;
 
 use std::sync::Arc;
