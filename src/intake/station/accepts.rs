@@ -39,10 +39,17 @@ impl Dialogue {
             ("reason", "RSN-", Meaning::Reason(self.any_reason(context))),
         ];
         let named = named.map(|(scan, code, meaning)| (scan.to_owned(), code.to_owned(), meaning));
-        let tried = commands.chain(named).filter_map(|(scan, code, meaning)| {
-            let kind = self.would_answer(&meaning, context)?;
-            Some(Accepts { scan, code, kind })
+        let machine = context.bench.equipment.as_ref().map(|own| {
+            let label = Meaning::Equipment(own.clone());
+            ("machine".to_owned(), format!("EQ-{own}"), label)
         });
+        let tried = commands
+            .chain(named)
+            .chain(machine)
+            .filter_map(|(scan, code, meaning)| {
+                let kind = self.would_answer(&meaning, context)?;
+                Some(Accepts { scan, code, kind })
+            });
         let mut accepted: Vec<Accepts> = self.by_name_alone(context).chain(tried).collect();
         accepted.dedup_by(|a, b| a.scan == b.scan);
         accepted

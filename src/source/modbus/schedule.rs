@@ -3,6 +3,7 @@
 //! Beats keep the phase they started with: a late poll neither shifts the later ones nor is made up
 //! for in a burst; what was missed is skipped.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -10,6 +11,11 @@ use tokio::time::Instant;
 /// Devices start spread over at most this long, so that a plant full of them is not asked in one instant, and yet the
 /// first values of slow ones do not keep the board waiting.
 const SPREAD_MAX: Duration = Duration::from_secs(1);
+/// Devices start on a grid that all connections share, at most this wide: those of one period that fall together stay
+/// together, and share a wake and a flush.
+const GRID_MAX: Duration = Duration::from_millis(20);
+const GRIDS_PER_PERIOD: u32 = 10;
+static GRID_FROM: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 #[derive(Debug, Clone)]
 pub struct Beat {
@@ -26,9 +32,11 @@ impl Beat {
         }
     }
 
-    /// The first beat falls somewhere into the first period.
+    /// The first beat falls somewhere into the first period, on the grid.
     pub fn spread_from(now: Instant, period: Duration) -> Self {
-        Self::starting_at(now + period.min(SPREAD_MAX).mul_f64(fastrand::f64()), period)
+        let anywhere = now + period.min(SPREAD_MAX).mul_f64(fastrand::f64());
+        let grid = (period / GRIDS_PER_PERIOD).min(GRID_MAX);
+        Self::starting_at(on_grid(anywhere, *GRID_FROM, grid), period)
     }
 
     pub fn due(&self) -> Instant {
@@ -55,6 +63,11 @@ impl Beat {
         let since_last_beat = Duration::from_nanos(u64::try_from(since_last_beat_ns).unwrap_or(u64::MAX));
         self.due += late.saturating_sub(since_last_beat) + self.period;
     }
+}
+
+fn on_grid(at: Instant, from: Instant, grid: Duration) -> Instant {
+    let off_ns = at.saturating_duration_since(from).as_nanos() % grid.as_nanos().max(1);
+    at - Duration::from_nanos(u64::try_from(off_ns).unwrap_or(0))
 }
 
 /// What one device waits for.
@@ -99,6 +112,24 @@ mod tests {
     use proptest::prelude::*;
 
     const MS: Duration = Duration::from_millis(1);
+
+    #[test]
+    fn devices_of_one_period_start_together_on_a_grid() {
+        let from = Instant::now();
+        for (at_ms, on_ms) in [(0, 0), (19, 0), (20, 20), (999, 980)] {
+            assert_eq!(on_grid(from + at_ms * MS, from, GRID_MAX), from + on_ms * MS);
+        }
+        let now = Instant::now();
+        let dues: Vec<_> = (0..200).map(|_| Beat::spread_from(now, 1000 * MS).due()).collect();
+        let offsets = dues
+            .iter()
+            .map(|due| due.duration_since(*GRID_FROM).as_nanos() % GRID_MAX.as_nanos());
+        assert_eq!(offsets.max(), Some(0));
+        assert!(
+            dues.iter().max() > dues.iter().min().map(|first| *first + 800 * MS).as_ref(),
+            "all over the period"
+        );
+    }
 
     #[test]
     fn a_late_poll_leaves_the_phase_alone() {

@@ -229,7 +229,7 @@ mod tests {
         };
         let mut got = Vec::new();
         let read = there.read_to_end(&mut got);
-        let (_, read) = tokio::join!(write, read);
+        let ((), read) = tokio::join!(write, read);
         assert_eq!(read.expect("read"), sent.len());
     }
 }

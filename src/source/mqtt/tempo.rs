@@ -123,7 +123,8 @@ mod tests {
         assert!(!hear(20, 21, 50), "it paid");
         assert!(!hear(21, 420, 50));
         assert!(hear(420, 421, 5), "the moment with rest");
-        assert!(!hear(421, 441, 50));
+        assert!(!hear(421, 431, 5), "the moment without");
+        assert!(!hear(431, 441, 50), "it paid again");
         assert!(hear(450, 451, 5), "what comes now is another matter");
     }
 }

@@ -17,10 +17,14 @@ impl Bed {
 #[test]
 fn what_has_its_place_is_offered_and_nothing_else() {
     let cases: [(&[&str], &[&str], &[&str]); 7] = [
-        (&[], &["badge"], &["order", "start", "quantity", "undo", "logout"]),
+        (
+            &[],
+            &["badge"],
+            &["order", "start", "quantity", "undo", "logout", "machine"],
+        ),
         (
             &["EMP-7"],
-            &["badge", "order", "logout", "call"],
+            &["badge", "order", "logout", "call", "machine"],
             &["start", "operation", "quantity"],
         ),
         (&["EMP-7", "WO-1"], &["operation", "cancel"], &["start"]),
