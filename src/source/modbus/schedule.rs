@@ -13,7 +13,7 @@ use tokio::time::Instant;
 const SPREAD_MAX: Duration = Duration::from_secs(1);
 /// Devices start on a grid that all connections share, at most this wide: those of one period that fall together stay
 /// together, and share a wake and a flush.
-const GRID_MAX: Duration = Duration::from_millis(20);
+const GRID_MAX: Duration = Duration::from_millis(50);
 const GRIDS_PER_PERIOD: u32 = 10;
 static GRID_FROM: LazyLock<Instant> = LazyLock::new(Instant::now);
 
