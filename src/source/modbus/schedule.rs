@@ -117,7 +117,7 @@ mod tests {
     fn devices_of_one_period_start_together_on_a_grid() {
         let from = Instant::now();
         for (at_ms, on_ms) in [(0, 0), (19, 0), (20, 20), (999, 980)] {
-            assert_eq!(on_grid(from + at_ms * MS, from, GRID_MAX), from + on_ms * MS);
+            assert_eq!(on_grid(from + at_ms * MS, from, 20 * MS), from + on_ms * MS);
         }
         let now = Instant::now();
         let dues: Vec<_> = (0..200).map(|_| Beat::spread_from(now, 1000 * MS).due()).collect();
