@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
-use tokio::time::{Instant as Moment, timeout_at};
+use tokio::time::timeout;
 
 use super::Commit;
 
@@ -14,8 +14,6 @@ const GROUP_BYTES_MAX: usize = 256 << 10;
 /// Telemetry waits for company up to this many records, and only while the line is busy.
 const GROUP_RECORDS_WORTH_IT: usize = 64;
 const BUSY_WITHIN: Duration = Duration::from_millis(20);
-/// The wait is taken in parts, to notice early that nothing more comes.
-const PARTS: u32 = 2;
 /// Timers go off at the next full millisecond.
 const TIMER_STEP: Duration = Duration::from_millis(1);
 
@@ -70,29 +68,25 @@ impl Queues {
         let mut group = Group::default();
         group.add(first);
         let is_busy = last_commit.elapsed() < BUSY_WITHIN;
-        let part = wait.saturating_sub(TIMER_STEP) / PARTS;
-        let mut parts = if is_busy && !part.is_zero() { PARTS } else { 0 };
-        let mut until = Moment::now();
-        let mut before_wait = 0;
+        let mut wait = if is_busy {
+            wait.saturating_sub(TIMER_STEP)
+        } else {
+            Duration::ZERO
+        };
         loop {
             while !group.is_full()
                 && let Some(commit) = self.try_next(with_patient)
             {
                 group.add(commit);
             }
-            // When nothing came while we waited, the senders wait for us.
-            let may_grow = group.records < GROUP_RECORDS_WORTH_IT && group.records > before_wait;
-            if parts == 0 || group.is_urgent || !may_grow || group.is_full() {
+            if wait.is_zero() || group.is_urgent || group.records >= GROUP_RECORDS_WORTH_IT || group.is_full() {
                 return group.commits;
             }
-            before_wait = group.records;
             // Woken by what is urgent only: to be woken for each message would cost more than the sync that is saved.
-            until += part;
-            match timeout_at(until, self.urgent.recv()).await {
-                Ok(Some(commit)) => group.add(commit),
-                Ok(None) => parts = 0,
-                Err(_) => parts -= 1,
+            if let Ok(Some(commit)) = timeout(wait, self.urgent.recv()).await {
+                group.add(commit);
             }
+            wait = Duration::ZERO;
         }
     }
 }

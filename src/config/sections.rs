@@ -156,10 +156,9 @@ impl Default for BufferSection {
     }
 }
 
-/// Half the syncs of 5 ms, for latencies that no screen shows.
-const COMMIT_WAIT_AUTO_MS: u64 = 10;
+const COMMIT_WAIT_AUTO_MS: u64 = 5;
 
-/// Milliseconds that telemetry may wait to share a flush while the line is busy.
+/// Milliseconds that telemetry may wait to share a flush while the line is busy; below two nothing waits.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(try_from = "String")]
 pub struct CommitWait(pub u64);

@@ -98,9 +98,10 @@ pub struct ScanView {
 /// One kind of scan that has its place now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Accepts {
-    /// `badge`, `order`, `operation`, `quantity`, `keyed`, `piece`, `reason`, or a command by its name: `start`, `done` …
+    /// `badge`, `order`, `operation`, `quantity`, `keyed`, `piece`, `reason`, `machine`, or a command by its name: `start`, `done` …
     pub scan: String,
-    /// The code of a command; of others what stands in front of what is keyed in. Pieces have codes of their own.
+    /// The code of a command or of the station's machine; of others what stands in front of what is keyed in. Pieces have codes
+    /// of their own.
     pub code: String,
     /// How it would be answered.
     pub kind: FeedbackKind,

@@ -25,7 +25,7 @@ fn settings(dir: &Path, max_bytes: u64, upstreams: &[&str]) -> Settings {
         dir: dir.to_owned(),
         max_bytes,
         min_free_bytes: 0,
-        commit_wait: Duration::from_millis(1),
+        commit_wait: Duration::from_millis(5),
         gateway_id: "test".to_owned(),
         zone: Zone::UTC,
         upstreams: upstreams.iter().map(|u| (*u).to_owned()).collect(),

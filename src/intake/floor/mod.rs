@@ -73,7 +73,6 @@ pub struct Floor {
     orders: Orders,
     defects: HashMap<String, DefectRate>,
     labor: HashMap<String, LaborTime>,
-    /// By station, or by who hands in and equipment.
     declared: HashMap<String, Declared>,
     charts: Charts,
     faults: Faults,
@@ -177,34 +176,23 @@ impl Floor {
         Some(changed.map(|found| accepted.findings.extend(found)))
     }
 
-    /// Stations say when a job begins. Of who hands reports in that is not known: of a machine's pieces the first report of
-    /// a job sets the mark from which the next ones are held against the counter.
     fn hold_against_counter(&mut self, report: &mut WorkReport, at: Timestamp, accepted: &mut Accepted) {
-        let equipment = report.equipment.as_deref();
-        let count = equipment.and_then(|equipment| self.machines.count(equipment));
-        let missing = self.missing.get(&report.station).copied();
-        let name = match (missing, equipment) {
-            (Some(_), _) => report.station.clone(),
-            (None, Some(equipment)) => format!("{}{PARTS}{equipment}", report.station),
-            (None, None) => return,
-        };
-        let declared = if missing.is_some() {
-            self.declared.get_mut(&name)
-        } else {
-            room(&mut self.declared, &name)
-        };
-        let Some(declared) = declared else { return };
-        let job = format!("{}/{}", report.order_no, report.process_code);
-        if missing.is_none() && count.is_some_and(|count| declared.begins(&job, count)) {
-            accepted.states.insert(format!("{DECLARED}{name}"), to_state(declared));
+        let Some(declared) = self.declared.get_mut(&report.station) else {
             return;
-        }
-        if let Some(gap) = declared.report(report, at, count, missing.unwrap_or(Missing::Ignored)) {
+        };
+        let count = report
+            .equipment
+            .as_deref()
+            .and_then(|equipment| self.machines.count(equipment));
+        let missing = self.missing.get(&report.station).copied().unwrap_or(Missing::Ignored);
+        if let Some(gap) = declared.report(report, at, count, missing) {
             report.flags.push(QUANTITY_GAP.to_owned());
             report.counted_quantity = Decimal::from_f64(gap.counted);
             accepted.findings.push(gap.finding);
         }
-        accepted.states.insert(format!("{DECLARED}{name}"), to_state(declared));
+        accepted
+            .states
+            .insert(format!("{DECLARED}{}", report.station), to_state(declared));
     }
 
     /// Lets time pass.

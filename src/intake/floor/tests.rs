@@ -166,28 +166,6 @@ fn more_than_the_counter_made_is_flagged_and_found() {
 }
 
 #[test]
-fn what_is_handed_in_is_held_against_the_counter_from_the_second_report_of_a_job() {
-    let mut shop = Shop::new();
-    let hand_in = |shop: &mut Shop, process, good, second| {
-        let mut report = shop.draft(process, good, 0);
-        report.station = "http".to_owned();
-        let told = shop.take(&mut report, second);
-        let types: Vec<_> = told.findings.into_iter().map(|found| found.alert_type).collect();
-        (report.flags, types)
-    };
-    shop.press(1000, 0);
-    let first = hand_in(&mut shop, "0020", 400, 0);
-    assert_eq!(first, (vec![], vec![]), "since when it was made is not known");
-    shop.press(1050, 50);
-    assert_eq!(hand_in(&mut shop, "0020", 50, 50), (vec![], vec![]));
-    shop.restart();
-    shop.press(1100, 100);
-    let over = hand_in(&mut shop, "0020", 80, 100);
-    assert_eq!(over, (vec![QUANTITY_GAP.to_owned()], vec!["QUANTITY_GAP".to_owned()]));
-    assert_eq!(hand_in(&mut shop, "0010", 80, 101), (vec![], vec![]), "another job");
-}
-
-#[test]
 fn only_the_last_process_completes_and_what_lies_between_is_in_process() {
     let mut shop = Shop::new();
     shop.report("0010", (300, 0), 0);

@@ -1,4 +1,4 @@
-//! Declared pieces against the machine's own counter: what one station, or who hands reports in, declares for one equipment.
+//! Declared pieces against the machine's own counter: what one station declares for one equipment.
 //!
 //! * Counted since the last report, with what was counted then and not declared, is what can be declared now. Boxes are
 //!   declared when they are full, so fewer is usual; more than the largest box fewer, or fewer at the end of the job, is a

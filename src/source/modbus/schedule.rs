@@ -35,8 +35,7 @@ impl Beat {
     /// The first beat falls somewhere into the first period, on the grid.
     pub fn spread_from(now: Instant, period: Duration) -> Self {
         let anywhere = now + period.min(SPREAD_MAX).mul_f64(fastrand::f64());
-        let grid = (period / GRIDS_PER_PERIOD).min(GRID_MAX);
-        Self::starting_at(on_grid(anywhere, *GRID_FROM, grid), period)
+        Self::starting_at(on_grid(anywhere, *GRID_FROM, period), period)
     }
 
     pub fn due(&self) -> Instant {
@@ -52,7 +51,7 @@ impl Beat {
     pub fn hasten(&mut self, now: Instant) {
         let ahead = self.due.saturating_duration_since(now);
         if ahead > self.period {
-            self.due = now;
+            self.due = on_grid(now, *GRID_FROM, self.period);
         }
     }
 
@@ -65,7 +64,9 @@ impl Beat {
     }
 }
 
-fn on_grid(at: Instant, from: Instant, grid: Duration) -> Instant {
+/// The step of the grid at this moment or before it.
+fn on_grid(at: Instant, from: Instant, period: Duration) -> Instant {
+    let grid = (period / GRIDS_PER_PERIOD).min(GRID_MAX);
     let off_ns = at.saturating_duration_since(from).as_nanos() % grid.as_nanos().max(1);
     at - Duration::from_nanos(u64::try_from(off_ns).unwrap_or(0))
 }
@@ -116,8 +117,8 @@ mod tests {
     #[test]
     fn devices_of_one_period_start_together_on_a_grid() {
         let from = Instant::now();
-        for (at_ms, on_ms) in [(0, 0), (19, 0), (20, 20), (999, 980)] {
-            assert_eq!(on_grid(from + at_ms * MS, from, 20 * MS), from + on_ms * MS);
+        for (at_ms, on_ms) in [(0, 0), (19, 0), (20, 20), (199, 180)] {
+            assert_eq!(on_grid(from + at_ms * MS, from, 200 * MS), from + on_ms * MS);
         }
         let now = Instant::now();
         let dues: Vec<_> = (0..200).map(|_| Beat::spread_from(now, 1000 * MS).due()).collect();

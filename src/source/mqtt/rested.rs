@@ -15,6 +15,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
 
+/// Messages that follow each other within this make a line busy.
+const BUSY_WITHIN: Duration = Duration::from_millis(5);
 const REST: Duration = Duration::from_millis(10);
 /// Acknowledgements put off the next reading, but not for longer than this.
 const REST_LONGEST: Duration = Duration::from_millis(30);
@@ -47,14 +49,16 @@ impl Rested {
     /// Something was read. Where it filled its room, more is there already.
     fn has_read(&mut self, is_full: bool) -> io::Result<()> {
         let now = Instant::now();
-        let is_busy = self.last_read.replace(now).is_some_and(|last| now < last + REST);
+        let is_busy = self.last_read.replace(now).is_some_and(|last| now < last + BUSY_WITHIN);
         let may_rest = !is_full && self.may_rest.load(Ordering::Relaxed);
         match &self.socket {
             Socket::Watched(_) if is_busy && may_rest => self.socket.leave_alone()?,
             Socket::Resting(_) if !may_rest => self.socket.watch()?,
             _ => {}
         }
-        self.rest.as_mut().reset(now + REST);
+        if matches!(self.socket, Socket::Resting(_)) {
+            self.rest.as_mut().reset(now + REST);
+        }
         Ok(())
     }
 
