@@ -24,9 +24,9 @@ const FLOOD: u32 = 30_000;
 /// With the screens at either gateway.
 const FLOODS: u32 = 8;
 
-fn sections(port: u16) -> String {
+fn sections(port: u16, client_id: &str) -> String {
     format!(
-        "[mqtt.plant]\nurl = \"mqtt://127.0.0.1:{port}\"\n[[mqtt.plant.topic]]\nfilter = \"plant/+/status\"\n\
+        "[mqtt.plant]\nurl = \"mqtt://127.0.0.1:{port}\"\nclient_id = \"{client_id}\"\n[[mqtt.plant.topic]]\nfilter = \"plant/+/status\"\n\
          equipment = \"{{1}}\"\npoints = {{ force = {{ at = \"/force\" }} }}\n"
     )
 }
@@ -96,7 +96,7 @@ async fn screens(site: &Site) -> (JoinSet<()>, Arc<AtomicU32>) {
 #[ignore = "measures; run it alone"]
 async fn what_many_screens_cost() {
     let south = Mosquitto::start().await;
-    let site = Site::new(&sections(south.port));
+    let site = Site::new(&sections(south.port, "here"));
     let gateway = site.start().await;
     site.connected("mqtt/plant").await;
     let alone = cores(&south, &gateway).await;
@@ -114,7 +114,7 @@ async fn what_many_screens_cost() {
 
     // The screens themselves need the cores of this machine too. So another gateway hears the same, and the screens look
     // now at the one, now at the other.
-    let other = Site::new(&sections(south.port));
+    let other = Site::new(&sections(south.port, "there"));
     let _second = other.start().await;
     other.connected("mqtt/plant").await;
     rate(&site, &south).await;
