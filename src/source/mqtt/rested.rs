@@ -158,7 +158,7 @@ mod tests {
     use super::*;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
-    use tokio::time::{sleep, timeout};
+    use tokio::time::timeout;
 
     /// A socket that rests already, and the other end of its line.
     async fn resting() -> (Rested, TcpStream) {
@@ -185,7 +185,6 @@ mod tests {
         let (mut rested, mut there) = resting().await;
         for _ in 0..3 {
             there.write_all(b"abc").await.expect("sent");
-            sleep(Duration::from_millis(1)).await;
         }
         let mut bytes = [0; 20];
         let read = rested.read(&mut bytes).await.expect("read");
