@@ -9,6 +9,7 @@
 mod crowd;
 mod serve;
 
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -26,6 +27,14 @@ use serde_json::{Map, Value, json};
 
 use crate::language::Words;
 pub use serve::serve;
+
+/// What counts as one client where there is no name: a network of its own has 2^64 addresses of IPv6, so the first half.
+pub fn network_of(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => IpAddr::from((u128::from(address) >> 64 << 64).to_be_bytes()),
+        v4 @ IpAddr::V4(_) => v4,
+    }
+}
 
 /// What one listener allows.
 #[derive(Debug, Clone, Copy)]

@@ -91,7 +91,8 @@ pub struct Message<'a> {
     pub payload: &'a RawValue,
 }
 
-/// What a receiver answers: a message that is not named was stored, or had been before.
+/// What a receiver answers: a message that is not named was stored, or had been before. An object that has none of these
+/// members, but others, is not an answer: it comes from something in between, or from another program.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answer {
     #[serde(default)]
@@ -102,10 +103,23 @@ pub struct Answer {
     pub results: Vec<Outcome>,
 }
 
+impl Answer {
+    pub fn parse(body: &[u8]) -> Result<Self, String> {
+        let members: serde_json::Map<String, serde_json::Value> =
+            serde_json::from_slice(body).map_err(|error| error.to_string())?;
+        let is_told = ["accepted", "duplicate", "results"].iter().any(|name| members.contains_key(*name));
+        if !is_told && let Some(other) = members.keys().next() {
+            return Err(format!("`{other}`, but no `accepted`, `duplicate` or `results`"));
+        }
+        serde_json::from_value(members.into()).map_err(|error| error.to_string())
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcome {
     pub message_id: Uuid,
     pub status: OutcomeStatus,
+    #[serde(default)]
     pub code: String,
     #[serde(default)]
     pub detail: String,
@@ -118,4 +132,7 @@ pub enum OutcomeStatus {
     Rejected,
     /// Could not be applied now: a lock, a lost connection.
     Retry,
+    /// As if it were not named.
+    #[serde(alias = "duplicate")]
+    Accepted,
 }

@@ -21,7 +21,7 @@ const CURRENT: &str = "audit.log";
 const LOCK: &str = "audit.lock";
 /// A file is begun anew beyond this.
 const FILE_BYTES_MAX: u64 = 8 << 20;
-/// An entry is far shorter; a longer line is none.
+/// An entry is far shorter; a longer line is none, and is read as far as this.
 const LINE_BYTES_MAX: u64 = 1 << 20;
 const OWNER_ONLY: u32 = 0o600;
 
@@ -201,7 +201,17 @@ fn lines(path: &Path) -> io::Result<impl Iterator<Item = io::Result<String>>> {
         let mut line = Vec::new();
         match (&mut reader).take(LINE_BYTES_MAX).read_until(b'\n', &mut line) {
             Ok(0) => None,
-            Ok(_) => Some(Ok(String::from_utf8_lossy(&line).into_owned())),
+            Ok(read) => {
+                let is_cut = read as u64 == LINE_BYTES_MAX && !line.ends_with(b"\n");
+                if is_cut {
+                    match reader.skip_until(b'\n') {
+                        Ok(0) => {}
+                        Ok(_) => line.push(b'\n'),
+                        Err(error) => return Some(Err(error)),
+                    }
+                }
+                Some(Ok(String::from_utf8_lossy(&line).into_owned()))
+            }
             Err(error) => Some(Err(error)),
         }
     }))

@@ -24,6 +24,10 @@ impl Work {
                 self.notices.push(notice::loss(lane, &loss));
             }
         }
+        if let Some(gone) = self.shared.dead.take_gave_way() {
+            self.telemetry.note_dropped(gone.count);
+            self.notices.push(notice::letters_gave_way(&gone));
+        }
         if !self.is_broken {
             for lane in Lane::BOTH {
                 if self.shared.log(lane).is_newest_damaged() {
@@ -77,7 +81,8 @@ impl Work {
                 self.tell()?;
             }
             self.shared.telemetry.remove(first)?;
-            self.telemetry.dropped += undelivered.end.saturating_sub(undelivered.start);
+            self.telemetry
+                .note_dropped(undelivered.end.saturating_sub(undelivered.start));
         }
         let is_full = self.used() > max_bytes;
         let was_full = std::mem::replace(&mut self.is_full, is_full);
@@ -113,6 +118,7 @@ impl Work {
             next_sequence: end.next,
             segments: log.segment_count(),
             dropped: end.dropped,
+            last_dropped: end.last_dropped,
         };
         let lanes = [
             (Lane::Report, lane_view(&self.report, &self.shared.report)),

@@ -44,6 +44,26 @@ pub struct DeadLetters {
     open: Mutex<Option<OpenLetters>>,
     /// sled counts by walking; this is asked for every second.
     count: AtomicU64,
+    /// Telemetry that gave way since it was last told of.
+    gave_way: Mutex<Option<GaveWay>>,
+}
+
+/// Letters of telemetry that newer ones took the place of.
+#[derive(Debug, Clone, Copy)]
+pub struct GaveWay {
+    pub count: u64,
+    pub first: Seq,
+    pub last: Seq,
+}
+
+impl GaveWay {
+    fn and(self, other: Self) -> Self {
+        Self {
+            count: self.count + other.count,
+            first: self.first.min(other.first),
+            last: self.last.max(other.last),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -75,6 +95,7 @@ impl DeadLetters {
             path,
             count: AtomicU64::new(count(&open.db.db)?),
             open: Mutex::new(Some(open)),
+            gave_way: Mutex::default(),
         };
         Ok((letters, aside))
     }
@@ -83,7 +104,7 @@ impl DeadLetters {
     pub fn put(&self, letters: &[DeadLetter]) -> Result<(), SegmentError> {
         self.with(|open| {
             let (mut batch, mut keys) = (Batch::default(), HashSet::new());
-            let (mut added, mut removed) = (0, 0);
+            let (mut added, mut gave_way) = (0, None::<GaveWay>);
             for letter in letters {
                 let key = format!("m/{}/{}", letter.message_id, letter.upstream).into_bytes();
                 let is_new = !open.holds(&key)? && keys.insert(key.clone());
@@ -97,24 +118,47 @@ impl DeadLetters {
                 && let Some(oldest) = open.telemetry_keys.pop_front()
             {
                 open.db.db.scan(oldest.clone()..=oldest, |key, value| {
+                    let letter: DeadLetter = serde_json::from_slice(&value).map_err(|e| open.db.db.damaged(&e))?;
+                    let this = GaveWay {
+                        count: 1,
+                        first: letter.sequence,
+                        last: letter.sequence,
+                    };
+                    gave_way = Some(gave_way.map_or(this, |others| others.and(this)));
                     batch.remove(key, &value);
-                    removed += 1;
                     Ok(true)
                 })?;
             }
             open.db.apply(batch)?;
             self.count.fetch_add(added, Ordering::Relaxed);
-            self.count.fetch_sub(removed, Ordering::Relaxed);
+            if let Some(gone) = gave_way {
+                self.count.fetch_sub(gone.count, Ordering::Relaxed);
+                let mut told = self.gave_way.lock().unwrap_or_else(PoisonError::into_inner);
+                *told = Some(told.map_or(gone, |others| others.and(gone)));
+            }
             Ok(())
         })
     }
 
-    /// Forgets the letters of one message.
-    pub fn remove(&self, message_id: &str) -> Result<usize, SegmentError> {
+    /// Letters that gave way since the last call.
+    pub fn take_gave_way(&self) -> Option<GaveWay> {
+        self.gave_way.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Forgets the letters of one message that are meant.
+    pub fn remove(
+        &self,
+        message_id: &str,
+        is_meant: impl Fn(&DeadLetter) -> bool,
+    ) -> Result<usize, SegmentError> {
         self.with(|open| {
             let mut batch = Batch::default();
             let mut removed = 0;
             open.db.db.scan(keys_of(&format!("{message_id}/")), |key, value| {
+                let letter: DeadLetter = serde_json::from_slice(&value).map_err(|e| open.db.db.damaged(&e))?;
+                if !is_meant(&letter) {
+                    return Ok(true);
+                }
                 open.telemetry_keys.retain(|known| *known != key);
                 batch.remove(key, &value);
                 removed += 1;

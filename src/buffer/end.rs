@@ -8,7 +8,7 @@ use super::cursor::Cursor;
 use super::log::Log;
 use super::segment::{self, OpenEnd, States};
 use super::{SegmentError, Shared};
-use crate::record::{Lane, Record, Seq};
+use crate::record::{Lane, Record, Seq, Timestamp};
 
 /// A new segment is begun at this many records.
 const SEGMENT_RECORDS_MAX: u64 = 65_536;
@@ -32,7 +32,9 @@ pub struct LaneEnd {
     /// Of the states that it began with.
     carried: u64,
     begun: Instant,
+    /// Records that gave way, and when the last of them did.
     pub dropped: u64,
+    pub last_dropped: Option<Timestamp>,
 }
 
 impl LaneEnd {
@@ -54,6 +56,13 @@ impl LaneEnd {
         // Carrying the states over has to stay a small part of the work.
         let bytes_max = bytes_max.max(4 * self.carried);
         records > 0 && (self.bytes >= bytes_max || records >= SEGMENT_RECORDS_MAX)
+    }
+
+    pub fn note_dropped(&mut self, count: u64) {
+        if count > 0 {
+            self.dropped += count;
+            self.last_dropped = Some(chrono::Utc::now());
+        }
     }
 
     pub fn append(&mut self, shared: &Shared, records: &[&Record], states: &States) -> Result<(), SegmentError> {
@@ -171,6 +180,7 @@ pub fn open_end(shared: &Shared, log: &Log) -> Result<LaneEnd, SegmentError> {
         carried: bytes_of(&states),
         begun: Instant::now(),
         dropped: 0,
+        last_dropped: None,
     })
 }
 

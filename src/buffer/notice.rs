@@ -6,6 +6,7 @@ use std::path::Path;
 use uuid::Uuid;
 
 use super::Settings;
+use super::dead::GaveWay;
 use super::log::Loss;
 use crate::record::{Alert, Kind, Lane, Record, Seq, Severity};
 use crate::units::Size;
@@ -63,6 +64,17 @@ pub fn telemetry_dropped(first: Seq, end: Seq, max_bytes: u64) -> Notice {
             end - 1
         ),
         cause: format!("dropped/telemetry/{first}/{end}"),
+    }
+}
+
+pub fn letters_gave_way(gone: &GaveWay) -> Notice {
+    let GaveWay { count, first, last } = gone;
+    Notice {
+        alert_type: "TELEMETRY_DROPPED",
+        message: format!(
+            "{count} refused telemetry records of {first}..{last} gave way to newer dead letters without having been looked at."
+        ),
+        cause: format!("dropped/letters/{first}/{last}/{count}"),
     }
 }
 

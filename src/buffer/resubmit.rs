@@ -11,10 +11,10 @@ use serde_json::{Map, Value as Json};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use super::{Buffer, Commit, DeadLetter};
+use super::{Buffer, Commit, DeadLetter, RECORD_BYTES_MAX};
 use crate::clock::Zone;
 use crate::language::Words;
-use crate::record::{Feedback, Kind, Lane, Receipt, Record, Waiting};
+use crate::record::{Feedback, Kind, Lane, Receipt, Record, Seq, Waiting};
 
 /// Telemetry may have to wait for room on the disk for hours; the person who resubmits it does not.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
@@ -28,6 +28,8 @@ pub enum ResubmitError {
     /// A payload is replaced as a whole, so a slip would erase what was said.
     #[error("the corrected payload lacks {} of the letter's; give the whole payload, with null, or [] for a list, for what has to go", listed(.0))]
     Lacking(Vec<String>),
+    #[error("the corrected message has {0} bytes; {RECORD_BYTES_MAX} at most")]
+    TooLong(usize),
     #[error("the disk did not take it; the letter stays")]
     Refused,
     #[error(
@@ -47,6 +49,7 @@ impl ResubmitError {
                 "更正后的内容缺少 {}：请给出完整内容，要去掉的写 null，列表写 []",
                 listed(names)
             ),
+            Self::TooLong(bytes) => format!("更正后的内容有 {bytes} 字节，最多 {RECORD_BYTES_MAX}"),
             Self::Refused => "磁盘未写入；拒收数据保留".to_owned(),
             Self::Unconfirmed => "磁盘未及时确认；拒收数据保留，可再次上传或放弃".to_owned(),
             Self::Disk(error) => format!("磁盘错误：{error}"),
@@ -107,9 +110,9 @@ impl Buffer {
         corrected: Option<&RawValue>,
         zone: Zone,
     ) -> Result<(), ResubmitError> {
-        let letter = self
-            .letter(message_id)
-            .await
+        let letters = self.letters(message_id).await?;
+        let letter = letters
+            .first()
             .ok_or_else(|| ResubmitError::Unknown(message_id.to_owned()))?;
         let unreadable = |cause: String| ResubmitError::Unreadable(cause);
         let message: Message = serde_json::from_str(letter.message.get()).map_err(|e| unreadable(e.to_string()))?;
@@ -126,6 +129,9 @@ impl Buffer {
         }
         let payload = corrected.unwrap_or(message.payload);
         let record = Record::encode(kind, message.message_id, at, zone, &message.source, &payload);
+        if record.json.len() > RECORD_BYTES_MAX {
+            return Err(ResubmitError::TooLong(record.json.len()));
+        }
         let (tell, told) = oneshot::channel();
         let receipt = Receipt::new(Arc::new(Told(Mutex::new(Some(tell)))), 0);
         let commit = Commit {
@@ -144,14 +150,24 @@ impl Buffer {
         if !is_kept.map_err(|_| ResubmitError::Unconfirmed)?.unwrap_or(false) {
             return Err(ResubmitError::Refused);
         }
-        self.discard(message_id).await?;
+        // What was refused again in the meantime is another letter, under the sequence that the record has now.
+        let seen: Vec<Seq> = letters.iter().map(|letter| letter.sequence).collect();
+        self.bury(message_id, move |letter| seen.contains(&letter.sequence)).await?;
         Ok(())
     }
 
     /// Forgets the dead letters of one message. Returns how many there were.
     pub async fn discard(&self, message_id: &str) -> Result<usize, ResubmitError> {
+        self.bury(message_id, |_| true).await
+    }
+
+    async fn bury(
+        &self,
+        message_id: &str,
+        is_meant: impl Fn(&DeadLetter) -> bool + Send + 'static,
+    ) -> Result<usize, ResubmitError> {
         let (buffer, id) = (self.clone(), message_id.to_owned());
-        let removed = tokio::task::spawn_blocking(move || buffer.0.dead.remove(&id)).await;
+        let removed = tokio::task::spawn_blocking(move || buffer.0.dead.remove(&id, is_meant)).await;
         let removed = removed.map_err(|_| ResubmitError::Refused)??;
         if removed == 0 {
             Err(ResubmitError::Unknown(message_id.to_owned()))
@@ -160,11 +176,12 @@ impl Buffer {
         }
     }
 
-    async fn letter(&self, message_id: &str) -> Option<DeadLetter> {
+    /// Of one message: one for each upstream that refused it.
+    async fn letters(&self, message_id: &str) -> Result<Vec<DeadLetter>, ResubmitError> {
         let (buffer, id) = (self.clone(), message_id.to_owned());
-        let letters = tokio::task::spawn_blocking(move || buffer.dead_letters(&id, 1))
-            .await
-            .ok()?;
-        letters.ok()?.into_iter().find(|letter| letter.message_id == message_id)
+        let letters = tokio::task::spawn_blocking(move || buffer.dead_letters(&id, usize::MAX)).await;
+        let mut letters = letters.map_err(|_| ResubmitError::Refused)??;
+        letters.retain(|letter| letter.message_id == message_id);
+        Ok(letters)
     }
 }

@@ -15,7 +15,8 @@ use crate::buffer::DeadLetter;
 use crate::record::{Lane, Record, Seq, Timestamp};
 use crate::wire::{self, Answer, Entry, OutcomeStatus};
 
-/// Telemetry that is still to be tried again after so many answers is set aside, or it would hold up its lane for ever.
+/// Telemetry that is still to be tried again after so many answers, while what came with it was stored, is set aside, or it
+/// would hold up its lane for ever. Where nothing is stored the receiver is in trouble, which passes.
 const RETRY_ANSWERS_MAX: u32 = 20;
 
 /// Fast rather than small: five times less work than the usual level, for a third more bytes.
@@ -38,6 +39,8 @@ pub struct Part {
     pub body: Bytes,
     entries: Vec<Entry>,
     pub(super) retry_answers: u32,
+    /// Messages that came with these were stored.
+    are_others_stored: bool,
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -90,10 +93,13 @@ impl Flight {
             return 1;
         }
         let second = part.entries.split_off(part.entries.len() / 2);
-        self.parts
-            .push_front(Part::new(settings, epoch, self.lane, second, part.retry_answers));
-        self.parts
-            .push_front(Part::new(settings, epoch, self.lane, part.entries, part.retry_answers));
+        for half in [second, part.entries] {
+            let half = Part::new(settings, epoch, self.lane, half, part.retry_answers);
+            self.parts.push_front(Part {
+                are_others_stored: part.are_others_stored,
+                ..half
+            });
+        }
         0
     }
 
@@ -104,7 +110,8 @@ impl Flight {
         };
         let total = part.entries.len() as u64;
         // A report is tried for as long as it takes.
-        let are_used_up = self.lane == Lane::Telemetry && part.retry_answers >= RETRY_ANSWERS_MAX;
+        let are_used_up =
+            self.lane == Lane::Telemetry && part.are_others_stored && part.retry_answers >= RETRY_ANSWERS_MAX;
         let named: HashMap<String, &wire::Outcome> = answer
             .results
             .iter()
@@ -132,13 +139,18 @@ impl Flight {
                         .push(letter(settings, epoch, self.lane, &entry, &said.code, &said.detail));
                     outcome.rejected += 1;
                 }
+                OutcomeStatus::Accepted => {}
             }
         }
         outcome.is_to_retry = !again.is_empty();
         outcome.stored = total - outcome.rejected - again.len() as u64;
         if !again.is_empty() {
-            self.parts
-                .push_front(Part::new(settings, epoch, self.lane, again, part.retry_answers + 1));
+            let are_others_stored = part.are_others_stored || outcome.stored > 0;
+            let again = Part::new(settings, epoch, self.lane, again, part.retry_answers + 1);
+            self.parts.push_front(Part {
+                are_others_stored,
+                ..again
+            });
         }
         outcome
     }
@@ -157,13 +169,15 @@ impl Part {
             body,
             entries,
             retry_answers,
+            are_others_stored: false,
         }
     }
 }
 
-/// Follows from the composition: the same messages make the same id, also after a restart.
+/// Follows from the composition and how it is sent: the same bytes have the same id, also after a restart, and others another.
 fn batch_id(settings: &Settings, epoch: u64, lane: Lane, entries: &[Entry]) -> Uuid {
-    let mut name = format!("{}/{}/{epoch}/{lane}", settings.gateway_id, settings.name).into_bytes();
+    let encoding = settings.http.compression.name();
+    let mut name = format!("{}/{}/{epoch}/{lane}/{encoding}", settings.gateway_id, settings.name).into_bytes();
     for entry in entries {
         name.extend_from_slice(&entry.seq.to_le_bytes());
     }

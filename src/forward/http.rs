@@ -39,6 +39,17 @@ pub enum Compression {
     None,
 }
 
+impl Compression {
+    /// As HTTP calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Gzip => "gzip",
+            Self::Zstd => "zstd",
+            Self::None => "identity",
+        }
+    }
+}
+
 /// What to do about a batch that was not stored.
 #[derive(Debug)]
 pub enum Failure {
@@ -126,11 +137,9 @@ impl HttpUpstream {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let key = HeaderValue::from_str(&format!("\"{batch_id}\"")).expect("a UUID is plain ASCII");
         headers.insert("Idempotency-Key", key);
-        match self.settings.compression {
-            Compression::Gzip => headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip")),
-            Compression::Zstd => headers.insert(CONTENT_ENCODING, HeaderValue::from_static("zstd")),
-            Compression::None => None,
-        };
+        if self.settings.compression != Compression::None {
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static(self.settings.compression.name()));
+        }
         let token = self.settings.token.as_ref();
         if let Some(Ok(mut bearer)) = token.map(|token| HeaderValue::from_str(&format!("Bearer {}", token.reveal()))) {
             bearer.set_sensitive(true);
@@ -154,11 +163,8 @@ fn understand(status: StatusCode, headers: &HeaderMap, body: &[u8], now: DateTim
     let cause = || format!("{}{}", status.as_u16(), detail(body));
     match status.as_u16() {
         204 => Ok(Answer::default()),
-        200..=299 => serde_json::from_slice(body).map_err(|error| {
-            Failure::later(format!(
-                "{} with an answer that can't be read: {error}",
-                status.as_u16()
-            ))
+        200..=299 => Answer::parse(body).map_err(|why| {
+            Failure::later(format!("{} with an answer that can't be read: {why}", status.as_u16()))
         }),
         429 | 503 => Err(Failure::Later {
             cause: cause(),

@@ -26,6 +26,8 @@ const BACKOFF_FIRST: Duration = Duration::from_millis(500);
 const BACKOFF_LONGEST: Duration = Duration::from_mins(1);
 /// A wrong setting is tried this slowly: it takes a person to mend it.
 const SETTINGS_RETRY: Duration = Duration::from_secs(30);
+/// A full disk and a damaged segment are mended by the writer, which looks once a second.
+const BUFFER_RETRY: Duration = Duration::from_secs(1);
 /// What waits while a gateway stops is sent for this long.
 const DRAIN_WITHIN: Duration = Duration::from_secs(3);
 
@@ -83,10 +85,13 @@ struct Forwarder {
     places: Places,
     /// The places on disk are behind: saved with the next batch, or when there is none.
     is_unsaved: bool,
+    /// Refused messages that are not on disk yet. The places that leave them behind are saved with them, never before.
+    letters: Vec<DeadLetter>,
     lanes: [LaneWork; 2],
     not_before: Instant,
     backoff: Backoff,
-    settings_fault: Option<String>,
+    /// The status that was told of, and the buffer's generation then: what the disk refused is told again.
+    settings_fault: Option<(String, u64)>,
 }
 
 /// Sends until told to stop, then what is left for a moment. Ends early only if the buffer's disk fails.
@@ -107,6 +112,7 @@ pub async fn run(
         upstream,
         places,
         is_unsaved: false,
+        letters: Vec::new(),
         lanes: Lane::BOTH.map(LaneWork::new),
         not_before: Instant::now(),
         backoff: Backoff::new(BACKOFF_FIRST, BACKOFF_LONGEST),
@@ -128,8 +134,10 @@ impl Forwarder {
             self.note_waiting();
             let next_try = match self.due_lane(is_draining) {
                 Due::Now(nth) => {
-                    self.work_on(nth, &stop).await?;
-                    if drain_until.is_some_and(|until| Instant::now() >= until || self.backoff.failures() > 0) {
+                    let worked = self.work_on(nth, &stop).await;
+                    let is_held_up = self.outlast(worked)?;
+                    let is_over = |until| is_held_up || Instant::now() >= until || self.backoff.failures() > 0;
+                    if drain_until.is_some_and(is_over) {
                         break;
                     }
                     continue;
@@ -140,8 +148,12 @@ impl Forwarder {
             if is_draining {
                 break;
             }
+            let mut next_try = next_try;
             if self.is_unsaved && next_try.is_none() {
-                self.save(Vec::new()).await?;
+                let saved = self.save().await;
+                if self.outlast(saved)? {
+                    next_try = Some(self.not_before);
+                }
             }
             tokio::select! {
                 () = stop.cancelled() => {}
@@ -150,9 +162,24 @@ impl Forwarder {
             }
         }
         if self.is_unsaved {
-            self.save(Vec::new()).await?;
+            // What is not saved is sent again after the next start, under the same keys.
+            let saved = self.save().await;
+            self.outlast(saved)?;
         }
         Ok(())
+    }
+
+    /// Waits where the buffer mends itself, and says so; only a disk that failed ends the task. Tells whether it has to wait.
+    fn outlast(&mut self, worked: Result<(), SegmentError>) -> Result<bool, SegmentError> {
+        match worked {
+            Ok(()) => Ok(false),
+            Err(trouble @ (SegmentError::Full(_) | SegmentError::Damaged { .. })) => {
+                self.not_before = Instant::now() + BUFFER_RETRY;
+                self.note_trouble(&trouble);
+                Ok(true)
+            }
+            Err(failed @ SegmentError::Failed(_)) => Err(failed),
+        }
     }
 
     /// Which lane to work on: reports before telemetry, and telemetry once its batch is full or has waited long enough.
@@ -188,6 +215,9 @@ impl Forwarder {
 
     /// Makes a batch if there is none under way, and sends its next part.
     async fn work_on(&mut self, nth: usize, stop: &CancellationToken) -> Result<(), SegmentError> {
+        if !self.letters.is_empty() {
+            self.save().await?;
+        }
         if self.lanes[nth].flight.is_none() {
             let lane = self.lanes[nth].lane;
             if !self.wants_of(lane) {
@@ -255,7 +285,8 @@ impl Forwarder {
         let tails = *self.buffer.tails().borrow();
         let place = self.places.lane_mut(work.lane);
         (place.next, place.in_flight_end) = (tails.lane(work.lane), 0);
-        self.save(Vec::new()).await
+        self.is_unsaved = true;
+        self.save().await
     }
 
     /// The upstream works, whatever it says of a single batch.
@@ -297,16 +328,23 @@ impl Forwarder {
         let place = self.places.lane_mut(work.lane);
         (place.next, place.in_flight_end) = (flight.end, 0);
         self.is_unsaved = true;
-        if flight.refused.is_empty() {
+        self.letters.extend(flight.refused);
+        if self.letters.is_empty() {
             Ok(())
         } else {
-            self.save(flight.refused).await
+            self.save().await
         }
     }
 
-    async fn save(&mut self, refused: Vec<DeadLetter>) -> Result<(), SegmentError> {
+    /// Brings the places to disk, and what was refused before them.
+    async fn save(&mut self) -> Result<(), SegmentError> {
         let (buffer, name, places) = (self.buffer.clone(), self.settings.name.clone(), self.places);
-        blocking(move || buffer.advance(&name, places, &refused)).await?;
+        let letters = std::mem::take(&mut self.letters);
+        let (saved, letters) = blocking(move || (buffer.advance(&name, places, &letters), letters)).await;
+        if saved.is_err() {
+            self.letters = letters;
+            return saved;
+        }
         self.is_unsaved = false;
         Ok(())
     }

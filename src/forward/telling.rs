@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::Forwarder;
 use super::http::Failure;
-use crate::buffer::Commit;
+use crate::buffer::{Commit, SegmentError};
 use crate::record::{Alert, Kind, Lane, Record, Severity};
 
 impl Forwarder {
@@ -60,14 +60,23 @@ impl Forwarder {
         });
     }
 
+    /// The buffer cannot be read or written for now.
+    pub(super) fn note_trouble(&self, trouble: &SegmentError) {
+        tracing::warn!(upstream = self.settings.name, %trouble, "what is to be sent waits for the buffer");
+        self.status.update_upstream(&self.settings.name, |view| {
+            view.last_answer = Some(format!("nothing is sent for now: {trouble}"));
+        });
+    }
+
     /// Told once per fault: data waits until a person has mended the setting.
     pub(super) async fn alert_settings(&mut self, cause: &str) {
         // The status alone: a body may differ with each answer.
         let status = cause.split(' ').next().unwrap_or_default();
-        if self.settings_fault.as_deref() == Some(status) {
+        let fault = (status.to_owned(), self.buffer.generation());
+        if self.settings_fault.as_ref() == Some(&fault) {
             return;
         }
-        self.settings_fault = Some(status.to_owned());
+        self.settings_fault = Some(fault);
         let id = Uuid::now_v7();
         let message = format!(
             "Upstream {} refuses everything: {cause}. Data is kept and waits.",

@@ -67,7 +67,7 @@ pub async fn serve(
 async fn place(crowd: &Arc<Crowd>, peer: SocketAddr) -> Option<Place> {
     loop {
         let changed = crowd.changed();
-        match crowd.admit(peer.ip().to_canonical()) {
+        match crowd.admit(super::network_of(peer.ip())) {
             Ok(place) => return Some(place),
             Err(NoRoom::Full) => changed.await,
             Err(NoRoom::Crowded) => {

@@ -174,6 +174,9 @@ pub struct LaneView {
     pub segments: u64,
     /// Records that gave way to the bound before every upstream had them.
     pub dropped: u64,
+    /// When the last of them did.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub last_dropped: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone, Default, Serialize, utoipa::ToSchema)]

@@ -33,6 +33,7 @@ impl Counters {
             match outcome.status {
                 OutcomeStatus::Rejected => self.rejected.add(1),
                 OutcomeStatus::Retry => self.retry.add(1),
+                OutcomeStatus::Accepted => {}
             }
         }
     }

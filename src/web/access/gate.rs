@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tokio_util::sync::CancellationToken;
@@ -33,6 +33,8 @@ const SESSION: &str = "session-";
 const DEVICE: &str = "device-";
 /// A screen beside a station stays signed in over restarts, as long as browsers keep anything.
 const DEVICE_COOKIE_S: u32 = 400 * 86_400;
+/// Of requests that pages make by themselves: that they look on is no use of a session.
+const BY_ITSELF: HeaderName = HeaderName::from_static("lineside-by-itself");
 /// Who is removed from the accounts file is out after this time at the latest.
 const REFRESH_EVERY: Duration = Duration::from_millis(500);
 const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");
@@ -253,15 +255,8 @@ impl Access {
         if is_control || head.uri.path() == "/healthz" {
             return Ok(());
         }
-        let client = match (caller, peer(head)) {
-            (
-                Some(Caller {
-                    name, role: Some(_), ..
-                }),
-                _,
-            ) => Client::Named(name.to_string()),
-            (_, Some(address)) => Client::at(address),
-            (_, None) => return Ok(()),
+        let Some(client) = client_of(caller, peer(head)) else {
+            return Ok(());
         };
         let Some(wait) = self.0.rate.wait(&client) else {
             return Ok(());
@@ -275,6 +270,14 @@ impl Access {
     }
 }
 
+/// Who is known by who they are, the others by where they are.
+fn client_of(caller: Option<&Caller>, peer: Option<IpAddr>) -> Option<Client> {
+    let known = caller.filter(|caller| caller.role.is_some());
+    known
+        .map(|caller| Client::Named(caller.name.to_string()))
+        .or_else(|| peer.map(Client::at))
+}
+
 /// What a connection that goes on was let in with.
 #[derive(Debug, Clone)]
 pub struct Standing {
@@ -285,6 +288,11 @@ pub struct Standing {
 }
 
 impl Standing {
+    pub fn client(&self) -> Client {
+        let client = client_of(Some(&self.caller), self.peer);
+        client.unwrap_or_else(|| Client::Named(self.caller.name.to_string()))
+    }
+
     /// Whether it would be let in now. Looking on is no use of a session.
     pub fn holds(&self) -> bool {
         let now = self.access.identify(&self.headers, self.peer, false);
@@ -310,7 +318,7 @@ impl Identified {
 pub async fn receive(State(access): State<Access>, request: Request, next: Next) -> Response {
     let (mut head, body) = request.into_parts();
     let peer = peer(&head);
-    let Identified { caller, by_cookie } = access.identify(&head.headers, peer, true);
+    let Identified { caller, by_cookie } = access.identify(&head.headers, peer, !head.headers.contains_key(&BY_ITSELF));
     let checked = access
         .check_host(&head.headers)
         .and_then(|()| access.check_rate(&head, caller.as_ref()))

@@ -1,5 +1,5 @@
 //! Guessing passwords takes ever longer: for one account from one address, and for one address whatever the name. An account
-//! alone, guessed at from everywhere, is only slowed a little. So who guesses shuts out themselves, not the person whose name
+//! alone, guessed at from everywhere, is only slowed a little. Tokens have no names: of them the address alone counts. So who guesses shuts out themselves, not the person whose name
 //! they use, who comes from another address; and no wait is longer than a minute.
 
 use std::collections::HashMap;
@@ -45,8 +45,8 @@ impl Lockout {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How long this account may not be tried from this address.
-    pub fn wait(&self, name: &str, from: IpAddr, now: Instant) -> Option<Duration> {
+    /// How long this account, or a token, may not be tried from this address.
+    pub fn wait(&self, name: Option<&str>, from: IpAddr, now: Instant) -> Option<Duration> {
         let counts = self.lock();
         let waits = subjects(name, from)
             .into_iter()
@@ -56,7 +56,7 @@ impl Lockout {
     }
 
     /// Returns the wait that begins now, if one does.
-    pub fn failed(&self, name: &str, from: IpAddr, now: Instant) -> Option<Duration> {
+    pub fn failed(&self, name: Option<&str>, from: IpAddr, now: Instant) -> Option<Duration> {
         let mut counts = self.lock();
         let mut longest = Duration::ZERO;
         for subject in subjects(name, from) {
@@ -93,12 +93,14 @@ impl Lockout {
     }
 }
 
-fn subjects(name: &str, from: IpAddr) -> [Subject; 3] {
-    [
-        Subject::AccountFrom(name.to_owned(), from),
-        Subject::Address(from),
-        Subject::Account(name.to_owned()),
-    ]
+fn subjects(name: Option<&str>, from: IpAddr) -> Vec<Subject> {
+    let of_account = name.into_iter().flat_map(|name| {
+        [
+            Subject::AccountFrom(name.to_owned(), from),
+            Subject::Account(name.to_owned()),
+        ]
+    });
+    of_account.chain([Subject::Address(from)]).collect()
 }
 
 #[cfg(test)]
@@ -114,28 +116,28 @@ mod tests {
         let (lockout, mut now) = (Lockout::default(), Instant::now());
         let mut waits = Vec::new();
         for _ in 0..14 {
-            let wait = lockout.failed("王工", address(1), now);
-            assert_eq!(lockout.wait("王工", address(1), now), wait);
+            let wait = lockout.failed(Some("王工"), address(1), now);
+            assert_eq!(lockout.wait(Some("王工"), address(1), now), wait);
             waits.push(wait.map_or(0, |wait| wait.as_secs()));
             now += wait.unwrap_or_default();
         }
         assert_eq!(waits, [0, 0, 0, 0, 1, 2, 4, 8, 16, 32, 60, 60, 60, 60]);
-        assert_eq!(lockout.failed("王工", address(1), now + FORGOTTEN_AFTER), None);
+        assert_eq!(lockout.failed(Some("王工"), address(1), now + FORGOTTEN_AFTER), None);
     }
 
     #[test]
     fn who_comes_from_another_address_is_not_shut_out() {
         let (lockout, now) = (Lockout::default(), Instant::now());
         for _ in 0..30 {
-            lockout.failed("王工", address(1), now);
+            lockout.failed(Some("王工"), address(1), now);
         }
-        assert!(lockout.wait("王工", address(1), now).is_some());
-        assert!(lockout.wait("other", address(1), now).is_some(), "the address as such");
-        assert_eq!(lockout.wait("王工", address(2), now), None);
+        assert!(lockout.wait(Some("王工"), address(1), now).is_some());
+        assert!(lockout.wait(Some("other"), address(1), now).is_some(), "the address as such");
+        assert_eq!(lockout.wait(Some("王工"), address(2), now), None);
         for nth in 0..=255 {
-            lockout.failed("王工", address(nth), now);
+            lockout.failed(Some("王工"), address(nth), now);
         }
-        let wait = lockout.wait("王工", IpAddr::from([10, 0, 0, 1]), now);
+        let wait = lockout.wait(Some("王工"), IpAddr::from([10, 0, 0, 1]), now);
         assert!(wait.is_some_and(|wait| wait <= Duration::from_secs(2)), "{wait:?}");
     }
 
@@ -143,17 +145,17 @@ mod tests {
     fn the_right_password_clears_the_count() {
         let (lockout, now) = (Lockout::default(), Instant::now());
         for _ in 0..4 {
-            assert_eq!(lockout.failed("王工", address(1), now), None);
+            assert_eq!(lockout.failed(Some("王工"), address(1), now), None);
         }
         lockout.succeeded("王工", address(1));
-        assert_eq!(lockout.failed("王工", address(1), now), None);
+        assert_eq!(lockout.failed(Some("王工"), address(1), now), None);
     }
 
     #[test]
     fn however_many_addresses_guess_the_memory_is_bounded() {
         let (lockout, now) = (Lockout::default(), Instant::now());
         for nth in 0..=u32::try_from(COUNTS_MAX / 2).expect("few") {
-            lockout.failed("王工", IpAddr::from(nth.to_be_bytes()), now);
+            lockout.failed(Some("王工"), IpAddr::from(nth.to_be_bytes()), now);
         }
         assert_eq!(lockout.lock().len(), COUNTS_MAX);
     }

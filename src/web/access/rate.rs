@@ -8,6 +8,8 @@ use std::time::Duration;
 use governor::clock::Clock;
 use governor::{DefaultKeyedRateLimiter, Quota};
 
+use crate::http;
+
 /// Clients are forgotten once in so many requests.
 const TIDY_EVERY: u32 = 4096;
 
@@ -34,12 +36,8 @@ pub enum Client {
 }
 
 impl Client {
-    /// A network of its own has 2^64 addresses of IPv6, so the first half is the client.
     pub fn at(address: IpAddr) -> Self {
-        Self::Address(match address.to_canonical() {
-            IpAddr::V6(address) => IpAddr::from((u128::from(address) >> 64 << 64).to_be_bytes()),
-            v4 @ IpAddr::V4(_) => v4,
-        })
+        Self::Address(http::network_of(address))
     }
 }
 

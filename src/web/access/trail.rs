@@ -20,6 +20,8 @@ use crate::language::Words;
 
 /// Longer bodies are kept as their hash.
 const BODY_KEPT_BYTES_MAX: usize = 8 << 10;
+/// What became of a change, likewise: an entry has to fit into a line of the log, and into a record where it is sent on.
+const NOTED_BYTES_MAX: usize = 64 << 10;
 const SUBJECT_CHARS_MAX: usize = 200;
 /// Of an answer that refuses.
 const PROBLEM_BYTES_MAX: usize = 16 << 10;
@@ -29,6 +31,16 @@ const SESSION: &str = "/api/v1/session";
 /// What became of a change, beside the answer that tells of it.
 #[derive(Debug, Clone)]
 pub struct Noted(pub Value);
+
+impl Noted {
+    fn kept(self) -> Value {
+        let text = self.0.to_string();
+        if text.len() <= NOTED_BYTES_MAX {
+            return self.0;
+        }
+        json!({"bytes": text.len(), "sha256": chain::digest(&[text.as_bytes()])})
+    }
+}
 
 #[derive(Clone)]
 pub struct Trail {
@@ -94,7 +106,7 @@ pub async fn record(State(trail): State<Trail>, request: Request, next: Next) ->
         response
             .extensions_mut()
             .remove::<Noted>()
-            .map(|noted| ("done", noted.0))
+            .map(|noted| ("done", noted.kept()))
     } else {
         let told;
         (response, told) = problem_of(response).await;

@@ -16,9 +16,9 @@ use super::page::{self, Limit};
 use crate::buffer::{BatchLimit, DeadLetter, ResubmitError};
 use crate::http::Problem;
 use crate::language::Words;
-use crate::record::{Lane, Seq};
+use crate::record::{Kind, Lane, Seq};
 use crate::web::Window;
-use crate::web::access::Caller;
+use crate::web::access::{Caller, Role};
 use crate::web::access::trail::Noted;
 use crate::wire;
 
@@ -66,6 +66,7 @@ struct RecordsPage {
 #[utoipa::path(get, path = "/api/v1/buffer/records", tag = "buffer", security(("caller" = [])), params(RecordsQuery), responses((status = OK, description = "a page of them", body = RecordsPage)))]
 async fn records(
     State(window): State<Window>,
+    caller: Caller,
     Query(query): Query<RecordsQuery>,
 ) -> Result<Json<RecordsPage>, Problem> {
     let buffer = window.buffer.clone();
@@ -75,7 +76,9 @@ async fn records(
     };
     let epoch = buffer.epoch();
     let from = query.from.max(buffer.first(query.lane));
-    let read = tokio::task::spawn_blocking(move || buffer.read(query.lane, from, u64::MAX, limit, |_| true));
+    let reads_audit = reads_audit(&caller);
+    let is_shown = move |kind| kind != Kind::Audit || reads_audit;
+    let read = tokio::task::spawn_blocking(move || buffer.read(query.lane, from, u64::MAX, limit, is_shown));
     let failed = |cause: String| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, cause);
     let batch = read
         .await
@@ -94,6 +97,15 @@ async fn records(
         messages: messages.collect(),
         next: batch.next,
     }))
+}
+
+/// Entries of the audit log travel like any other record, but are for those alone who may read the log.
+fn reads_audit(caller: &Caller) -> bool {
+    matches!(caller.role, Some(Role::Supervisor | Role::Admin))
+}
+
+fn is_shown(letter: &DeadLetter, caller: &Caller) -> bool {
+    letter.message_type != Kind::Audit.message_type() || reads_audit(caller)
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -121,6 +133,7 @@ struct LettersPage {
 #[utoipa::path(get, path = "/api/v1/buffer/dead-letters", tag = "buffer", security(("caller" = [])), params(LettersQuery), responses((status = OK, description = "the oldest first", body = LettersPage)))]
 async fn dead_letters(
     State(window): State<Window>,
+    caller: Caller,
     Query(query): Query<LettersQuery>,
 ) -> Result<Json<LettersPage>, Problem> {
     let buffer = window.buffer.clone();
@@ -131,7 +144,8 @@ async fn dead_letters(
         .map_err(|e| failed(e.to_string()))?
         .map_err(|e| failed(e.to_string()))?;
     let name = |letter: &DeadLetter| format!("{}/{}", letter.message_id, letter.upstream);
-    let (dead_letters, next) = page::cut(letters, query.limit, name);
+    let (mut dead_letters, next) = page::cut(letters, query.limit, name);
+    dead_letters.retain(|letter| is_shown(letter, &caller));
     // The status is a second behind; beside the letters themselves it would contradict them.
     let count = window.buffer.dead_letter_count();
     Ok(Json(LettersPage {
@@ -167,14 +181,18 @@ struct LettersOfOne {
 
 /// One message that was refused, whole: a letter for each upstream that refused it.
 #[utoipa::path(get, path = "/api/v1/buffer/dead-letters/{id}", tag = "buffer", security(("caller" = [])), params(("id" = String, Path, description = "the message id")), responses((status = OK, description = "by upstream", body = LettersOfOne), (status = NOT_FOUND, description = "there is nothing of that name", body = Problem)))]
-async fn dead_letter(State(window): State<Window>, Path(id): Path<String>) -> Result<Json<LettersOfOne>, Problem> {
+async fn dead_letter(
+    State(window): State<Window>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<LettersOfOne>, Problem> {
     let (buffer, wanted) = (window.buffer.clone(), id.clone());
     let failed = |cause: String| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, cause);
     let letters = tokio::task::spawn_blocking(move || buffer.dead_letters(&wanted, Limit::default().count())).await;
     let mut letters = letters
         .map_err(|e| failed(e.to_string()))?
         .map_err(|e| failed(e.to_string()))?;
-    letters.retain(|letter| letter.message_id == id);
+    letters.retain(|letter| letter.message_id == id && is_shown(letter, &caller));
     if letters.is_empty() {
         return Err(problem(&ResubmitError::Unknown(id)));
     }
@@ -206,8 +224,8 @@ async fn resubmit(
         return Err(Problem::worded(StatusCode::BAD_REQUEST, &words));
     }
     let before = match corrected {
-        Some(_) => letter(&window, &id).await,
-        None => None,
+        Some(_) => letters_of(&window, &id).await,
+        None => Vec::new(),
     };
     window
         .buffer
@@ -224,11 +242,14 @@ async fn resubmit(
     Ok((Extension(noted), Json(Resubmitted { resubmitted: id })))
 }
 
-/// The message of a dead letter, as it was refused.
-async fn letter(window: &Window, id: &str) -> Option<Box<RawValue>> {
-    let (buffer, id) = (window.buffer.clone(), id.to_owned());
-    let found = tokio::task::spawn_blocking(move || buffer.dead_letters(&id, 1)).await;
-    found.ok()?.ok()?.into_iter().next().map(|letter| letter.message)
+/// The letters of one message, one for each upstream that refused it, as they were before a change. What can't be read is
+/// not noted; the change itself meets the same.
+async fn letters_of(window: &Window, id: &str) -> Vec<DeadLetter> {
+    let (buffer, wanted) = (window.buffer.clone(), id.to_owned());
+    let found = tokio::task::spawn_blocking(move || buffer.dead_letters(&wanted, Limit::default().count())).await;
+    let mut letters = found.ok().and_then(Result::ok).unwrap_or_default();
+    letters.retain(|letter| letter.message_id == id);
+    letters
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -259,7 +280,7 @@ async fn discard(
     {
         return Err(wrong(format!("`reason` has at most {REASON_CHARS_MAX} characters")));
     }
-    let before = letter(&window, &id).await;
+    let before = letters_of(&window, &id).await;
     window.buffer.discard(&id).await.map_err(|e| problem(&e))?;
     tracing::info!(
         by = &*caller.name,
@@ -296,7 +317,7 @@ async fn forget(State(window): State<Window>, Path(name): Path<String>) -> Resul
 fn problem(error: &ResubmitError) -> Problem {
     let status = match error {
         ResubmitError::Unknown(_) => StatusCode::NOT_FOUND,
-        ResubmitError::Unreadable(_) | ResubmitError::Lacking(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        ResubmitError::Unreadable(_) | ResubmitError::Lacking(_) | ResubmitError::TooLong(_) => StatusCode::UNPROCESSABLE_ENTITY,
         ResubmitError::Refused | ResubmitError::Unconfirmed | ResubmitError::Disk(_) => StatusCode::SERVICE_UNAVAILABLE,
     };
     Problem::worded(status, &error.words())

@@ -1,7 +1,7 @@
 //! Signing in and out, and who one is.
 
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::Json;
 use axum::body::Bytes;
@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::http::Problem;
+use crate::http::{self, Problem};
 use crate::language::Words;
 use crate::web::Window;
 use crate::web::access::accounts::Bearer;
@@ -86,7 +86,7 @@ async fn sign_in(
     let access = &window.access;
     let signed_in = match shown {
         SignIn::Person { name, password } => by_password(access, &name, password, from).await,
-        SignIn::Device { token } => by_token(access, &token),
+        SignIn::Device { token } => by_token(access, &token, from),
     };
     let address = Some(from.ip().to_canonical());
     let (caller, cookie) = match signed_in {
@@ -125,6 +125,20 @@ struct Refused {
     locked_s: Option<u64>,
 }
 
+impl Refused {
+    fn of(name: &str, locked: Option<Duration>) -> Self {
+        Self {
+            action: if locked.is_some() {
+                "locked_out"
+            } else {
+                "sign_in_refused"
+            },
+            name: name.to_owned(),
+            locked_s: locked.map(|wait| wait.as_secs()),
+        }
+    }
+}
+
 impl From<Problem> for Refusal {
     fn from(problem: Problem) -> Self {
         Self {
@@ -140,17 +154,13 @@ async fn by_password(
     password: String,
     from: SocketAddr,
 ) -> Result<(Caller, HeaderValue), Refusal> {
-    let address = from.ip().to_canonical();
-    let tried_again = |wait: std::time::Duration| {
-        let detail = "too many wrong passwords; wait, or sign in from where you usually do";
-        Problem::new(StatusCode::TOO_MANY_REQUESTS, detail).retry_after(wait.as_secs() + 1)
-    };
+    let address = http::network_of(from.ip());
     let wrong = || Problem::new(StatusCode::UNAUTHORIZED, "no one has this name and this password");
     if name.len() > NAME_BYTES_MAX || password.len() > password::BYTES_MAX {
         return Err(wrong().into());
     }
-    if let Some(wait) = access.lockout().wait(name, address, Instant::now()) {
-        return Err(tried_again(wait).into());
+    if let Some(wait) = access.lockout().wait(Some(name), address, Instant::now()) {
+        return Err(too_many(wait).into());
     }
     let accounts = access.accounts();
     let person = accounts.person.get(name).filter(|person| !person.disabled);
@@ -161,21 +171,13 @@ async fn by_password(
     };
     let is_right = access.checks().is_right(password, hash).await.map_err(busy)?;
     let Some(person) = person.filter(|_| is_right) else {
-        let locked = access.lockout().failed(name, address, Instant::now());
+        let locked = access.lockout().failed(Some(name), address, Instant::now());
         let locked_s = locked.map(|wait| wait.as_secs());
         tracing::warn!(%address, locked_s, "a sign-in was refused");
         let is_someone = accounts.person.contains_key(name);
         return Err(Refusal {
             problem: wrong(),
-            to_record: Some(Box::new(Refused {
-                action: if locked.is_some() {
-                    "locked_out"
-                } else {
-                    "sign_in_refused"
-                },
-                name: if is_someone { name } else { "unknown" }.to_owned(),
-                locked_s,
-            })),
+            to_record: Some(Box::new(Refused::of(if is_someone { name } else { "unknown" }, locked))),
         });
     };
     access.lockout().succeeded(name, address);
@@ -187,7 +189,19 @@ async fn by_password(
     Ok((Caller::person(name.into(), person.role), access.session_cookie(&id)))
 }
 
-fn by_token(access: &Access, token: &str) -> Result<(Caller, HeaderValue), Refusal> {
+fn too_many(wait: Duration) -> Problem {
+    let words = Words::new(
+        "too many wrong ones; wait, or sign in from where you usually do",
+        "错误次数过多；请稍候，或从常用的设备登录",
+    );
+    Problem::worded(StatusCode::TOO_MANY_REQUESTS, &words).retry_after(wait.as_secs() + 1)
+}
+
+fn by_token(access: &Access, token: &str, from: SocketAddr) -> Result<(Caller, HeaderValue), Refusal> {
+    let address = http::network_of(from.ip());
+    if let Some(wait) = access.lockout().wait(None, address, Instant::now()) {
+        return Err(too_many(wait).into());
+    }
     let accounts = access.accounts();
     match accounts.bearer(token) {
         Some(Bearer::Device(name, device)) => {
@@ -198,14 +212,13 @@ fn by_token(access: &Access, token: &str) -> Result<(Caller, HeaderValue), Refus
             let detail = "this token is a program's; show it as `Authorization: Bearer …` with each request";
             Err(Problem::new(StatusCode::UNAUTHORIZED, detail).into())
         }
-        None => Err(Refusal {
-            problem: Problem::new(StatusCode::UNAUTHORIZED, "no device has this token"),
-            to_record: Some(Box::new(Refused {
-                action: "sign_in_refused",
-                name: "unknown device".to_owned(),
-                locked_s: None,
-            })),
-        }),
+        None => {
+            let locked = access.lockout().failed(None, address, Instant::now());
+            Err(Refusal {
+                problem: Problem::new(StatusCode::UNAUTHORIZED, "no device has this token"),
+                to_record: Some(Box::new(Refused::of("unknown device", locked))),
+            })
+        }
     }
 }
 

@@ -7,13 +7,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::extract::ws::Utf8Bytes;
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::book::{Book, Place};
+use super::seats::Seats;
 use super::values;
 use crate::reference::Reference;
 use crate::web::Window;
@@ -23,7 +24,6 @@ const FRAME_EVERY: Duration = Duration::from_millis(100);
 const BEAT: Duration = Duration::from_secs(1);
 /// Looking may take this part of the time.
 const SHARE: u32 = 10;
-const VIEWERS_MAX: usize = 256;
 /// Viewers that do not take leave when the gateway stops are not waited for.
 const LEAVE_WAIT: Duration = Duration::from_secs(1);
 
@@ -34,7 +34,7 @@ struct Inner {
     window: Window,
     seen: Mutex<Seen>,
     latest: watch::Sender<Frame>,
-    places: Arc<Semaphore>,
+    seats: Seats,
     joined: Notify,
     viewers: TaskTracker,
     stop: CancellationToken,
@@ -74,7 +74,7 @@ impl Hub {
             window,
             seen: Mutex::new(seen),
             latest,
-            places: Arc::new(Semaphore::new(VIEWERS_MAX)),
+            seats: Seats::default(),
             joined: Notify::new(),
             viewers: TaskTracker::new(),
             stop,
@@ -105,9 +105,8 @@ impl Hub {
         }
     }
 
-    /// A place for one more viewer, if there is one.
-    pub fn place(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.0.places).try_acquire_owned().ok()
+    pub fn seats(&self) -> &Seats {
+        &self.0.seats
     }
 
     pub fn viewers(&self) -> &TaskTracker {

@@ -6,6 +6,7 @@
 
 mod book;
 mod hub;
+mod seats;
 mod values;
 
 use std::time::Duration;
@@ -23,6 +24,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::http::Problem;
+use crate::language::Words;
 use crate::web::Window;
 use crate::web::access::Standing;
 use book::Place;
@@ -66,12 +68,12 @@ async fn live(
     let upgrade = upgrade.map_err(|refused| Problem::new(refused.status(), refused.body_text()))?;
     let upgrade_required = || Problem::new(StatusCode::UPGRADE_REQUIRED, "this is a WebSocket");
     let Extension(standing) = standing.ok_or_else(upgrade_required)?;
-    let place = hub.place().ok_or_else(|| {
-        Problem::new(
-            StatusCode::SERVICE_UNAVAILABLE,
+    let seat = hub.seats().take(&standing.client()).ok_or_else(|| {
+        let words = Words::new(
             "as many screens as may look at once do so already",
-        )
-        .retry_after(RETRY_AFTER_S)
+            "同时观看的屏幕已达上限",
+        );
+        Problem::worded(StatusCode::SERVICE_UNAVAILABLE, &words).retry_after(RETRY_AFTER_S)
     })?;
     let was = query.epoch.zip(query.after);
     let was = was.map(|(epoch, sequence)| Place { epoch, sequence });
@@ -83,7 +85,7 @@ async fn live(
         .write_buffer_size(0);
     Ok(upgrade.on_upgrade(async move |socket| {
         tell(socket, &hub, was, &standing).await;
-        drop((place, token));
+        drop((seat, token));
     }))
 }
 

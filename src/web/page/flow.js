@@ -2,10 +2,12 @@
 import { grouped, inWords, plantClock, say, since, span } from "./shell.js";
 
 const LATE_AFTER_MS = 10000;
+// What is gone stays gone; an alert travels north with its range. Here it is told while it happens, and shortly after.
+const DROPPED_TOLD_MS = 600000;
 
 export const FLOW_WORDS = {
   en: {
-    allSent: "All sent", someWait: "{0} wait", notSaving: "NOT SAVING", someRefused: "{0} refused", noTarget: "Kept here",
+    allSent: "All sent", someWait: "{0} wait", notSaving: "NOT SAVING", someRefused: "{0} refused", held: "Machine data held", someDropped: "{0} dropped", unchecked: "Orders not confirmed", noTarget: "Kept here",
     flowing: "{0}: everything heard has arrived.",
     flowingSome: "{0}: delivering; on their way: {1}.",
     backlog: "{0}: {1} records wait, the oldest for {2}.",
@@ -18,12 +20,12 @@ export const FLOW_WORDS = {
     notWritable: "NOTHING CAN BE SAVED: {0}. Stations refuse scans until this is mended.",
     telemetryHeld: "The disk is nearly full: machine data is held back, reports are still taken.",
     deadLetters: "{0} messages were refused for good and wait for a person.",
-    dropped: "{0} machine records gave way to the buffer's bound and are gone.",
+    dropped: "{0} machine records gave way to the buffer's bounds since it started and are gone.",
     oldReference: "Orders and people were last confirmed {0} ago: stations take what they cannot check, and mark it.",
     noReference: "Orders and people are not known yet: stations take what they cannot check, and mark it.",
   },
   zh: {
-    allSent: "已全部上传", someWait: "{0} 条待传", notSaving: "无法保存", someRefused: "{0} 条被拒", noTarget: "本地保存",
+    allSent: "已全部上传", someWait: "{0} 条待传", notSaving: "无法保存", someRefused: "{0} 条被拒", held: "设备数据暂停", someDropped: "丢弃 {0} 条", unchecked: "工单未确认", noTarget: "本地保存",
     flowing: "{0}：全部数据已送达。",
     flowingSome: "{0}：正在上传，{1} 条在途。",
     backlog: "{0}：{1} 条待传，最早已等待 {2}。",
@@ -36,7 +38,7 @@ export const FLOW_WORDS = {
     notWritable: "无法保存数据：{0}。修复前工位拒绝扫码。",
     telemetryHeld: "磁盘将满：设备数据暂停接收，报工照常。",
     deadLetters: "{0} 条数据被拒收，需人工处理。",
-    dropped: "{0} 条设备数据因缓存已满被丢弃。",
+    dropped: "启动以来 {0} 条设备数据因缓存已满被丢弃。",
     oldReference: "工单和人员数据最近确认于 {0} 前：工位无法核对时照收并标记。",
     noReference: "尚无工单和人员数据：工位无法核对时照收并标记。",
   },
@@ -50,7 +52,7 @@ export function flow(feed) {
   const lines = [];
   const line = (level, brief, text) => lines.push({ level, brief, text });
   if (!buffer.writable) line("alarm", say("notSaving"), say("notWritable", inWords(buffer, "problem")));
-  else if (buffer.telemetry_paused) line("warn", say("notSaving"), say("telemetryHeld"));
+  else if (buffer.telemetry_paused) line("warn", say("held"), say("telemetryHeld"));
   const upstreams = feed.entries("upstream/");
   for (const [name, upstream] of upstreams) line(...ofUpstream(feed.now(), name, upstream));
   if (upstreams.length === 0) line("", say("noTarget"), say("nowhere"));
@@ -58,10 +60,11 @@ export function flow(feed) {
     const count = grouped(buffer.dead_letters);
     line("warn", say("someRefused", count), say("deadLetters", count));
   }
-  const dropped = Object.values(buffer.lanes).reduce((sum, lane) => sum + lane.dropped, 0);
-  if (dropped > 0) line("warn", say("notSaving"), say("dropped", grouped(dropped)));
-  if (reference.version && !reference.fresh) line("warn", "", say("oldReference", span(since(feed.now(), reference.confirmed_at))));
-  else if (!reference.version && upstreams.length > 0) line("", "", say("noReference"));
+  for (const { dropped, last_dropped: at } of Object.values(buffer.lanes)) {
+    if (at && since(feed.now(), at) < DROPPED_TOLD_MS) line("warn", say("someDropped", grouped(dropped)), say("dropped", grouped(dropped)));
+  }
+  if (reference.version && !reference.fresh) line("warn", say("unchecked"), say("oldReference", span(since(feed.now(), reference.confirmed_at))));
+  else if (!reference.version && upstreams.length > 0) line("", say("unchecked"), say("noReference"));
   const rank = { alarm: 0, warn: 1, "": 2 };
   return lines.sort((a, b) => rank[a.level] - rank[b.level]);
 }

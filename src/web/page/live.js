@@ -51,7 +51,7 @@ export function live(onChange) {
   // A socket does not tell why it was refused; a call does.
   async function askWhy() {
     try {
-      isRefused = (await fetch("/api/v1/status", { cache: "no-store" })).status === 401;
+      isRefused = (await fetch("/api/v1/status", { cache: "no-store", headers: { "lineside-by-itself": "1" } })).status === 401;
     } catch {
       isRefused = false;
     }

@@ -233,12 +233,19 @@ function showLanguage() {
   redraw();
 }
 
+// What a page asks for long after anyone touched it, it asks for by itself: the session idles on meanwhile.
+const TOUCH_COUNTS_MS = 10000;
+let touchedAt = performance.now();
+for (const touch of ["pointerdown", "keydown", "wheel"]) addEventListener(touch, () => { touchedAt = performance.now(); }, { capture: true, passive: true });
+
+export const reading = () => (performance.now() - touchedAt > TOUCH_COUNTS_MS ? { "lineside-by-itself": "1" } : {});
+
 // Asks the API. A refusal is thrown as the problem that the gateway tells: {status, title, detail, findings?}.
 export async function call(method, path, body, headers = {}) {
   const answer = await fetch(`/api/v1/${path}`, {
     method,
     cache: "no-store",
-    headers: body === undefined ? headers : { "content-type": "application/json", ...headers },
+    headers: { ...(method === "GET" ? reading() : {}), ...(body === undefined ? {} : { "content-type": "application/json" }), ...headers },
     body: body === undefined ? undefined : JSON.stringify(body),
     signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
   });

@@ -18,6 +18,8 @@ const GS = "\u001d";
 const SHIFTED = { Minus: "_", Equal: "+", Digit1: "!", Digit2: "@", Digit3: "#", Digit4: "$", Digit5: "%", Digit6: "^", Digit7: "&", Digit8: "*", Digit9: "(", Digit0: ")", Slash: "?", Semicolon: ":" };
 const PLAIN = { Minus: "-", Equal: "=", Period: ".", Slash: "/", Semicolon: ";", Comma: ",", Space: " ", BracketRight: "]" };
 
+// What the space bar presses where a person has put the focus.
+const isPressed = (target) => target instanceof Element && target.matches("button, summary, select, input[type=checkbox], input[type=radio]");
 const isField = (target) => target instanceof HTMLInputElement || target instanceof HTMLTextAreaElement;
 
 // `on` = {scan(code), torn(), typed(text), enter(), erase()}
@@ -26,8 +28,10 @@ export function watchKeys(on) {
   let tornSince = null;
   let looseAt = -Infinity;
   let altDigits = "";
+  let isSpaceOfCode = false;
   let timer = 0;
 
+  const isRunning = (event) => burst !== null && event.timeStamp - burst.last <= GAP_MS;
   const isScanner = () => burst !== null && burst.count >= CODE_CHARS_MIN && (burst.last - burst.first) / (burst.count - 1) <= SCANNER_MS;
 
   // What a scanner typed into a field does not belong there.
@@ -123,9 +127,12 @@ export function watchKeys(on) {
       event.preventDefault();
       return;
     }
+    // Alone it presses the button; within a code it is one of its characters, and presses nothing.
+    if (event.code === "Space" && isPressed(event.target) && !isRunning(event)) return release();
     const char = charOf(event);
     if (char !== null) {
-      if (char === GS) event.preventDefault();
+      isSpaceOfCode = char === " " && isPressed(event.target);
+      if (char === GS || isSpaceOfCode) event.preventDefault();
       take(char, event);
     } else if (event.key === "Backspace" && !isField(event.target)) {
       release();
@@ -138,6 +145,8 @@ export function watchKeys(on) {
   }, { capture: true });
 
   addEventListener("keyup", (event) => {
+    // Some browsers press a button when the key comes up.
+    if (event.code === "Space" && isSpaceOfCode) event.preventDefault();
     if (event.key !== "Alt" || altDigits === "") return;
     take(String.fromCharCode(Number(altDigits) % 256), event);
     altDigits = "";

@@ -1,4 +1,4 @@
-// What needs a person: alerts that nobody has acknowledged, machines and orders that nobody was told of, records that do not
+// What needs a person: alerts that nobody has acknowledged, machines and orders that no alert tells of, records that do not
 // get away; the worst first. Then, quietly, what someone has taken on, and what is about to end by itself.
 import { ask, button, call, closing, element, field, flow, language, MARKS, refusal, say, shape, since, span, worded } from "../shell.js";
 import { lateness } from "./orders.js";
@@ -17,20 +17,21 @@ export function needs(feed) {
   const now = feed.now();
   const alerts = feed.entries("alert/").map(([, alert]) => alert);
   const active = alerts.filter((alert) => alert.state === "active" && !alert.is_away);
-  const told = (name, value) => active.some((alert) => alert[name] === value);
+  // Also an alert that someone has taken on tells of it.
+  const told = (type, name, value) => alerts.some((alert) => alert.state !== "ended" && alert.alert_type === type && alert[name] === value);
   const found = active.map((alert) => ofAlert(now, alert));
   flow(feed).filter((line) => line.level).forEach((line, nth) => {
     found.push({ key: `flow/${nth}`, mark: MARKS[line.level], level: line.level, rank: line.level === "alarm" ? 0 : 2, text: line.text });
   });
   for (const [code, machine] of feed.entries("equipment/")) {
     const kind = kindOf(machine.state);
-    if (!kind.level || told("equipment", code)) continue;
+    if (!kind.level || told("EQUIPMENT_FAILURE", "equipment", code)) continue;
     const lasts = machine.state_since ? span(since(now, machine.state_since)) : "";
     found.push({ key: `machine/${code}`, ...kind, rank: kind.level === "alarm" ? 1 : 2, text: say("machineIs", code, machine.name ?? "", stateWord(machine.state)), lasts });
   }
   for (const [orderNo, order] of feed.entries("order/")) {
     const late = lateness(now, order);
-    if (!late || told("order_no", orderNo)) continue;
+    if (!late || told("ORDER_LATE", "order_no", orderNo)) continue;
     found.push({ key: `order/${orderNo}`, mark: late.mark, level: late.level, rank: late.level === "alarm" ? 1 : 2, text: say(late.word, orderNo, span(late.ms)) });
   }
   found.sort((a, b) => a.rank - b.rank);

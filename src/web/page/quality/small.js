@@ -1,5 +1,5 @@
 // Small things that every part of the quality page uses.
-import { call, element, plantClock, refusal, say, worded } from "../shell.js";
+import { call, element, plantClock, reading, refusal, say, worded } from "../shell.js";
 
 // Who changes charts, inspects and decides.
 export const DECIDERS = ["quality", "supervisor", "admin"];
@@ -51,7 +51,7 @@ export const newKey = () => [...crypto.getRandomValues(new Uint8Array(16))].map(
 
 // The gateway's drawing, as an element of this page.
 export async function drawing(path) {
-  const answer = await fetch(`/api/v1/${path}`, { cache: "no-store", signal: AbortSignal.timeout(15000) });
+  const answer = await fetch(`/api/v1/${path}`, { cache: "no-store", headers: reading(), signal: AbortSignal.timeout(15000) });
   if (!answer.ok) throw await answer.json();
   const read = new DOMParser().parseFromString(await answer.text(), "image/svg+xml");
   return document.importNode(read.documentElement, true);
