@@ -265,8 +265,13 @@ fn start_sources(
         ));
     }
     for (settings, listener) in scanners {
-        let status = status.source(&format!("station/{}", settings.station));
-        sources.spawn(scanner::run(settings, listener, readings.clone(), status, stop.clone()));
+        sources.spawn(scanner::run(
+            settings,
+            listener,
+            readings.clone(),
+            status.clone(),
+            stop.clone(),
+        ));
     }
     sources
 }

@@ -106,6 +106,14 @@ impl Status {
         self.0.stations.put(name, view, &self.0.changes);
     }
 
+    /// What a station was told that its dialogue knows nothing of.
+    pub fn tell_station(&self, name: &str, told: StampedFeedback) {
+        if let Some(mut view) = self.station(name) {
+            view.last_feedback = Some(told);
+            self.set_station(name, view);
+        }
+    }
+
     pub fn station(&self, name: &str) -> Option<StationView> {
         self.0.stations.get(name)
     }

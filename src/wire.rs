@@ -107,7 +107,9 @@ impl Answer {
     pub fn parse(body: &[u8]) -> Result<Self, String> {
         let members: serde_json::Map<String, serde_json::Value> =
             serde_json::from_slice(body).map_err(|error| error.to_string())?;
-        let is_told = ["accepted", "duplicate", "results"].iter().any(|name| members.contains_key(*name));
+        let is_told = ["accepted", "duplicate", "results"]
+            .iter()
+            .any(|name| members.contains_key(*name));
         if !is_told && let Some(other) = members.keys().next() {
             return Err(format!("`{other}`, but no `accepted`, `duplicate` or `results`"));
         }

@@ -146,11 +146,7 @@ impl DeadLetters {
     }
 
     /// Forgets the letters of one message that are meant.
-    pub fn remove(
-        &self,
-        message_id: &str,
-        is_meant: impl Fn(&DeadLetter) -> bool,
-    ) -> Result<usize, SegmentError> {
+    pub fn remove(&self, message_id: &str, is_meant: impl Fn(&DeadLetter) -> bool) -> Result<usize, SegmentError> {
         self.with(|open| {
             let mut batch = Batch::default();
             let mut removed = 0;

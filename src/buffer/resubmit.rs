@@ -152,7 +152,8 @@ impl Buffer {
         }
         // What was refused again in the meantime is another letter, under the sequence that the record has now.
         let seen: Vec<Seq> = letters.iter().map(|letter| letter.sequence).collect();
-        self.bury(message_id, move |letter| seen.contains(&letter.sequence)).await?;
+        self.bury(message_id, move |letter| seen.contains(&letter.sequence))
+            .await?;
         Ok(())
     }
 

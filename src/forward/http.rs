@@ -138,7 +138,10 @@ impl HttpUpstream {
         let key = HeaderValue::from_str(&format!("\"{batch_id}\"")).expect("a UUID is plain ASCII");
         headers.insert("Idempotency-Key", key);
         if self.settings.compression != Compression::None {
-            headers.insert(CONTENT_ENCODING, HeaderValue::from_static(self.settings.compression.name()));
+            headers.insert(
+                CONTENT_ENCODING,
+                HeaderValue::from_static(self.settings.compression.name()),
+            );
         }
         let token = self.settings.token.as_ref();
         if let Some(Ok(mut bearer)) = token.map(|token| HeaderValue::from_str(&format!("Bearer {}", token.reveal()))) {
@@ -163,9 +166,8 @@ fn understand(status: StatusCode, headers: &HeaderMap, body: &[u8], now: DateTim
     let cause = || format!("{}{}", status.as_u16(), detail(body));
     match status.as_u16() {
         204 => Ok(Answer::default()),
-        200..=299 => Answer::parse(body).map_err(|why| {
-            Failure::later(format!("{} with an answer that can't be read: {why}", status.as_u16()))
-        }),
+        200..=299 => Answer::parse(body)
+            .map_err(|why| Failure::later(format!("{} with an answer that can't be read: {why}", status.as_u16()))),
         429 | 503 => Err(Failure::Later {
             cause: cause(),
             retry_after: retry_after(headers, now),

@@ -36,7 +36,11 @@ pub enum Meaning {
     Operation(String),
     Equipment(String),
     Reason(String),
-    Quantity(Decimal),
+    Quantity {
+        count: Decimal,
+        /// Of which item, where a logistic label says so.
+        item: Option<String>,
+    },
     /// A card of a number pad: to be added.
     Keyed(Decimal),
     KeyedClear,
@@ -159,6 +163,14 @@ impl Unreadable {
     }
 }
 
+/// Whether this is the code of something [`Unreadable`].
+pub fn is_unreadable(code: &str) -> bool {
+    matches!(
+        code,
+        "UNKNOWN_CODE" | "AMBIGUOUS_CODE" | "QTY_INVALID" | "INVALID_CHARSET"
+    ) || code.starts_with("GS1_")
+}
+
 /// Reads one frame. Labels of the site come first: they are what the plant printed.
 pub fn read(frame: &[u8], labels: &[Label]) -> Scanned {
     let scanned = |text: &str, aim: Option<&str>, meaning| Scanned {
@@ -202,7 +214,13 @@ fn meaning_of(label: &gs1::Label, labels: &[Label]) -> Result<Meaning, Unreadabl
         (Some(meaning), None) => meaning,
         (Some(_), Some(_)) => Err(Unreadable::AmbiguousCode),
         (None, _) => match label.value(&["30", "37"]) {
-            Some(count) => quantity(count.trim_start_matches('0')),
+            Some(count) => quantity(count.trim_start_matches('0')).map(|meaning| match (meaning, item_of(label)) {
+                (Meaning::Quantity { count, .. }, Some(item)) => Meaning::Quantity {
+                    count,
+                    item: Some(item),
+                },
+                (meaning, _) => meaning,
+            }),
             None => piece(label).unwrap_or_else(|| own_code(&label.text)),
         },
     }
@@ -291,10 +309,15 @@ fn command(text: &str) -> Result<Meaning, Unreadable> {
 /// A piece by its serial number (21, 8011) or by its product (01) alone, where GS1 finds them.
 fn piece(label: &gs1::Label) -> Option<Result<Meaning, Unreadable>> {
     let serial = label.value(&["21", "8011"]).map(str::to_owned);
+    let item = item_of(label);
+    (serial.is_some() || item.is_some()).then_some(Ok(Meaning::Piece { serial, item }))
+}
+
+/// The product that a label names, of a trade item or of what a logistic unit holds.
+fn item_of(label: &gs1::Label) -> Option<String> {
     // A component is named by the product, and behind it the piece and how many there are.
     let of_component = |value: &'_ str| value.get(..GTIN_DIGITS).unwrap_or(value).to_owned();
-    let item = label.value(&["01", "8006"]).map(of_component);
-    (serial.is_some() || item.is_some()).then_some(Ok(Meaning::Piece { serial, item }))
+    label.value(&["01", "02", "8006"]).map(of_component)
 }
 
 /// A card of a number pad, if it is one.
@@ -305,7 +328,7 @@ fn keyed(text: &str) -> Option<Result<Meaning, Unreadable>> {
     }
     let number = quantity(text.strip_prefix("ADD-")?);
     Some(number.map(|meaning| match meaning {
-        Meaning::Quantity(number) => Meaning::Keyed(number),
+        Meaning::Quantity { count, .. } => Meaning::Keyed(count),
         other => other,
     }))
 }
@@ -321,7 +344,10 @@ fn quantity(text: &str) -> Result<Meaning, Unreadable> {
         && fraction.len() <= 3
         && has_point != fraction.is_empty();
     match text.parse::<Decimal>() {
-        Ok(quantity) if is_well_formed && !quantity.is_zero() => Ok(Meaning::Quantity(quantity.normalize())),
+        Ok(quantity) if is_well_formed && !quantity.is_zero() => Ok(Meaning::Quantity {
+            count: quantity.normalize(),
+            item: None,
+        }),
         _ => Err(Unreadable::QuantityInvalid),
     }
 }
@@ -333,6 +359,10 @@ mod tests {
 
     fn meaning(text: &str) -> Result<Meaning, Unreadable> {
         read(text.as_bytes(), &[]).meaning
+    }
+
+    fn pieces(count: Decimal) -> Meaning {
+        Meaning::Quantity { count, item: None }
     }
 
     #[test]
@@ -362,8 +392,8 @@ mod tests {
 
     #[test]
     fn quantities_are_exact_or_refused() {
-        assert_eq!(meaning("QTY-12"), Ok(Meaning::Quantity(Decimal::from(12))));
-        assert_eq!(meaning("QTY-0.125"), Ok(Meaning::Quantity(Decimal::new(125, 3))));
+        assert_eq!(meaning("QTY-12"), Ok(pieces(Decimal::from(12))));
+        assert_eq!(meaning("QTY-0.125"), Ok(pieces(Decimal::new(125, 3))));
         for wrong in [
             "QTY-0",
             "QTY-0.000",
@@ -456,7 +486,9 @@ mod tests {
         // One element is not two labels.
         assert_eq!(read(b"]C110MO17", &labels).meaning, Ok(Meaning::Order("MO17".into())));
         let counted = read(b"\x1d02123456789012313700000120", &[]);
-        assert_eq!(counted.meaning, Ok(Meaning::Quantity(Decimal::from(120))));
+        let (count, item) = (Decimal::from(120), Some("12345678901231".to_owned()));
+        assert_eq!(counted.meaning, Ok(Meaning::Quantity { count, item }));
+        assert_eq!(read(b"]C13000000120", &[]).meaning, Ok(pieces(Decimal::from(120))));
         let piece = Meaning::Piece {
             serial: Some("42".into()),
             item: Some("12312312312333".into()),

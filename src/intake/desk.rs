@@ -42,6 +42,8 @@ const BY_REFERENCE: [&str; 14] = [
     "INSPECTOR_NEEDED",
     "INVALID_INSPECTION",
 ];
+/// A page's clock and the way of a scan to here take less.
+const WAITED_LONG: TimeDelta = TimeDelta::seconds(3);
 /// How often the tallies are held against the same reference data.
 const SWEPT_EVERY: TimeDelta = TimeDelta::minutes(10);
 
@@ -50,6 +52,14 @@ struct Place {
     bench: Bench,
     dialogue: Dialogue,
     heard: Heard,
+}
+
+impl Place {
+    /// Whether a scan waited at its page while the station went on without it.
+    fn is_overtaken(&self, scan: &Scan, at: Timestamp) -> bool {
+        let has_waited = at - scan.read_at >= WAITED_LONG;
+        has_waited && scan.page.is_some_and(|page| self.heard.went_on(page, scan.read_at))
+    }
 }
 
 #[derive(Debug)]
@@ -74,6 +84,7 @@ struct Scan<'a> {
     read_at: Timestamp,
     /// Of a page's scan.
     id: Option<Uuid>,
+    page: Option<Uuid>,
 }
 
 /// What a scan led to, or time alone.
@@ -163,8 +174,13 @@ impl Desk {
 
     /// Takes what a scanner sent; nothing when there is no such station.
     pub fn scan(&mut self, station: &str, frame: &Frame, at: Timestamp) -> Option<Outcome> {
-        let (read_at, id) = (at, None);
-        self.take(station, &Scan { frame, read_at, id }, at)
+        let scan = Scan {
+            frame,
+            read_at: at,
+            id: None,
+            page: None,
+        };
+        self.take(station, &scan, at)
     }
 
     /// What a page was answered to this scan when it came before.
@@ -180,6 +196,7 @@ impl Desk {
             frame: &Frame::Whole(scan.code.clone().into_bytes()),
             read_at: at.checked_sub_signed(waited).unwrap_or(at),
             id: Some(scan.id),
+            page: scan.page,
         };
         let outcome = self.take(&scan.station, &scan_taken, at)?;
         let answer = self.answered(scan)?;
@@ -190,6 +207,15 @@ impl Desk {
         let place = self.places.get(station)?;
         let refused = |code| station::feedback(FeedbackKind::Err, code, &[], place.bench.language);
         let (mut outcome, text, is_change) = match scan.frame {
+            // Made for how the station was then, and it is another now.
+            Frame::Whole(bytes) if place.is_overtaken(scan, at) => {
+                let scanned = barcode::read(bytes, &place.bench.labels);
+                (
+                    told(refused("STATION_WENT_ON")),
+                    station::printable(&scanned.text),
+                    false,
+                )
+            }
             Frame::Whole(bytes) => {
                 let scanned = barcode::read(bytes, &place.bench.labels);
                 let step = self.at(station, at, |dialogue, context| {
@@ -213,7 +239,7 @@ impl Desk {
         let heard = &mut self.places.get_mut(station)?.heard;
         // A page asks again under the same id; a scanner does not.
         let states = (is_change || scan.id.is_some()).then_some(&mut accepted.states);
-        heard.note(scan.id, text, (&feedback, at), states);
+        heard.note((scan.id, scan.page), text, (&feedback, at), states);
         self.show(station, &mut outcome.accepted, at);
         Some(outcome)
     }

@@ -215,8 +215,14 @@ impl Intake {
             Payload::Told(all) => self.node(&source, &source_status, all, at),
             Payload::Scan { station, frame } => {
                 let verdict = self.scan(&source, &station, &frame, at);
-                if let Verdict::Rejected(reason) = &verdict {
-                    source_status.reject(at, &station, reason, &[]);
+                match &verdict {
+                    Verdict::Rejected(reason) => source_status.reject(at, &station, reason, &[]),
+                    Verdict::Accepted(accepted) => {
+                        if let Some((code, bytes)) = not_understood(&frame, accepted.feedback.as_ref()) {
+                            source_status.reject(at, &station, code, bytes);
+                        }
+                    }
+                    Verdict::Nothing => {}
                 }
                 verdict
             }
@@ -333,6 +339,16 @@ impl Intake {
         for equipment in self.alerts.failed() {
             self.judge_state(&equipment, now, accepted);
         }
+    }
+}
+
+/// What was wrong with a code that says nothing to us, and its bytes, for who looks after the scanner.
+fn not_understood<'a>(frame: &'a Frame, feedback: Option<&'a Feedback>) -> Option<(&'a str, &'a [u8])> {
+    let code = &*feedback?.code;
+    match frame {
+        Frame::Partial(_, bytes) | Frame::TooLong(bytes) => Some((code, bytes)),
+        Frame::Whole(bytes) => barcode::is_unreadable(code).then_some((code, bytes)),
+        Frame::NoRead => None,
     }
 }
 

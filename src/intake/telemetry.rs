@@ -29,7 +29,10 @@ struct Route {
     rule: Option<usize>,
     /// Messages that the topic may still send at once.
     allowance: Option<f64>,
+    /// By the sender's clock.
     counted_until: Timestamp,
+    /// By ours.
+    heard_until: Timestamp,
 }
 
 impl Routes {
@@ -42,6 +45,7 @@ impl Routes {
                 rule: rules.iter().position(|rule| topic::matches(&rule.filter, text)),
                 allowance: None,
                 counted_until: Timestamp::UNIX_EPOCH,
+                heard_until: Timestamp::UNIX_EPOCH,
             };
             self.0.insert(Bytes::copy_from_slice(topic), route);
         }
@@ -52,20 +56,24 @@ impl Routes {
     pub fn clock_was_set(&mut self, now: Timestamp) {
         for route in self.0.values_mut() {
             route.counted_until = route.counted_until.min(now);
+            route.heard_until = route.heard_until.min(now);
         }
     }
 }
 
 impl Route {
-    /// Whether a message of this moment is within the limit. Moments are the sender's where it tells them, so that what
-    /// piled up while we were away is not taken for a flood; but none is ahead of our clock, or one wrong time would mute
-    /// the topic for as long. What is delivered again was allowed before.
-    fn may_speak(&mut self, limit: RateLimit, at: Timestamp) -> bool {
+    /// Whether a message of this moment, heard at that one, is within the limit. Moments are the sender's where it tells
+    /// them, so that what piled up while we were away is not taken for a flood; but none is ahead of our clock, or one wrong
+    /// time would mute the topic for as long. A sender whose clock stands still, or was set back, is measured by ours. What
+    /// is delivered again was allowed before.
+    fn may_speak(&mut self, limit: RateLimit, moment: Timestamp, heard: Timestamp) -> bool {
         let allowance = self.allowance.get_or_insert(limit.burst);
-        if let Ok(passed) = (at - self.counted_until).to_std() {
-            self.counted_until = at;
-            *allowance = (*allowance + passed.as_secs_f64() * limit.per_second).min(limit.burst);
-        }
+        let there = (moment - self.counted_until).to_std().unwrap_or_default();
+        let here = (heard - self.heard_until).to_std().unwrap_or_default();
+        self.counted_until = self.counted_until.max(moment);
+        self.heard_until = self.heard_until.max(heard);
+        let passed = there.max(here).as_secs_f64();
+        *allowance = (*allowance + passed * limit.per_second).min(limit.burst);
         let is_within = *allowance >= 1.0;
         if is_within {
             *allowance -= 1.0;
@@ -106,7 +114,7 @@ impl Intake {
         let time = message.samples.last().and_then(|decoded| decoded.sample.time);
         if let Some(limit) = rule.rate_limit
             && delivery == Delivery::New
-            && !route.may_speak(limit, time.map_or(at, |time| time.min(at)))
+            && !route.may_speak(limit, time.map_or(at, |time| time.min(at)), at)
         {
             status.count_limited(text);
             return Verdict::Nothing;
@@ -262,9 +270,10 @@ mod tests {
             rule: None,
             allowance: None,
             counted_until: Timestamp::UNIX_EPOCH,
+            heard_until: Timestamp::UNIX_EPOCH,
         };
         let start = Timestamp::UNIX_EPOCH + TimeDelta::days(1);
-        let mut speaks = |after_ms| route.may_speak(limit, start + TimeDelta::milliseconds(after_ms));
+        let mut speaks = |after_ms| route.may_speak(limit, start + TimeDelta::milliseconds(after_ms), start);
         assert_eq!([0, 0, 0, 0].map(&mut speaks), [true, true, true, false]);
         assert_eq!([400, 500, 600, 1000].map(&mut speaks), [false, true, false, true]);
         assert_eq!(
@@ -273,6 +282,26 @@ mod tests {
             "time that goes back allows nothing"
         );
         assert_eq!([60_000; 3].map(&mut speaks), [true, true, false]);
+    }
+
+    #[test]
+    fn a_sender_whose_clock_stands_still_is_measured_by_ours() {
+        let limit = RateLimit {
+            per_second: 1.0,
+            burst: 2.0,
+        };
+        let mut route = Route {
+            rule: None,
+            allowance: None,
+            counted_until: Timestamp::UNIX_EPOCH,
+            heard_until: Timestamp::UNIX_EPOCH,
+        };
+        let (theirs, ours) = (Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH + TimeDelta::days(20_000));
+        let mut speaks = |second| route.may_speak(limit, theirs, ours + TimeDelta::seconds(second));
+        assert_eq!(
+            [0, 0, 0, 1, 1, 2].map(&mut speaks),
+            [true, true, false, true, false, true]
+        );
     }
 
     #[test]
@@ -286,7 +315,7 @@ mod tests {
         let speaks = |routes: &mut Routes, second| {
             let at = Timestamp::UNIX_EPOCH + TimeDelta::seconds(second);
             let route = routes.find(&topic, "a", &rules).expect("there is room");
-            route.may_speak(limit, at)
+            route.may_speak(limit, at, at)
         };
         assert_eq!([9999, 9999].map(|second| speaks(&mut routes, second)), [true, false]);
         routes.clock_was_set(Timestamp::UNIX_EPOCH);

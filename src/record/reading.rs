@@ -119,6 +119,8 @@ pub struct PageScan {
     pub code: String,
     /// How long the page held it before it could send it.
     pub waited: Duration,
+    /// Which page that is, to tell its scans from those of others.
+    pub page: Option<Uuid>,
 }
 
 #[derive(Debug, Clone, PartialEq)]

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::buffer::States;
 use crate::clock::Zone;
 use crate::intake::to_state;
-use crate::record::{Feedback, Timestamp};
+use crate::record::{Feedback, FeedbackKind, Timestamp};
 use crate::status::{ScanView, StampedFeedback};
 
 /// Ids that are known again. A page waits for its answer before it sends the next scan.
@@ -28,6 +28,9 @@ pub struct Entry {
     nth: u64,
     /// Of a page's scan.
     id: Option<Uuid>,
+    /// Which page that was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    page: Option<Uuid>,
     scanned: String,
     feedback: Feedback,
     at: Timestamp,
@@ -96,10 +99,17 @@ impl Heard {
         self.of_pages.entries.iter().find(|entry| entry.id == Some(id))
     }
 
+    /// Whether others than this page have brought the station on since then.
+    pub fn went_on(&self, page: Uuid, since: Timestamp) -> bool {
+        let all = self.of_scanner.entries.iter().chain(&self.of_pages.entries);
+        let mut by_others = all.filter(|entry| entry.page != Some(page) && entry.at > since);
+        by_others.any(|entry| matches!(entry.feedback.kind, FeedbackKind::Ok | FeedbackKind::Ask))
+    }
+
     /// Takes in a scan with its answer. `states` are those of its commit, where it has one.
     pub fn note(
         &mut self,
-        id: Option<Uuid>,
+        (id, page): (Option<Uuid>, Option<Uuid>),
         scanned: String,
         (feedback, at): (&Feedback, Timestamp),
         states: Option<&mut States>,
@@ -112,6 +122,7 @@ impl Heard {
         let (slot, entry) = ring.push(Entry {
             nth: 0,
             id,
+            page,
             scanned,
             feedback: feedback.clone(),
             at,
@@ -139,7 +150,6 @@ impl Heard {
 mod tests {
     use super::*;
     use crate::language::Words;
-    use crate::record::FeedbackKind;
 
     /// What was noted under these ids, one second after the other, and the states that a disk would hold of it.
     fn heard(ids: impl IntoIterator<Item = Option<u128>>) -> (Heard, States) {
@@ -154,7 +164,7 @@ mod tests {
                 words: Words::default(),
             };
             let id = id.map(Uuid::from_u128);
-            heard.note(id, format!("QTY-{second}"), (&feedback, at), Some(&mut states));
+            heard.note((id, None), format!("QTY-{second}"), (&feedback, at), Some(&mut states));
         }
         (heard, states)
     }
@@ -190,13 +200,41 @@ mod tests {
     }
 
     #[test]
+    fn a_station_went_on_when_others_than_the_page_were_answered() {
+        let (mut heard, _) = heard([None, None]);
+        let (own, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let second = |nth| Timestamp::UNIX_EPOCH + chrono::TimeDelta::seconds(nth);
+        assert!(heard.went_on(own, second(0)), "by its scanner");
+        assert!(!heard.went_on(own, second(1)));
+        let feedback = |kind| Feedback {
+            kind,
+            code: String::new(),
+            message: String::new(),
+            words: Words::default(),
+        };
+        let mut hear = |page, kind, at| {
+            let id = (Some(Uuid::now_v7()), Some(page));
+            heard.note(id, String::new(), (&feedback(kind), at), None);
+        };
+        hear(own, FeedbackKind::Ok, second(2));
+        hear(other, FeedbackKind::Err, second(3));
+        assert!(!heard.went_on(own, second(1)), "by itself, and by nothing");
+        let mut hear = |page, kind, at| {
+            let id = (Some(Uuid::now_v7()), Some(page));
+            heard.note(id, String::new(), (&feedback(kind), at), None);
+        };
+        hear(other, FeedbackKind::Ask, second(4));
+        assert!(heard.went_on(own, second(1)));
+    }
+
+    #[test]
     fn counting_goes_on_after_a_restart() {
         let (_, mut states) = heard((0..3).map(Some));
         let mut restored = Heard::restored("S", &states);
         let feedback = restored.known(Uuid::from_u128(0)).expect("it is kept").feedback.clone();
         let at = Timestamp::UNIX_EPOCH;
         restored.note(
-            Some(Uuid::from_u128(9)),
+            (Some(Uuid::from_u128(9)), None),
             String::new(),
             (&feedback, at),
             Some(&mut states),

@@ -32,7 +32,14 @@ impl Dialogue {
         let named = [
             ("call", "LSN-CALL", Meaning::Call(None)),
             ("down", "LSN-DOWN", Meaning::Down(None)),
-            ("quantity", "QTY-", Meaning::Quantity(Decimal::ONE)),
+            (
+                "quantity",
+                "QTY-",
+                Meaning::Quantity {
+                    count: Decimal::ONE,
+                    item: None,
+                },
+            ),
             ("keyed", "QTY-ADD-", Meaning::Keyed(Decimal::ONE)),
             ("piece", "", piece(Some("?"))),
             ("piece", "", piece(None)),

@@ -29,7 +29,7 @@ use std::time::Duration;
 
 use rust_decimal::Decimal;
 
-use super::counting::{defect_reason, kind_of_scan};
+use super::counting::{defect_reason, fits, kind_of_scan};
 use super::plan::is_aimed;
 use super::sheet::{Ended, Sheet};
 use super::{
@@ -87,7 +87,10 @@ pub fn quantity(dialogue: &mut Dialogue, meaning: &Meaning, context: &Context) -
         None => return Step::err("NOT_NOW", &[], context),
     };
     match meaning {
-        Meaning::Quantity(quantity) => note(dialogue, next, *quantity, context),
+        Meaning::Quantity { count, item } => match fits(dialogue, item.as_deref(), context) {
+            Ok(()) => note(dialogue, next, *count, context),
+            Err(step) => step,
+        },
         Meaning::Keyed(number) => {
             let keyed = *number;
             dialogue.ask(Pending::Quantity { kind: next, keyed }, context);

@@ -50,7 +50,10 @@ pub fn quantity(dialogue: &mut Dialogue, meaning: &Meaning, context: &Context) -
     }
     match meaning {
         _ if context.bench.mode == Mode::Piece => Step::err("SERIAL_NEEDED", &[], context),
-        Meaning::Quantity(quantity) => take(dialogue, Pieces::of(*quantity), context),
+        Meaning::Quantity { count, item } => match fits(dialogue, item.as_deref(), context) {
+            Ok(()) => take(dialogue, Pieces::of(*count), context),
+            Err(step) => step,
+        },
         Meaning::Keyed(number) => {
             let keyed = *number;
             let kind = QuantityKind::Good;
@@ -107,7 +110,10 @@ pub fn enter_keyed(dialogue: &mut Dialogue, _: &Meaning, context: &Context) -> S
 
 pub fn pending_quantity(dialogue: &mut Dialogue, meaning: &Meaning, context: &Context) -> Step {
     match meaning {
-        Meaning::Quantity(quantity) => enter(dialogue, Pieces::of(*quantity), context),
+        Meaning::Quantity { count, item } => match fits(dialogue, item.as_deref(), context) {
+            Ok(()) => enter(dialogue, Pieces::of(*count), context),
+            Err(step) => step,
+        },
         _ => Step::err(FINISH_INPUT_FIRST, &[], context),
     }
 }
@@ -246,19 +252,25 @@ pub fn piece(dialogue: &mut Dialogue, meaning: &Meaning, context: &Context) -> S
     }
 }
 
+/// Whether what a label names is what is made here, as far as both are known.
+pub fn fits(dialogue: &Dialogue, item: Option<&str>, context: &Context) -> Result<(), Step> {
+    let order = dialogue
+        .job
+        .as_ref()
+        .and_then(|job| context.reference.order(&job.order_no));
+    match (item, order.map(|order| order.product_code.as_str())) {
+        (Some(item), Some(product)) if !is_same_item(item, product) => {
+            Err(Step::err("WRONG_ITEM", &[item, product], context))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn piece_of(dialogue: &Dialogue, meaning: &Meaning, context: &Context) -> Result<Pieces, Step> {
     let (Some(job), Meaning::Piece { serial, item }) = (&dialogue.job, meaning) else {
         return Err(Step::err("NO_ORDER", &[], context));
     };
-    let product = context
-        .reference
-        .order(&job.order_no)
-        .map(|order| order.product_code.as_str());
-    if let (Some(item), Some(product)) = (item, product)
-        && !is_same_item(item, product)
-    {
-        return Err(Step::err("WRONG_ITEM", &[item, product], context));
-    }
+    fits(dialogue, item.as_deref(), context)?;
     match (context.bench.mode, serial) {
         (Mode::Piece, None) => Err(Step::err("SERIAL_NEEDED", &[], context)),
         (Mode::Piece, Some(serial)) if context.tallies.has_serial(&job.order_no, &job.process_code, serial) => {

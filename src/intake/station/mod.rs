@@ -226,6 +226,9 @@ pub struct Dialogue {
     last_inspection: Option<Ended>,
     undoable: VecDeque<Undoable>,
     last_scan: Option<(String, Timestamp)>,
+    /// What it was answered, where that was a refusal or a question: a second read of it hears the same.
+    #[serde(skip)]
+    unsettled: Option<Box<Feedback>>,
     last_activity: Option<Timestamp>,
     /// The start of the shift that was last seen.
     shift: Option<Timestamp>,
@@ -302,8 +305,16 @@ impl Dialogue {
         let is_repeat = self.is_repeat(scanned, read_at, context);
         self.last_scan = Some((scanned.text.clone(), read_at));
         if is_repeat {
-            return Step::dup("DUPLICATE_SCAN", &[], context);
+            let again = self.unsettled.clone().map(Step::again);
+            return again.unwrap_or_else(|| Step::dup("DUPLICATE_SCAN", &[], context));
         }
+        let step = self.take(scanned, context);
+        let is_settled = matches!(step.feedback.kind, FeedbackKind::Ok | FeedbackKind::Dup);
+        self.unsettled = (!is_settled).then(|| step.feedback.clone());
+        step
+    }
+
+    fn take(&mut self, scanned: &Scanned, context: &Context) -> Step {
         let meaning = match &scanned.meaning {
             Ok(meaning) => meaning,
             Err(unreadable) => return Step::err(&unreadable.code(), &[&printable(&scanned.text)], context),

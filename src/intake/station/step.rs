@@ -75,6 +75,16 @@ impl Step {
         Self::new(FeedbackKind::Dup, code, words, context)
     }
 
+    /// What was said before.
+    pub(super) fn again(feedback: Box<Feedback>) -> Self {
+        Self {
+            feedback,
+            reports: Vec::new(),
+            signal: None,
+            is_change: false,
+        }
+    }
+
     /// An answer to a question that changes nothing.
     pub(super) fn told(code: &str, words: &[&str], context: &Context) -> Self {
         Self::new(FeedbackKind::Ok, code, words, context)

@@ -38,7 +38,7 @@ impl On {
             | (Self::OrderOrTraveler, Meaning::Order(_) | Meaning::Traveler { .. })
             | (Self::Operation, Meaning::Operation(_))
             | (Self::Equipment, Meaning::Equipment(_))
-            | (Self::Quantity, Meaning::Quantity(_))
+            | (Self::Quantity, Meaning::Quantity { .. })
             | (Self::Keyed, Meaning::Keyed(_) | Meaning::KeyedClear)
             | (Self::Reason, Meaning::Reason(_))
             | (Self::Piece, Meaning::Piece { .. })

@@ -172,7 +172,8 @@ mod tests {
     use super::*;
 
     /// What an answer of the kind ERR or DUP may be called: other programs hold on to these names.
-    const REFUSALS: [&str; 48] = [
+    const REFUSALS: [&str; 49] = [
+        "STATION_WENT_ON",
         "UNKNOWN_BADGE",
         "NOT_SIGNED_ON",
         "NO_ORDER",

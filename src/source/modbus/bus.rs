@@ -2,6 +2,7 @@
 //!
 //! * A device that is silent must not take the time of the others on its connection: it is only tried, with growing pauses,
 //!   and all silent devices together get a tenth of the time.
+//! * What a device has no answer for, though it answers otherwise, is asked for ever more seldom.
 //! * A failed poll is told when the failure begins, then once a minute: a plant without power does not fill the buffer.
 //! * A full queue stops the polling; beats that pass meanwhile are skipped.
 
@@ -21,10 +22,11 @@ use self::wishes::{Looking, Wish, Wishes};
 use super::breaker::{Breaker, SHARE_OF_THE_SILENT};
 use super::budget;
 use super::device::Device;
-use super::link::Link;
+use super::link::{Link, ReadError};
 use super::poll::{Poll, Step};
 use super::schedule::{Beat, Next, Turn, next};
 use super::settings::Settings;
+use crate::backoff::Backoff;
 use crate::looks::Look;
 use crate::record::{Payload, PointReading, Reading, Receipt};
 use crate::status::{BusView, DeviceView, SourceStatus, Unmet};
@@ -38,12 +40,18 @@ const UNPROVEN: &str = "its sequence word could not be read before and after the
 /// What it answers is not what the machine does any more.
 const HEART_STANDS_STILL: &str = "its heartbeat stands still";
 
+/// For a gateway that has no way to its devices, or gets their answers broken.
+const RELIEF_FIRST: Duration = Duration::from_millis(500);
+const RELIEF_LONGEST: Duration = Duration::from_secs(30);
 const SILENCE_RETOLD_EVERY: Duration = Duration::from_mins(1);
 
 pub struct Bus {
     link: Link,
     slots: Vec<Slot>,
     attempts_from: Instant,
+    /// Nobody is asked before: the gateway in front of the devices has too much to do.
+    all_from: Instant,
+    relief: Backoff,
     /// What someone wants to see of a device, and nobody has seen yet.
     looking: Option<Looking>,
     load: Load,
@@ -115,6 +123,8 @@ impl Bus {
             link: Link::new(settings),
             slots,
             attempts_from: now,
+            all_from: now,
+            relief: Backoff::new(RELIEF_FIRST, RELIEF_LONGEST),
             looking: None,
             load: Load::new(now),
             out: Outlet {
@@ -133,7 +143,12 @@ impl Bus {
             if self.looking.is_none() {
                 self.looking = wishes.look_now().and_then(|look| self.prepare(look));
             }
-            let turns = self.slots.iter().map(Slot::turn).chain(self.looking_turn());
+            let own = self.slots.iter().map(Slot::turn).chain(self.looking_turn());
+            let all_from = self.all_from;
+            let turns = own.map(|turn| Turn {
+                due: turn.due.max(all_from),
+                ..turn
+            });
             let Some(next) = next(turns, Instant::now(), self.attempts_from) else {
                 return;
             };
@@ -168,6 +183,13 @@ impl Bus {
             let unit = slot.device.unit;
             let outcome = self.link.read(unit, block.span, patience, &self.out.status).await;
             self.load.add(started.elapsed(), Instant::now(), &self.out.status);
+            match &outcome {
+                Err(ReadError::Exception(exception)) if exception.is_of_whole_gateway() => {
+                    self.all_from = Instant::now() + self.relief.next_delay();
+                }
+                Ok(_) => self.relief.reset(),
+                Err(_) => {}
+            }
             match under_way.poll.take(&slot.device, outcome) {
                 Step::Next => {}
                 Step::Wait(wait) => under_way.go_on_at = Instant::now() + wait,
@@ -175,6 +197,9 @@ impl Bus {
                     let now = Instant::now();
                     if slot.breaker.is_open() && is_device {
                         self.attempts_from = now + (now - started) * (SHARE_OF_THE_SILENT - 1);
+                    }
+                    if is_device {
+                        slot.device.quiet.nothing_came();
                     }
                     let told = slot.fail(cause, is_shared && is_device, now, &self.out).await;
                     if self.slots.iter().all(|slot| slot.breaker.is_open()) {
@@ -224,7 +249,7 @@ impl Slot {
             self.is_plan_shown = false;
         }
         UnderWay {
-            poll: Poll::new(&self.device),
+            poll: Poll::new(&self.device, now),
             started: now,
             go_on_at: now,
             torn: 0,
@@ -249,7 +274,7 @@ impl Slot {
         let outcome = under_way.poll.end();
         if outcome.is_torn && under_way.torn + 1 < TORN_TRIES_MAX {
             self.under_way = Some(UnderWay {
-                poll: Poll::new(&self.device),
+                poll: Poll::new(&self.device, now),
                 torn: under_way.torn + 1,
                 ..under_way
             });
@@ -261,15 +286,16 @@ impl Slot {
         if outcome.is_torn {
             return self.fail(TORN, false, now, out).await;
         }
-        let news = self.device.learn(outcome.lessons, now);
-        if !news.is_empty() {
+        let is_learnt = !self.device.learn(outcome.lessons, now).is_empty();
+        let is_quiet = self.device.quiet.note(&outcome.silent, now);
+        if is_learnt || is_quiet {
             self.is_plan_shown = false;
             let refused = self.device.describe_learnt();
             info!(
                 source = &*out.source,
                 device = self.device.name,
                 ?refused,
-                "device is asked around what it refuses"
+                "device is asked around what it refuses and what it has no answer for"
             );
         }
         if !self.device.is_alive(&outcome.values, now) {

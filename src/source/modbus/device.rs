@@ -10,6 +10,7 @@ use super::decode::{Answer, Decoder, Factor};
 use super::encode::Encoder;
 use super::learnt::{Learnt, Lesson};
 use super::plan::{self, Block, Limits, Span};
+use super::quiet::Quiet;
 use super::settings::{DeviceSettings, PointSettings};
 use crate::record::{Fault, PointDef, PointReading, Value};
 use crate::scaling::Scaling;
@@ -26,6 +27,7 @@ pub struct Device {
     spans: Vec<Span>,
     limits: Limits,
     learnt: Learnt,
+    pub quiet: Quiet,
     /// Which point is read alone before all others and after them: they are one picture if it stays the same.
     sequence: Option<usize>,
     heart: Option<Heart>,
@@ -106,6 +108,7 @@ impl Device {
             spans: settings.points.values().map(|point| point.span()).collect(),
             limits: settings.limits(),
             learnt: Learnt::default(),
+            quiet: Quiet::default(),
             sequence: index_of(settings, settings.snapshot.as_ref()),
             heart: settings.heartbeat.as_ref().and_then(|beat| {
                 Some(Heart {
@@ -147,6 +150,18 @@ impl Device {
             self.plan();
         }
         is_old
+    }
+
+    /// In the order of a poll: as planned, or, where polls bring nothing, with another one first, for a device may have no
+    /// answer for that one alone. What frames a picture stays at its ends.
+    pub fn blocks_in_turn(&self) -> impl DoubleEndedIterator<Item = &Arc<Block>> {
+        let first = if self.sequence.is_some() || self.blocks.is_empty() {
+            0
+        } else {
+            self.quiet.first() % self.blocks.len()
+        };
+        let (later, sooner) = self.blocks.split_at(first);
+        sooner.iter().chain(later)
     }
 
     pub fn halves(&self, block: &Block) -> Option<[Block; 2]> {
@@ -227,10 +242,12 @@ impl Device {
             .collect()
     }
 
-    /// One line for each thing that the device has refused.
+    /// One line for each thing that the device has refused, or has no answer for.
     pub fn describe_learnt(&self) -> Vec<String> {
-        self.learnt
-            .describe(|point| format!("{} ({})", self.points[point].def.name, self.spans[point]))
+        let point_at = |point: usize| format!("{} ({})", self.points[point].def.name, self.spans[point]);
+        let mut lines = self.learnt.describe(point_at);
+        lines.extend(self.quiet.describe());
+        lines
     }
 
     /// The points of a block, in the order of their names.

@@ -36,6 +36,11 @@ impl Exception {
         matches!(self.0, 5 | 0x0B)
     }
 
+    /// Whether it is the gateway in front of the devices that has trouble, so that all of them are asked more slowly.
+    pub fn is_of_whole_gateway(self) -> bool {
+        matches!(self.0, 8 | 0x0A)
+    }
+
     pub fn remedy(self) -> Remedy {
         match self.0 {
             1 => Remedy::GiveUp,

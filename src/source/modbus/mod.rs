@@ -27,6 +27,7 @@ mod link;
 mod plan;
 mod poll;
 pub mod probe;
+mod quiet;
 mod schedule;
 mod settings;
 mod trial;

@@ -7,15 +7,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::decode::Answer;
 use super::device::{self, Device};
 use super::exception::{self, Exception, Remedy};
 use super::learnt::Lesson;
 use super::link::ReadError;
-use super::plan::Block;
+use super::plan::{Block, Span};
 use crate::record::{Fault, Value};
 
 const BUSY: &str = "device busy (06)";
+/// Of one poll.
+const SILENT_BLOCKS_MAX: usize = 1;
 
 #[derive(Debug)]
 pub struct Poll {
@@ -27,7 +31,8 @@ pub struct Poll {
     /// Reads of the sequence word that are still to come.
     proofs_missing: u8,
     is_answered: bool,
-    has_silent_block: bool,
+    /// Blocks that no answer came for.
+    silent: Vec<(Span, &'static str)>,
     splits: Vec<Split>,
     holes: Vec<Lesson>,
     busy_waits: u32,
@@ -68,25 +73,36 @@ pub struct Outcome {
     /// Its sequence word was read before and after the others, if it has one.
     pub is_proven: bool,
     pub lessons: Vec<Lesson>,
+    /// Blocks that no answer came for, though one came for others, and why.
+    pub silent: Vec<(Span, &'static str)>,
     /// One of the reasons why blocks were not read.
     pub fault: Option<String>,
 }
 
 impl Poll {
-    pub fn new(device: &Device) -> Self {
-        let parts = device.blocks.iter().rev().map(Arc::clone);
-        Self {
-            todo: parts.map(|block| Part { block, half_of: None }).collect(),
+    pub fn new(device: &Device, now: Instant) -> Self {
+        let mut poll = Self {
+            todo: Vec::with_capacity(device.blocks.len()),
             values: vec![None; device.point_count()],
             is_torn: false,
             proofs_missing: if device.sequence().is_some() { 2 } else { 0 },
             is_answered: false,
-            has_silent_block: false,
+            silent: Vec::new(),
             splits: Vec::new(),
             holes: Vec::new(),
             busy_waits: 0,
             fault: None,
+        };
+        for block in device.blocks_in_turn().rev() {
+            match device.quiet.why_resting(block.span, now) {
+                Some(cause) => poll.miss(block, cause),
+                None => poll.todo.push(Part {
+                    block: Arc::clone(block),
+                    half_of: None,
+                }),
+            }
         }
+        poll
     }
 
     /// What to ask for next; nothing when the poll is through.
@@ -102,12 +118,24 @@ impl Poll {
         let is_answered = std::mem::replace(&mut self.is_answered, true);
         match outcome {
             Ok(answer) => self.give(&part, device, &answer),
+            // What was given before is good all the same.
+            Err(ReadError::Exception(exception))
+                if is_answered && let Remedy::Unreached(cause) = exception.remedy() =>
+            {
+                self.miss(&part.block, cause);
+            }
             Err(ReadError::Exception(exception)) => return self.refuse(part, device, exception),
             Err(ReadError::Malformed(why)) => self.void(&part.block, why),
-            // Some devices have no answer for what they do not hold. What they gave before is good all the same.
-            Err(ReadError::DeviceSilent(cause)) if is_answered && !self.has_silent_block => {
-                self.has_silent_block = true;
+            // Some devices have no answer for what they do not hold. What they gave before is good all the same. More than a
+            // second time-out is not waited for: the device may have died in between.
+            Err(ReadError::DeviceSilent(cause)) if is_answered => {
                 self.miss(&part.block, cause);
+                self.silent.push((part.block.span, cause));
+                if self.silent.len() > SILENT_BLOCKS_MAX {
+                    for left in std::mem::take(&mut self.todo) {
+                        self.miss(&left.block, cause);
+                    }
+                }
             }
             Err(ReadError::DeviceSilent(cause)) => return Step::Silent { cause, is_device: true },
             // This is no answer, so a device that has no other is silent.
@@ -221,6 +249,7 @@ impl Poll {
             is_torn: self.is_torn,
             is_proven: self.proofs_missing == 0,
             lessons: self.holes.into_iter().chain(splits).collect(),
+            silent: self.silent,
             fault: self.fault,
         }
     }
@@ -230,9 +259,6 @@ impl Poll {
 mod tests {
     use std::fmt::Write;
 
-    use tokio::time::Instant;
-
-    use super::super::plan::Span;
     use super::super::settings::DeviceSettings;
     use super::*;
 
@@ -248,7 +274,7 @@ mod tests {
 
     /// One poll against `answer`; gives the values that were read, and the requests that it took.
     fn poll(device: &mut Device, answer: impl Fn(Span) -> Option<u8>) -> (Vec<Option<u64>>, Vec<String>) {
-        let (mut poll, mut asked) = (Poll::new(device), Vec::new());
+        let (mut poll, mut asked) = (Poll::new(device, Instant::now()), Vec::new());
         while let Some(block) = poll.request() {
             let span = block.span;
             asked.push(span.to_string());
@@ -349,7 +375,7 @@ mod tests {
     #[test]
     fn a_busy_device_is_given_time_but_not_for_ever() {
         let device = device(&[0]);
-        let mut poll = Poll::new(&device);
+        let mut poll = Poll::new(&device, Instant::now());
         let busy = || Err(ReadError::Exception(Exception(6)));
         for wait_ms in [100, 200, 400] {
             assert_eq!(poll.take(&device, busy()), Step::Wait(Duration::from_millis(wait_ms)));
@@ -366,7 +392,7 @@ mod tests {
             points.n = { at = \"holding:1\", type = \"u16\" }";
         let device = Device::new("m", &toml::from_str(settings).expect("settings"));
         let torn = |answers: [Option<u16>; 3]| {
-            let mut poll = Poll::new(&device);
+            let mut poll = Poll::new(&device, Instant::now());
             for answer in answers {
                 let refused = Err(ReadError::Exception(Exception(4)));
                 poll.take(&device, answer.map_or(refused, |n| Ok(Answer::Registers(vec![n]))));
@@ -383,12 +409,12 @@ mod tests {
     fn what_is_answered_as_another_ends_the_poll_only_where_there_is_nothing_else() {
         let device = device(&[0, 100]);
         let astray = || Err(ReadError::Astray("stray"));
-        let mut poll = Poll::new(&device);
+        let mut poll = Poll::new(&device, Instant::now());
         assert_eq!(poll.take(&device, astray()), Step::Next);
         assert_eq!(poll.take(&device, Ok(Answer::Registers(vec![7]))), Step::Next);
         let values = poll.end().values;
         assert_eq!(values, [Some(Err(Fault::Silent("stray"))), Some(Ok(Value::Uint(7)))]);
-        let mut poll = Poll::new(&device);
+        let mut poll = Poll::new(&device, Instant::now());
         poll.take(&device, astray());
         assert!(matches!(
             poll.take(&device, astray()),
@@ -404,7 +430,7 @@ mod tests {
             (ReadError::LinkDown("connection refused"), false),
             (ReadError::Exception(Exception(0x0B)), true),
         ] {
-            let step = Poll::new(&device).take(&device, Err(error));
+            let step = Poll::new(&device, Instant::now()).take(&device, Err(error));
             assert!(
                 matches!(step, Step::Silent { is_device: told, .. } if told == is_device),
                 "{step:?}"

@@ -64,7 +64,7 @@ async fn poll_all(settings: &Settings) -> Result<Trials, String> {
 /// A block that is refused and then given in parts is told by its parts.
 async fn poll_one(device: &mut Device, link: &mut Link, trials: &mut Vec<Trial>) -> Result<(), String> {
     let status = SourceStatus::default();
-    let mut poll = Poll::new(device);
+    let mut poll = Poll::new(device, tokio::time::Instant::now());
     while let Some(block) = poll.request().cloned() {
         let started = Instant::now();
         let answer = link.read(device.unit, block.span, link.timeout(), &status).await;

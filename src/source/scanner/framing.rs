@@ -16,6 +16,8 @@ pub struct Framing {
     open: Vec<u8>,
     is_begun: bool,
     fault: Option<Fault>,
+    /// A frame was given up before its end came: what follows up to there may be the rest of it.
+    is_torn: bool,
     whole: VecDeque<Frame>,
     /// What came between frames, the latest of it.
     noise: Vec<u8>,
@@ -38,6 +40,7 @@ impl Framing {
             open: Vec::new(),
             is_begun: true,
             fault: None,
+            is_torn: false,
             whole: VecDeque::new(),
             noise: Vec::new(),
         }
@@ -89,11 +92,14 @@ impl Framing {
     fn close(&mut self) {
         let bytes = std::mem::take(&mut self.open);
         self.is_begun = self.starter.is_empty();
+        if std::mem::take(&mut self.is_torn) {
+            self.fault.get_or_insert(Fault::Lost(Gap::End));
+        }
         match self.fault.take() {
+            // CR then LF ends one frame, not two; and of one that was told to be cut off, the end alone is nothing more.
+            None | Some(Fault::Lost(Gap::End)) if bytes.iter().all(u8::is_ascii_whitespace) => {}
             Some(Fault::TooLong) => self.whole.push_back(Frame::TooLong(bytes)),
             Some(Fault::Lost(gap)) => self.whole.push_back(Frame::Partial(gap, bytes)),
-            // CR then LF ends one frame, not two.
-            None if bytes.iter().all(u8::is_ascii_whitespace) => {}
             None => self.whole.push_back(Frame::Whole(bytes)),
         }
     }
@@ -117,6 +123,16 @@ impl Framing {
         self.fault.get_or_insert(Fault::Lost(gap));
     }
 
+    /// Whether the rest of a frame that was given up may still come.
+    pub fn is_torn(&self) -> bool {
+        self.is_torn
+    }
+
+    /// Nothing came for so long that what comes next is no rest of anything.
+    pub fn settle(&mut self) {
+        self.is_torn = false;
+    }
+
     /// No more bytes came within the time that a scanner takes: the read was cut off.
     pub fn give_up(&mut self) {
         if self.is_within_frame() {
@@ -125,6 +141,7 @@ impl Framing {
                 Some(Fault::TooLong) | None => Gap::End,
             };
             self.is_begun = self.starter.is_empty();
+            self.is_torn = self.is_begun;
             self.whole
                 .push_back(Frame::Partial(gap, std::mem::take(&mut self.open)));
         }
@@ -159,6 +176,39 @@ mod tests {
         assert_eq!(frames(&mut framing), [Frame::Partial(Gap::End, b"EMP-".to_vec())]);
         framing.give_up();
         assert_eq!(frames(&mut framing), []);
+    }
+
+    #[test]
+    fn the_rest_of_a_code_that_was_cut_off_is_no_code() {
+        let mut framing = Framing::new(b"\r".to_vec());
+        framing.take(b"MO2026");
+        framing.give_up();
+        framing.take(b"0001\rEMP-1\r");
+        let (head, rest) = (b"MO2026".to_vec(), b"0001".to_vec());
+        let told = [
+            Frame::Partial(Gap::End, head.clone()),
+            Frame::Partial(Gap::End, rest),
+            Frame::Whole(b"EMP-1".to_vec()),
+        ];
+        assert_eq!(frames(&mut framing), told);
+        framing.take(b"MO2026");
+        framing.give_up();
+        assert!(framing.is_torn());
+        framing.take(b"\rEMP-2\r");
+        assert_eq!(
+            frames(&mut framing),
+            [Frame::Partial(Gap::End, head.clone()), Frame::Whole(b"EMP-2".to_vec())],
+            "the end alone came late"
+        );
+        framing.take(b"MO2026");
+        framing.give_up();
+        framing.settle();
+        framing.take(b"EMP-3\r");
+        assert_eq!(
+            frames(&mut framing),
+            [Frame::Partial(Gap::End, head), Frame::Whole(b"EMP-3".to_vec())],
+            "nothing of it came for long"
+        );
     }
 
     #[test]

@@ -19,10 +19,11 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::Zone;
 use crate::language::Words;
 use crate::record::{Feedback, FeedbackKind, Frame, Payload, Reading, Receipt, Waiting};
 pub use crate::source::serial::{Line, Parity};
-use crate::status::SourceStatus;
+use crate::status::{SourceStatus, StampedFeedback, Status};
 use framing::Framing;
 use wedge::Wedge;
 
@@ -30,6 +31,8 @@ pub use reply::{Commands, Reply};
 
 /// How long an operator may be left without an answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+/// After a code was cut off, what follows within this time up to the next end may be the rest of it.
+const REST_WITHIN: Duration = Duration::from_millis(500);
 const WRITE_WITHIN: Duration = Duration::from_secs(2);
 /// FNC1 of GS1 as scanners should send it.
 const SEPARATOR: u8 = 0x1D;
@@ -89,13 +92,14 @@ pub async fn run(
     settings: Settings,
     listener: Option<TcpListener>,
     readings: mpsc::Sender<Reading>,
-    status: Arc<SourceStatus>,
+    floor: Status,
     stop: CancellationToken,
 ) {
     let station = Station {
+        status: floor.source(&format!("station/{}", settings.station)),
         settings,
         readings,
-        status,
+        floor,
         stop,
     };
     match (&station.settings.port, listener) {
@@ -136,6 +140,8 @@ struct Station {
     settings: Settings,
     readings: mpsc::Sender<Reading>,
     status: Arc<SourceStatus>,
+    /// What screens show.
+    floor: Status,
     stop: CancellationToken,
 }
 
@@ -169,13 +175,15 @@ impl Waiting for Answer {
     }
 }
 
+const STORAGE_FULL: &str = "STORAGE_FULL";
+
 /// No success without the disk.
 fn refusal() -> Feedback {
     let words = Words::new(
         "NOT stored, scan again or tell the line leader.",
         "未保存，请重试或通知班组长。",
     );
-    unstored("STORAGE_FULL", words)
+    unstored(STORAGE_FULL, words)
 }
 
 /// Success is not claimed, and neither is failure: scanning again could count twice.
@@ -229,6 +237,8 @@ impl Station {
             }
             let patience = if framing.is_within_frame() {
                 Some(gap)
+            } else if framing.is_torn() {
+                Some(REST_WITHIN.max(gap))
             } else {
                 trigger.map(|trigger| trigger.wait)
             };
@@ -245,9 +255,14 @@ impl Station {
                 read = read => read,
             };
             match (read, trigger) {
-                (Ok(Ok(0)), _) => return Ended::Lost("the scanner closed the connection".to_owned()),
+                (Ok(Ok(0)), _) => {
+                    return self
+                        .cut_off(framing, "the scanner closed the connection".to_owned())
+                        .await;
+                }
                 (Ok(Ok(count)), _) => framing.take(&chunk[..count]),
-                (Ok(Err(error)), _) => return Ended::Lost(error.to_string()),
+                (Ok(Err(error)), _) => return self.cut_off(framing, error.to_string()).await,
+                (Err(()), _) if framing.is_torn() && !framing.is_within_frame() => framing.settle(),
                 (Err(()), Some(trigger)) if !framing.is_within_frame() => {
                     if let Err(error) = send(&mut link, trigger.stop.as_bytes()).await {
                         return Ended::Lost(format!("the reader could not be told to stop: {error}"));
@@ -263,6 +278,18 @@ impl Station {
                     .reject(chrono::Utc::now(), &self.settings.station, reason, &noise);
             }
         }
+    }
+
+    /// The link is gone, perhaps within a code: then the station says that it was not whole.
+    async fn cut_off(&self, mut framing: Framing, reason: String) -> Ended {
+        framing.give_up();
+        while let Some(frame) = framing.next_frame() {
+            let Some(frame) = self.understood(frame) else { continue };
+            if let Err(ended) = self.hand_on(frame).await {
+                return ended;
+            }
+        }
+        Ended::Lost(reason)
     }
 
     /// What the scanner's settings make of a frame; nothing where it is only a reader's word that it saw no code, as it says
@@ -297,14 +324,25 @@ impl Station {
         let deadline = tokio::time::Instant::now() + ANSWER_WITHIN;
         match self.readings.send_timeout(reading, ANSWER_WITHIN).await {
             Ok(()) => {}
-            Err(mpsc::error::SendTimeoutError::Timeout(_)) => return Ok(Some(refusal())),
+            Err(mpsc::error::SendTimeoutError::Timeout(_)) => return Ok(Some(self.shown(refusal()))),
             Err(mpsc::error::SendTimeoutError::Closed(_)) => return Err(Ended::Stopped),
         }
         match tokio::time::timeout_at(deadline, told).await {
+            Ok(Ok(Some(feedback))) if feedback.code == STORAGE_FULL => Ok(Some(self.shown(feedback))),
             Ok(Ok(feedback)) => Ok(feedback),
             // Too late, or dropped with the gateway's end: whether it was kept is not known, so success is not claimed.
-            Ok(Err(_)) | Err(_) => Ok(Some(unknown_outcome())),
+            Ok(Err(_)) | Err(_) => Ok(Some(self.shown(unknown_outcome()))),
         }
+    }
+
+    /// The screen beside the station shows it too, for not every scanner can be answered.
+    fn shown(&self, feedback: Feedback) -> Feedback {
+        let told = StampedFeedback {
+            feedback: feedback.clone(),
+            at: Zone::UTC.rfc3339(chrono::Utc::now()),
+        };
+        self.floor.tell_station(&self.settings.station, told);
+        feedback
     }
 }
 

@@ -22,6 +22,7 @@ fn station(settings: Settings) -> (Station, mpsc::Receiver<Reading>) {
         settings,
         readings,
         status: Status::default().source("station/ST-01"),
+        floor: Status::default(),
         stop: CancellationToken::new(),
     };
     (station, heard)

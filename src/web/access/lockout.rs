@@ -132,7 +132,10 @@ mod tests {
             lockout.failed(Some("王工"), address(1), now);
         }
         assert!(lockout.wait(Some("王工"), address(1), now).is_some());
-        assert!(lockout.wait(Some("other"), address(1), now).is_some(), "the address as such");
+        assert!(
+            lockout.wait(Some("other"), address(1), now).is_some(),
+            "the address as such"
+        );
         assert_eq!(lockout.wait(Some("王工"), address(2), now), None);
         for nth in 0..=255 {
             lockout.failed(Some("王工"), address(nth), now);

@@ -18,8 +18,8 @@ use crate::http::Problem;
 use crate::language::Words;
 use crate::record::{Kind, Lane, Seq};
 use crate::web::Window;
-use crate::web::access::{Caller, Role};
 use crate::web::access::trail::Noted;
+use crate::web::access::{Caller, Role};
 use crate::wire;
 
 const PAGE_BYTES_MAX: usize = 4 << 20;
@@ -317,7 +317,9 @@ async fn forget(State(window): State<Window>, Path(name): Path<String>) -> Resul
 fn problem(error: &ResubmitError) -> Problem {
     let status = match error {
         ResubmitError::Unknown(_) => StatusCode::NOT_FOUND,
-        ResubmitError::Unreadable(_) | ResubmitError::Lacking(_) | ResubmitError::TooLong(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        ResubmitError::Unreadable(_) | ResubmitError::Lacking(_) | ResubmitError::TooLong(_) => {
+            StatusCode::UNPROCESSABLE_ENTITY
+        }
         ResubmitError::Refused | ResubmitError::Unconfirmed | ResubmitError::Disk(_) => StatusCode::SERVICE_UNAVAILABLE,
     };
     Problem::worded(status, &error.words())

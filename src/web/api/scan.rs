@@ -44,6 +44,9 @@ struct Scan {
     #[serde(default, deserialize_with = "bodies::whole")]
     #[schema(maximum = 9_007_199_254_740_991_u64)]
     waited_ms: u64,
+    /// Of the page that it was scanned at. Of a scan that had to wait it is then known whether the station went on
+    /// meanwhile by other scans than this page's; it is not taken in that case.
+    page_id: Option<Uuid>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -90,6 +93,7 @@ async fn scan(
         id: scan.scan_id,
         code: scan.code,
         waited: Duration::from_millis(scan.waited_ms),
+        page: scan.page_id,
     };
     let (feedback, is_repeated) = match window.submissions.hand_in(Submitted::Scan(scan)).await {
         Ok(Answered::Taken(feedback)) => (feedback, false),

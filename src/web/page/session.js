@@ -25,6 +25,9 @@ export async function whoami() {
   return who;
 }
 
+// The name of whoever is signed in, if anyone is.
+export const signedIn = () => who?.name ?? null;
+
 export const roleName = (role) => WORDS[document.documentElement.lang]?.[role] ?? role;
 
 // Whether whoever is signed in has one of these roles; before that is known nobody is held up, for the gateway asks too.

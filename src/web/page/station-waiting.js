@@ -1,15 +1,17 @@
 // Scans on their way to the gateway: each is kept here with an id of its own until the gateway has answered it, over a reload
 // of the page too. They go one after the other, in the order in which they were made. The gateway knows the ids again, so
-// saying one twice, or from two tabs, does nothing twice.
+// saying one twice, or from two tabs, does nothing twice. What someone scanned is not sent in the name of another, and what
+// waited while the station went on without this page is not taken.
 
 import { call, kept } from "./shell.js";
 
 const WAITING_MAX = 200;
 const AGAIN_MS = 2000;
 const LONGEST_MS = 7 * 86400_000;
+const page = newId();
 
-// `told` = {changed(), answered(entry, answer), refused(entry, problem), away(problem)}
-export function startWaiting(station, headers, told) {
+// `me()` = who is signed in; `told` = {changed(), answered(entry, answer), refused(entry, problem), away(problem), ofOther(name)}
+export function startWaiting(station, headers, me, told) {
   const key = `lineside-waiting/${station}`;
   let entries = read();
   let isSending = false;
@@ -38,10 +40,15 @@ export function startWaiting(station, headers, told) {
     isSending = true;
     while (entries.length > 0) {
       const entry = entries[0];
+      if (entry.by && me() && entry.by !== me()) {
+        told.ofOther(entry.by);
+        await new Promise((go) => setTimeout(go, AGAIN_MS));
+        continue;
+      }
       const waited_ms = Math.min(Math.max(0, Date.now() - entry.at), LONGEST_MS);
       try {
         const path = `stations/${encodeURIComponent(station)}/scans`;
-        const answer = await call("POST", path, { code: entry.code, scan_id: entry.scan_id, waited_ms }, headers());
+        const answer = await call("POST", path, { code: entry.code, scan_id: entry.scan_id, waited_ms, page_id: entry.page }, headers());
         without(entry.scan_id);
         told.answered(entry, answer);
       } catch (problem) {
@@ -71,7 +78,7 @@ export function startWaiting(station, headers, told) {
     drop: without,
     add(code) {
       if (entries.length >= WAITING_MAX) return false;
-      change((all) => [...all, { scan_id: newId(), code, at: Date.now() }]);
+      change((all) => [...all, { scan_id: newId(), code, at: Date.now(), page, by: me() }]);
       send();
       return true;
     },

@@ -2,7 +2,7 @@
 // that have their place now. Green means on disk: it is shown for an answer of the gateway alone, never for what was sent.
 
 import { live } from "./live.js";
-import { showWho } from "./session.js";
+import { showWho, signedIn } from "./session.js";
 import { button, call, element, fill, followHead, grouped, keep, kept, language, MARKS, plantClock, refusal, say, shape, startPage, worded } from "./shell.js";
 import { allowSound, canSound, sound } from "./station-sound.js";
 import { startWaiting } from "./station-waiting.js";
@@ -25,6 +25,7 @@ const WORDS = {
     sound: "Sound on", muted: "Sound off", touch: "Touch for sound",
     kind_ok: "Saved", kind_err: "Refused", kind_ask: "Question", kind_dup: "Seen before", kind_wait: "Not saved yet",
     nothingYet: "Nothing scanned yet", waits: "It is sent again and again until the gateway has it on disk.",
+    ofOther: "What {0} scanned still waits: let {0} sign in, or drop it below.",
     torn: "Only part of the code came. Nothing was sent. Scan again.", full: "Too many scans wait. Nothing was taken.", notTaken: "Not taken: {0}",
     gone: "The gateway does not answer. Scans are not saved; they wait here. What you see is from {0} ago.", never: "The gateway does not answer. Scans are not saved; they wait here.", unknown: "This gateway has no station {0}. Look at the address.",
     badge: "Scan your badge", order: "Scan an order or traveler", operation: "Which operation of {0}?", start: "START the job", travelers: "More travelers, or START",
@@ -44,6 +45,7 @@ const WORDS = {
     sound: "声音：开", muted: "声音：关", touch: "触摸开启声音",
     kind_ok: "已保存", kind_err: "已拒绝", kind_ask: "请回答", kind_dup: "重复", kind_wait: "尚未保存",
     nothingYet: "还没有扫描", waits: "将持续重发，直到网关确认已写盘。",
+    ofOther: "{0} 的扫描仍在等待：请 {0} 登录，或在下方删除。",
     torn: "读码不完整，未发送，请重新扫描。", full: "等待发送的扫描过多，本次未接收。", notTaken: "未接收：{0}",
     gone: "网关无应答。扫描尚未保存，在此等待。以下是 {0} 前的数据。", never: "网关无应答。扫描尚未保存，在此等待。", unknown: "本网关没有工位 {0}，请核对地址。",
     badge: "请扫描工牌", order: "请扫描工单或流转卡", operation: "工单 {0}：哪道工序？", start: "请开工", travelers: "继续扫流转卡，或开工",
@@ -301,7 +303,7 @@ function showTrouble() {
   const drawn = JSON.stringify([isUnknown, trouble, language]);
   if (place.dataset.drawn === drawn) return;
   place.dataset.drawn = drawn;
-  place.replaceChildren(...(isUnknown ? [element("p", "note warn", shape(MARKS.warn), say("unknown", station))] : trouble ? [refusal(trouble)] : []));
+  place.replaceChildren(...(isUnknown ? [element("p", "note warn", shape(MARKS.warn), say("unknown", station))] : trouble?.ofOther ? [element("p", "note warn", shape(MARKS.warn), say("ofOther", trouble.ofOther))] : trouble ? [refusal(trouble)] : []));
 }
 
 const clock = () => told?.now() ?? { time: null };
@@ -331,7 +333,7 @@ function take(code) {
   }, WAIT_SHOWN_MS);
 }
 
-const waiting = startWaiting(station, headers, {
+const waiting = startWaiting(station, headers, signedIn, {
   changed: () => byId("mute") && showWaiting(),
   answered(entry, { feedback, station: now }) {
     trouble = null;
@@ -342,6 +344,11 @@ const waiting = startWaiting(station, headers, {
     draw();
   },
   refused: (entry, problem) => announce("err", () => `${entry.code}: ${say("notTaken", worded(problem))}`),
+  ofOther(name) {
+    trouble = { status: 409, ofOther: name };
+    showTrouble();
+    showWaiting();
+  },
   away(problem) {
     trouble = problem?.status ? problem : null;
     showTrouble();

@@ -178,6 +178,20 @@ fn row_41_a_double_read_counts_once() {
 }
 
 #[test]
+fn a_second_read_of_what_was_refused_or_asked_hears_the_same() {
+    let mut bed = Bed::new();
+    bed.all(&["EMP-7", "TRV-1.20"]);
+    assert_eq!(bed.scan("QTY-5"), "NOT_STARTED");
+    assert_eq!(bed.after(300, "QTY-5"), "NOT_STARTED", "nothing was counted");
+    assert_eq!(bed.kind(), FeedbackKind::Err);
+    bed.scan("LSN-START");
+    assert_eq!(bed.after(300, "QTY-5"), "REPORTED");
+    assert_eq!(bed.scan("LSN-UNDO"), "UNDO_WHAT");
+    assert_eq!(bed.after(300, "LSN-UNDO"), "UNDO_WHAT");
+    assert_eq!(bed.kind(), FeedbackKind::Ask);
+}
+
+#[test]
 fn row_42_what_cannot_be_understood_is_told_as_what_it_is() {
     let mut bed = Bed::running();
     for (code, answer) in [

@@ -200,6 +200,12 @@ fn row_33_a_piece_of_another_product_is_refused() {
     assert_eq!(bed.scan("6901234567893"), "WRONG_ITEM");
     assert_eq!(bed.scan("6901234567892"), "ITEM_FITS");
     assert!(bed.reports().is_empty(), "here a look at the label counts nothing");
+    assert_eq!(
+        bed.scan("]C102061234567890163712"),
+        "WRONG_ITEM",
+        "twelve of something else"
+    );
+    assert_eq!(bed.scan("]C102069012345678923712"), "REPORTED");
 }
 
 #[test]

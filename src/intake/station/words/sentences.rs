@@ -392,6 +392,11 @@ pub const SENTENCES: &[(&str, &str, &str)] = &[
         "码中含无法读取的字符。请重新扫描，或更换标签。",
     ),
     (
+        "STATION_WENT_ON",
+        "The station went on while this scan waited. Look what it shows now, and scan what is still missing.",
+        "该扫描等待期间工位已继续作业。请查看当前状态，只补扫缺少的内容。",
+    ),
+    (
         "PARTIAL_READ",
         "Only part of the code came. Scan again.",
         "读码不完整，请重新扫描。",

@@ -70,8 +70,10 @@ impl Keys {
         }
     }
 
-    /// The kernel lost events: what is held is not known any more.
+    /// The kernel lost events: what is held is not known any more. Scanners that make use of Caps Lock switch it on for a code
+    /// and off again, so between codes it is off.
     pub fn forget_modifiers(&mut self) {
+        self.has_caps_lock = false;
         self.shifts = 0;
         self.ctrls = 0;
         self.is_alt_gr = false;
@@ -110,7 +112,7 @@ impl Keys {
                     (Some(_), _) => Typed::Unreadable,
                     (None, Some(byte)) => Typed::Bytes(vec![byte]),
                     (None, None) if key == SPACE && after_dead => Typed::Nothing,
-                    (None, None) => self.character(key),
+                    (None, None) => self.character(key, after_dead),
                 };
             }
         }
@@ -128,7 +130,7 @@ impl Keys {
         Typed::Nothing
     }
 
-    fn character(&mut self, key: u16) -> Typed {
+    fn character(&mut self, key: u16, after_dead: bool) -> Typed {
         match key {
             ENTER | KEYPAD_ENTER => return Typed::Bytes(b"\r".to_vec()),
             TAB => return Typed::Bytes(b"\t".to_vec()),
@@ -145,6 +147,10 @@ impl Keys {
                 Some(other) if other.character.is_alphabetic() && !self.is_alt_gr => other.character,
                 _ => character,
             };
+        }
+        // The accent is out already, and belongs to this letter.
+        if after_dead && character.is_alphabetic() {
+            return Typed::Unreadable;
         }
         if self.ctrls > 0 {
             return match u8::try_from(character.to_ascii_uppercase()) {

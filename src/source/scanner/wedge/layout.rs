@@ -86,7 +86,9 @@ impl Layout {
     pub fn letter(self, key: u16, is_shifted: bool, is_alt_gr: bool) -> Option<Letter> {
         let rows = self.rows();
         let row = match (is_alt_gr, is_shifted) {
-            (true, _) => rows.alt_gr,
+            // What these give together no two systems agree on.
+            (true, true) => return None,
+            (true, false) => rows.alt_gr,
             (false, true) => rows.shift,
             (false, false) => rows.plain,
         };

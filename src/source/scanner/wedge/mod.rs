@@ -20,7 +20,7 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use tokio::sync::mpsc;
 
 use super::framing::Framing;
-use super::{Ended, Station};
+use super::{Ended, REST_WITHIN, Station};
 use crate::backoff::Backoff;
 use crate::record::{Frame, Gap};
 
@@ -160,13 +160,16 @@ fn read(mut device: RawDevice, reader: &mut Reader, station: &Station, frames: &
         }
         let patience = if reader.is_within_frame() {
             GAP
+        } else if reader.is_torn() {
+            REST_WITHIN
         } else {
             STOP_CHECKED_EVERY
         };
         let timeout = Timespec::try_from(patience).expect("a fraction of a second");
         let ready = rustix::event::poll(&mut [PollFd::new(&device, PollFlags::IN)], Some(&timeout));
         match ready {
-            Ok(0) => reader.give_up(),
+            Ok(0) if reader.is_within_frame() => reader.give_up(),
+            Ok(0) => reader.settle(),
             Ok(_) => match device.fetch_events() {
                 Ok(events) => events.for_each(|event| reader.take(event)),
                 Err(error) => {
@@ -223,5 +226,13 @@ impl Reader {
 
     fn give_up(&mut self) {
         self.framing.give_up();
+    }
+
+    fn is_torn(&self) -> bool {
+        self.framing.is_torn()
+    }
+
+    fn settle(&mut self) {
+        self.framing.settle();
     }
 }
