@@ -1,5 +1,6 @@
-//! kill -9 of the whole gateway at random moments, under load from a broker and a scanner, while the upstream fails at
-//! random. What was acknowledged in the south arrives in the north, once in effect; what was answered OK stands once.
+//! The whole gateway ends at random moments, by kill -9 or because the power of its disk is cut, under load from a broker and
+//! a scanner, while the upstream fails at random. What was acknowledged in the south arrives in the north, once in effect;
+//! what was answered OK stands once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,6 +14,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::park::gateway::Site;
+use crate::park::mains::Disk;
 use crate::park::mosquitto::Mosquitto;
 use crate::park::upstream::{Reaction, Request, Upstream};
 use crate::park::{PATIENCE, free_port};
@@ -90,6 +92,18 @@ fn number(message: &Value) -> Option<u64> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn kill_9_under_load_loses_nothing_and_doubles_nothing() {
+    drill(None).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn power_cuts_under_load_lose_nothing_and_double_nothing() {
+    if let Some(disk) = Disk::mount(96) {
+        drill(Some(disk)).await;
+    }
+}
+
+/// With a disk, its power goes before the gateway does.
+async fn drill(disk: Option<Disk>) {
     let cycles = variable(CYCLES).unwrap_or(CYCLES_DEFAULT);
     let seed = variable(SEED).unwrap_or_else(|| fastrand::u64(..));
     println!("{SEED}={seed}");
@@ -138,6 +152,9 @@ max_records = 200
         north.url()
     ));
     site.know_an_order();
+    if let Some(disk) = &disk {
+        site.move_data(disk.path());
+    }
     let mut gateway = site.start().await;
     site.connected("mqtt/plant").await;
     let mut scanner = Scanner::new(([127, 0, 0, 1], port).into());
@@ -153,7 +170,13 @@ max_records = 200
     for _ in 0..cycles {
         // Now and then in the middle of opening.
         tokio::time::sleep(Duration::from_millis(random.u64(0..700))).await;
+        if let Some(disk) = &disk {
+            disk.cut();
+        }
         gateway.kill();
+        if let Some(disk) = &disk {
+            disk.power_up();
+        }
         gateway = if random.bool() {
             site.start().await
         } else {
@@ -188,7 +211,8 @@ max_records = 200
     );
     assert_reports(&scans, &messages, seed);
     assert_dense(&messages, seed);
-    println!("{cycles} kills, {published} messages, {} quantities", scans.len());
+    drop(gateway);
+    println!("{cycles} ends, {published} messages, {} quantities", scans.len());
 }
 
 fn assert_reports(scans: &BTreeMap<u64, Scanned>, messages: &[Value], seed: u64) {

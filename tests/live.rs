@@ -198,7 +198,7 @@ async fn pages_of_others_and_too_many_screens_are_refused() {
             Err(error) => panic!("after {}: {error}", screens.len()),
         }
     };
-    assert_eq!((refused.as_u16(), screens.len()), (503, 256));
+    assert_eq!((refused.as_u16(), screens.len()), (503, 240));
     // Whoever leaves makes room.
     screens.truncate(200);
     crate::park::until("room", async || connect_async(site.live_url()).await.ok()).await;

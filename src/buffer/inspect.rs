@@ -133,7 +133,28 @@ impl Inspection {
             });
             outcome = outcome.and(read);
         }
+        if expected < self.told_end(lane)? {
+            let cause = format!(
+                "records {expected}..{} are missing at its end",
+                self.told_end(lane)? - 1
+            );
+            outcome = outcome.and(Err(unreadable(&lane_dir, &cause)));
+        }
         outcome
+    }
+
+    /// How far the lane has got at least: as it was noted apart from the records, and as upstreams have got them.
+    fn told_end(&self, lane: Lane) -> Result<Seq, InspectError> {
+        let path = self.dir.join("ends");
+        let noted = if path.exists() {
+            cursor::peek(&path).map_err(|e| unreadable(&path, &e))?
+        } else {
+            None
+        };
+        let of_upstreams = self.cursors()?.into_iter().filter_map(|(_, places)| places);
+        let known = noted.into_iter().chain(of_upstreams);
+        let of_epoch = known.filter(|places| Some(places.epoch) == self.epoch());
+        Ok(of_epoch.map(|places| places.lane(lane).next).max().unwrap_or_default())
     }
 
     pub fn dead_letters(&self, id_prefix: &str, limit: usize) -> Result<Vec<DeadLetter>, InspectError> {

@@ -15,14 +15,14 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::EXIT_USAGE;
-use crate::buffer::inspect::Inspection;
+use crate::buffer::inspect::{InspectError, Inspection};
 use crate::buffer::{Buffer, DeadLetter, OpenError, Settings};
 use crate::clock::Zone;
 use crate::record::{Lane, Record};
 use crate::secret::Secret;
 use crate::status::Status;
 use crate::units::Size;
-use crate::{config, forward, web, wire};
+use crate::{config, web, wire};
 use running::Running;
 
 #[derive(Debug, Subcommand)]
@@ -136,33 +136,36 @@ enum Gateway {
 }
 
 async fn find(place: &Where) -> anyhow::Result<Gateway> {
-    let (data_dir, listen) = match (&place.data_dir, &place.config) {
-        (Some(data_dir), _) => (data_dir.clone(), None),
-        (None, Some(file)) => {
-            let plan = config::load(file)?;
-            (plan.data_dir, Some(plan.web.listen))
+    let plan = match (&place.data_dir, &place.config) {
+        (Some(data_dir), _) => {
+            // Wrong folders are told before anything else is done.
+            Inspection::open(data_dir)?;
+            return Ok(Gateway::Stopped {
+                data_dir: data_dir.clone(),
+            });
         }
+        (None, Some(file)) => config::load(file)?,
         (None, None) => bail!("give --data-dir or --config"),
     };
-    if let Some(listen) = listen
-        && let Ok(token) = Secret::from_file(&web::control_token_file(&data_dir))
-    {
-        let running = Running {
-            client: forward::http::client()?,
-            address: format!("http://{listen}"),
-            token,
-        };
-        if running
-            .client
-            .get(format!("{}/healthz", running.address))
-            .send()
-            .await
-            .is_ok()
-        {
-            return Ok(Gateway::Running(running));
+    let data_dir = plan.data_dir;
+    if let Ok(token) = Secret::from_file(&web::control_token_file(&data_dir)) {
+        let running = Running::new(plan.web.listen, plan.web.tls.as_ref(), token)?;
+        match running.is_there().await {
+            Ok(()) => return Ok(Gateway::Running(running)),
+            Err(why) if is_held(&data_dir) => bail!(
+                "a gateway runs on {}, but does not answer at {}: {why}",
+                data_dir.display(),
+                running.address
+            ),
+            Err(_) => {}
         }
     }
+    Inspection::open(&data_dir)?;
     Ok(Gateway::Stopped { data_dir })
+}
+
+fn is_held(data_dir: &Path) -> bool {
+    matches!(Inspection::open(data_dir), Err(InspectError::Held(_)))
 }
 
 impl Gateway {

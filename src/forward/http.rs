@@ -84,6 +84,15 @@ pub struct HttpUpstream {
 
 /// A client for all upstreams and the reference data: never follows redirects, for a POST must not wander off.
 pub fn client() -> Result<Client, reqwest::Error> {
+    builder().build()
+}
+
+/// As [`client`], for who shows a certificate that is known beforehand.
+pub fn client_with(tls: rustls::ClientConfig) -> Result<Client, reqwest::Error> {
+    builder().tls_backend_preconfigured(tls).build()
+}
+
+fn builder() -> reqwest::ClientBuilder {
     crate::tls::install_provider();
     Client::builder()
         .redirect(reqwest::redirect::Policy::none())
@@ -91,7 +100,6 @@ pub fn client() -> Result<Client, reqwest::Error> {
         .pool_idle_timeout(Duration::from_mins(1))
         .tcp_keepalive(Duration::from_secs(30))
         .user_agent(concat!("lineside/", env!("CARGO_PKG_VERSION")))
-        .build()
 }
 
 impl HttpUpstream {

@@ -1,6 +1,7 @@
 //! TLS, with one provider. As a client: the system's certificate authorities or one of the plant's own, certificates always
 //! checked. As a server: see [`Server`].
 
+mod own;
 mod server;
 mod validity;
 
@@ -11,6 +12,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{CertificateError, ClientConfig, RootCertStore};
 
+pub use own::client_of;
 pub use server::{Pair, PairError, Server};
 
 /// Files of a connection's TLS; all are PEM.

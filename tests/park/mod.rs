@@ -3,6 +3,7 @@
 pub mod certificates;
 pub mod gateway;
 pub mod libmodbus;
+pub mod mains;
 pub mod mariadb;
 pub mod modbus_faults;
 pub mod modbus_rtu;

@@ -1,20 +1,52 @@
 //! The buffer of a gateway that runs, asked for through its window.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
 use anyhow::{Context, anyhow};
 use reqwest::Method;
 use serde_json::Value;
 
 use crate::buffer::DeadLetter;
+use crate::files;
+use crate::forward::http;
 use crate::record::Lane;
 use crate::secret::Secret;
+use crate::tls::{self, Pair};
 
 pub struct Running {
-    pub client: reqwest::Client,
+    client: reqwest::Client,
     pub address: String,
-    pub token: Secret,
+    token: Secret,
 }
 
 impl Running {
+    /// At the address where it listens, with the certificate of its configuration if it has one.
+    pub fn new(listen: SocketAddr, tls: Option<&Pair>, token: Secret) -> anyhow::Result<Self> {
+        let here = match listen.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => SocketAddr::from((Ipv4Addr::LOCALHOST, listen.port())),
+            IpAddr::V6(ip) if ip.is_unspecified() => SocketAddr::from((Ipv6Addr::LOCALHOST, listen.port())),
+            _ => listen,
+        };
+        let (scheme, client) = match tls {
+            Some(pair) => {
+                let own = tls::client_of(&pair.cert).map_err(|why| anyhow!(why))?;
+                ("https", http::client_with(own)?)
+            }
+            None => ("http", http::client()?),
+        };
+        Ok(Self {
+            client,
+            address: format!("{scheme}://{here}"),
+            token,
+        })
+    }
+
+    /// Or why it does not answer.
+    pub async fn is_there(&self) -> Result<(), String> {
+        let asked = self.client.get(format!("{}/healthz", self.address)).send().await;
+        asked.map(drop).map_err(|error| files::causes(&error.without_url()))
+    }
+
     pub async fn ask(&self, method: Method, path: &str, body: Option<String>) -> anyhow::Result<Value> {
         let url = format!("{}/api/v1/{path}", self.address);
         let mut request = self.client.request(method, url).bearer_auth(self.token.reveal());
