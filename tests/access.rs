@@ -23,50 +23,50 @@ use crate::park::gateway::{Daemon, Site};
 use crate::park::{PATIENCE, free_port, until};
 
 /// Every call and who may make it: `?` nobody in particular, `o`perator, `q`uality, `s`upervisor, `a`dmin, station's
-/// `d`evice. Written by hand: who changes a right changes it here as well.
+/// `d`evice, `w`all's screen. Written by hand: who changes a right changes it here as well.
 const TABLE: &[(&str, &str, &str)] = &[
-    ("GET", "/healthz", "?oqsad"),
-    ("GET", "/readyz", "?oqsad"),
-    ("GET", "/metrics", "oqsad"),
-    ("GET", "/api/v1/openapi.json", "?oqsad"),
-    ("GET", "/api/v1/session", "?oqsad"),
-    ("POST", "/api/v1/session", "?oqsad"),
-    ("DELETE", "/api/v1/session", "?oqsad"),
-    ("GET", "/api/v1/status", "oqsad"),
-    ("GET", "/api/v1/stations", "oqsad"),
-    ("GET", "/api/v1/stations/{id}", "oqsad"),
-    ("GET", "/api/v1/equipment", "oqsad"),
+    ("GET", "/healthz", "?oqsadw"),
+    ("GET", "/readyz", "?oqsadw"),
+    ("GET", "/metrics", "oqsadw"),
+    ("GET", "/api/v1/openapi.json", "?oqsadw"),
+    ("GET", "/api/v1/session", "?oqsadw"),
+    ("POST", "/api/v1/session", "?oqsadw"),
+    ("DELETE", "/api/v1/session", "?oqsadw"),
+    ("GET", "/api/v1/status", "oqsadw"),
+    ("GET", "/api/v1/stations", "oqsadw"),
+    ("GET", "/api/v1/stations/{id}", "oqsadw"),
+    ("GET", "/api/v1/equipment", "oqsadw"),
     ("POST", "/api/v1/equipment/{equipment}/points/{point}", "a"),
-    ("GET", "/api/v1/workshop", "oqsad"),
-    ("GET", "/api/v1/orders", "oqsad"),
-    ("GET", "/api/v1/spc", "oqsad"),
-    ("GET", "/api/v1/spc/{name}", "oqsad"),
-    ("GET", "/api/v1/spc/{name}/data.csv", "oqsad"),
-    ("GET", "/api/v1/spc/{name}/picture", "oqsad"),
+    ("GET", "/api/v1/workshop", "oqsadw"),
+    ("GET", "/api/v1/orders", "oqsadw"),
+    ("GET", "/api/v1/spc", "oqsadw"),
+    ("GET", "/api/v1/spc/{name}", "oqsadw"),
+    ("GET", "/api/v1/spc/{name}/data.csv", "oqsadw"),
+    ("GET", "/api/v1/spc/{name}/picture", "oqsadw"),
     ("POST", "/api/v1/spc/{name}/phase", "qsa"),
     ("POST", "/api/v1/spc/{name}/annotations", "qsa"),
-    ("GET", "/api/v1/watches", "oqsad"),
-    ("GET", "/api/v1/alerts", "oqsad"),
+    ("GET", "/api/v1/watches", "oqsadw"),
+    ("GET", "/api/v1/alerts", "oqsadw"),
     ("POST", "/api/v1/alerts/{id}/acknowledge", "oqsa"),
     ("POST", "/api/v1/work-reports", "osa"),
     ("POST", "/api/v1/inspections", "qsa"),
-    ("GET", "/api/v1/inspections", "oqsad"),
+    ("GET", "/api/v1/inspections", "oqsadw"),
     ("POST", "/api/v1/inspections/{no}/disposition", "qsa"),
-    ("GET", "/api/v1/defects", "oqsad"),
-    ("GET", "/api/v1/defects/picture", "oqsad"),
-    ("GET", "/api/v1/reasons", "oqsad"),
-    ("GET", "/api/v1/buffer/records", "oqsad"),
-    ("GET", "/api/v1/buffer/dead-letters", "oqsad"),
-    ("GET", "/api/v1/buffer/dead-letters/{id}", "oqsad"),
+    ("GET", "/api/v1/defects", "oqsadw"),
+    ("GET", "/api/v1/defects/picture", "oqsadw"),
+    ("GET", "/api/v1/reasons", "oqsadw"),
+    ("GET", "/api/v1/buffer/records", "oqsadw"),
+    ("GET", "/api/v1/buffer/dead-letters", "oqsadw"),
+    ("GET", "/api/v1/buffer/dead-letters/{id}", "oqsadw"),
     ("POST", "/api/v1/buffer/dead-letters/{id}/resubmit", "sa"),
     ("POST", "/api/v1/buffer/dead-letters/{id}/discard", "sa"),
     ("POST", "/api/v1/buffer/upstreams/{name}/forget", "a"),
     ("GET", "/api/v1/audit", "sa"),
-    ("GET", "/api/v1/live", "oqsad"),
+    ("GET", "/api/v1/live", "oqsadw"),
     ("POST", "/api/v1/stations/{id}/scans", "osad"),
     ("GET", "/api/v1/configuration", "sa"),
-    ("GET", "/api/v1/metrics", "oqsad"),
-    ("GET", "/api/v1/writable-points", "oqsad"),
+    ("GET", "/api/v1/metrics", "oqsadw"),
+    ("GET", "/api/v1/writable-points", "oqsadw"),
     ("POST", "/api/v1/modbus/{connection}/{device}/registers", "a"),
 ];
 
@@ -123,6 +123,8 @@ impl Shop {
             "lineside.toml",
         ]);
         tokens.insert('d', told.lines().nth(1).unwrap().to_owned());
+        let told = site.prints(&["account", "add", "wall", "--display", "--config", "lineside.toml"]);
+        tokens.insert('w', told.lines().nth(1).unwrap().to_owned());
         let file = ["--password-file", "password", "--config", "lineside.toml"];
         site.prints(&[&["account", "add", PERSON, "--role", "supervisor"][..], &file[..]].concat());
         Self {
@@ -218,7 +220,7 @@ async fn every_call_lets_in_whom_it_should_and_nobody_else() {
             .split('/')
             .map(|part| if part.starts_with('{') { "x" } else { part });
         let at = parts.collect::<Vec<_>>().join("/");
-        for who in "?oqsad".chars() {
+        for who in "?oqsadw".chars() {
             let mut asked = shop.ask(method.parse().unwrap(), &at).body("{}");
             if let Some(token) = shop.tokens.get(&who) {
                 asked = asked.bearer_auth(token);
@@ -234,9 +236,54 @@ async fn every_call_lets_in_whom_it_should_and_nobody_else() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
-    assert_eq!(cells, TABLE.len() * 6, "a row of the table is no call any more");
+    assert_eq!(cells, TABLE.len() * 7, "a row of the table is no call any more");
     let nothing = shop.ask(Method::GET, "/api/v1/nothing").send().await.unwrap();
     assert_eq!(nothing.status(), StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn what_is_sent_on_of_the_audit_log_is_for_those_alone_who_may_read_it() {
+    let mut shop = Shop::closed("");
+    shop.site
+        .configure("[upstream.central]\nurl = \"http://127.0.0.1:9/batches\"\nsend = [\"work_report\", \"audit\"]\n");
+    shop.daemon = Some(shop.site.start().await);
+    let records = async |who: char| {
+        let asked = shop.ask(Method::GET, "/api/v1/buffer/records?lane=report");
+        let told = json(asked.bearer_auth(&shop.tokens[&who]).send().await.unwrap()).await;
+        let kinds = told["messages"].as_array().unwrap().iter();
+        let entries = kinds.filter(|message| message["message_type"] == "AUDIT_RECORDED");
+        (told["next"].as_u64().unwrap(), entries.count())
+    };
+    let (next, _) = until("entries on their way", async || {
+        Some(records('s').await).filter(|(_, entries)| *entries > 0)
+    })
+    .await;
+    for who in ['o', 'q', 'd', 'w'] {
+        let (goes_on_at, entries) = records(who).await;
+        assert_eq!(entries, 0, "{who}");
+        assert!(goes_on_at >= next, "and nothing is stepped on twice");
+    }
+}
+
+#[tokio::test]
+async fn tokens_are_not_guessed_without_end() {
+    let shop = Shop::open("").await;
+    let guess = async |token: &str| {
+        let body = json!({"token": token}).to_string();
+        let asked = shop.ask(Method::POST, "/api/v1/session").body(body).send();
+        asked.await.unwrap().status()
+    };
+    let mut answers = Vec::new();
+    for nth in 0..25 {
+        answers.push(guess(&format!("guess-{nth}")).await);
+    }
+    assert_eq!(answers[0], StatusCode::UNAUTHORIZED);
+    assert_eq!(answers[24], StatusCode::TOO_MANY_REQUESTS);
+    let is_refused = |status: &&StatusCode| **status == StatusCode::UNAUTHORIZED;
+    assert!(
+        (20..24).contains(&answers.iter().filter(is_refused).count()),
+        "{answers:?}"
+    );
 }
 
 #[tokio::test]
@@ -636,6 +683,11 @@ async fn a_renewed_certificate_needs_no_restart_and_a_broken_one_keeps_the_old()
         Ok(told)
     });
     assert!(!in_clear.unwrap_or_default().starts_with(b"HTTP"));
+    let status = shop.site.prints(&["buffer", "status", "--config", "lineside.toml"]);
+    assert!(
+        status.contains("\"upstreams\""),
+        "the running gateway is asked: {status}"
+    );
 
     let served = || {
         let address = format!("127.0.0.1:{}", shop.site.web_port());

@@ -25,17 +25,20 @@ use crate::web::access::{Role, password};
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// A person, who signs in with a password; or with --station a device, which gets a token
+    /// A person, who signs in with a password; or with --station or --display a device, which gets a token
     Add {
         name: String,
         #[command(flatten)]
         place: Place,
         /// What the person may do
-        #[arg(long, required_unless_present = "station")]
+        #[arg(long, required_unless_present_any = ["station", "display"])]
         role: Option<PersonsRole>,
         /// The only station that the device speaks for, such as ST-01
         #[arg(long, value_name = "ID", conflicts_with_all = ["role", "password_file"])]
         station: Option<String>,
+        /// A screen on a wall: it shows everything, stays signed in, and changes nothing
+        #[arg(long, conflicts_with_all = ["role", "password_file", "station"])]
+        display: bool,
         #[command(flatten)]
         password: PasswordFrom,
     },
@@ -182,11 +185,15 @@ fn refused(wrong: &anyhow::Error) -> ExitCode {
 fn event(command: &Command) -> Event {
     let (action, name, detail) = match command {
         Command::Add {
-            name, role, station, ..
+            name,
+            role,
+            station,
+            display,
+            ..
         } => (
             "account.add",
             name,
-            json!({"role": role.map(Role::from), "station": station}),
+            json!({"role": role.map_or_else(|| display.then_some(Role::Display), |role| Some(role.into())), "station": station}),
         ),
         Command::Token { name, role, .. } => ("account.token", name, json!({"role": Role::from(*role)})),
         Command::Password { name, .. } => ("account.password", name, Value::Null),
@@ -230,7 +237,7 @@ fn change(accounts: &mut Accounts, command: Command) -> anyhow::Result<String> {
             check_new(accounts, &name)?;
             let (token, sha256) = accounts::new_token()?;
             let device = Device {
-                station: station.clone(),
+                station: Some(station.clone()),
                 sha256,
                 disabled: false,
             };
@@ -238,6 +245,22 @@ fn change(accounts: &mut Accounts, command: Command) -> anyhow::Result<String> {
             let token = token.reveal();
             Ok(format!(
                 "{name} speaks for {station}; its token, shown this once:\n{token}\nopen /station/{station}#token={token} there, once"
+            ))
+        }
+        Command::Add {
+            name, display: true, ..
+        } => {
+            check_new(accounts, &name)?;
+            let (token, sha256) = accounts::new_token()?;
+            let device = Device {
+                station: None,
+                sha256,
+                disabled: false,
+            };
+            accounts.device.insert(name.clone(), device);
+            let token = token.reveal();
+            Ok(format!(
+                "{name} shows the board; its token, shown this once:\n{token}\nopen /sign-in?next=%2F%3Ftv#token={token} there, once"
             ))
         }
         Command::Add {
@@ -333,7 +356,9 @@ fn list(accounts: &Accounts) -> io::Result<()> {
         line(name, person.role.to_string(), person.disabled)?;
     }
     for (name, device) in &accounts.device {
-        line(name, format!("device of {}", device.station), device.disabled)?;
+        let what = device.station.as_ref();
+        let what = what.map_or_else(|| "display".to_owned(), |station| format!("device of {station}"));
+        line(name, what, device.disabled)?;
     }
     for (name, token) in &accounts.token {
         line(name, format!("program, {}", token.role), token.disabled)?;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::plan::Check;
+use crate::language::Words;
 use crate::tls::{Pair, PairError};
 use crate::units::Period;
 use crate::web::access::accounts::Accounts;
@@ -106,10 +107,14 @@ pub(super) fn lower_web(web: &Web, file: &Path, check: &mut Check) -> (Option<Pa
     }
     let config = file.display();
     let how_to_begin = if accounts_file.is_some() {
-        format!("`lineside account add --config {config} NAME --role ROLE` makes an account")
+        let command = format!("`lineside account add --config {config} NAME --role ROLE`");
+        Words::new(format!("{command} makes an account"), format!("用 {command} 创建账户"))
     } else {
-        format!(
-            "`accounts_file` of [web] in {config} names where accounts are; until then the control token in the data folder is the only one"
+        Words::new(
+            format!(
+                "`accounts_file` of [web] in {config} names where accounts are; until then the control token in the data folder is the only one"
+            ),
+            format!("请在 {config} 的 [web] 中用 `accounts_file` 指定账户文件；在此之前只有数据目录中的控制令牌可用"),
         )
     };
     let settings = access::Settings {

@@ -43,7 +43,7 @@ pub fn make(file: &Path, stations: &[&str]) -> anyhow::Result<Option<Welcome>> {
     for &station in stations {
         let (token, sha256) = new_token()?;
         let device = Device {
-            station: station.to_owned(),
+            station: Some(station.to_owned()),
             sha256,
             disabled: false,
         };

@@ -41,7 +41,7 @@ use crate::tls;
 use crate::writes::Writes;
 
 /// The page takes scripts and styles from us alone.
-const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; frame-ancestors 'none'";
+const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 const LIMITS: Limits = Limits {
     connections_max: 256,
     body_bytes_max: 1 << 20,
@@ -94,7 +94,7 @@ pub async fn serve(
 ) -> io::Result<()> {
     let access = window.access.clone();
     let (calls, document) = api::calls();
-    let rights = Rights::new(&document, &access.settings().how_to_begin);
+    let rights = Rights::new(&document, access.settings().how_to_begin.clone());
     let trail = Trail::new(window.audit.clone(), &document, LIMITS.body_bytes_max);
     let text = document.to_json().expect("the document is JSON");
     // What is read of it is kept above; the document itself would lie in memory for as long as the gateway runs.

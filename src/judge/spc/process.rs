@@ -94,7 +94,7 @@ pub struct Process {
     pub sigma_z: f64,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum EstimateError {
     #[error("there are no values to learn from")]
     Empty,

@@ -54,11 +54,12 @@ pub struct Person {
     pub disabled: bool,
 }
 
-/// A screen, scanner or program beside one station.
+/// A screen, scanner or program beside one station; or, without one, a screen that all look at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Device {
-    pub station: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub station: Option<String>,
     pub sha256: String,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub disabled: bool,
@@ -231,7 +232,7 @@ mod tests {
         };
         accounts.person.insert("王工".to_owned(), person);
         let device = Device {
-            station: "ST-01".to_owned(),
+            station: Some("ST-01".to_owned()),
             sha256: fingerprint("tablet's token"),
             disabled: false,
         };

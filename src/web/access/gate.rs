@@ -50,7 +50,7 @@ pub struct Settings {
     pub rate: rate::Limit,
     pub is_tls: bool,
     /// What to type to make a first account.
-    pub how_to_begin: String,
+    pub how_to_begin: Words,
 }
 
 /// What requests are held against; cheap to clone.
@@ -73,7 +73,7 @@ impl Access {
     pub fn new(settings: Settings, control: Secret) -> Self {
         let accounts = settings.accounts_file.as_deref().map(first_look).unwrap_or_default();
         if accounts.is_empty() {
-            tracing::warn!("nobody can sign in yet; {}", settings.how_to_begin);
+            tracing::warn!("nobody can sign in yet; {}", settings.how_to_begin.en);
         }
         Self(Arc::new(Inner {
             control,
@@ -156,7 +156,7 @@ impl Access {
             return Some(Caller::program("control", Role::Admin));
         }
         self.accounts().bearer(token).map(|bearer| match bearer {
-            Bearer::Device(name, device) => Caller::device(name, &device.station),
+            Bearer::Device(name, device) => Caller::device(name, device.station.as_deref()),
             Bearer::Token(name, token) => Caller::program(name, token.role),
         })
     }
@@ -165,7 +165,7 @@ impl Access {
         let accounts = self.accounts();
         if let Some(token) = shown.strip_prefix(DEVICE) {
             return match accounts.bearer(token)? {
-                Bearer::Device(name, device) => Some(Caller::device(name, &device.station)),
+                Bearer::Device(name, device) => Some(Caller::device(name, device.station.as_deref())),
                 Bearer::Token(..) => None,
             };
         }

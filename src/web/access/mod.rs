@@ -42,15 +42,18 @@ pub enum Role {
     Admin,
     /// A screen or a program beside one station, which speaks for that station only.
     Station,
+    /// A screen on a wall, which reads and does nothing else.
+    Display,
 }
 
 impl Role {
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Operator,
         Self::Quality,
         Self::Supervisor,
         Self::Admin,
         Self::Station,
+        Self::Display,
     ];
 
     pub fn name(self) -> &'static str {
@@ -60,6 +63,7 @@ impl Role {
             Self::Supervisor => "supervisor",
             Self::Admin => "admin",
             Self::Station => "station",
+            Self::Display => "display",
         }
     }
 
@@ -70,6 +74,7 @@ impl Role {
             Self::Supervisor => "班组长",
             Self::Admin => "管理员",
             Self::Station => "工位",
+            Self::Display => "看板",
         }
     }
 
@@ -107,10 +112,15 @@ impl Caller {
         }
     }
 
-    pub fn device(name: &str, station: &str) -> Self {
+    pub fn device(name: &str, station: Option<&str>) -> Self {
+        let role = if station.is_some() {
+            Role::Station
+        } else {
+            Role::Display
+        };
         Self {
-            station: Some(station.into()),
-            ..Self::person(name.into(), Role::Station)
+            station: station.map(Into::into),
+            ..Self::person(name.into(), role)
         }
     }
 
@@ -209,21 +219,24 @@ fn operations(item: &PathItem) -> impl Iterator<Item = (Method, &utoipa::openapi
 #[derive(Clone)]
 pub struct Rights {
     by_call: Arc<HashMap<(Method, String), Right>>,
-    how_to_begin: Arc<str>,
+    how_to_begin: Words,
 }
 
 impl Rights {
-    pub fn new(document: &OpenApi, how_to_begin: &str) -> Self {
+    pub fn new(document: &OpenApi, how_to_begin: Words) -> Self {
         Self {
             by_call: Arc::new(rights(document)),
-            how_to_begin: how_to_begin.into(),
+            how_to_begin,
         }
     }
 
     fn admit(&self, right: Option<&Right>, caller: Option<&Caller>) -> Result<(), Problem> {
         let stranger = || {
-            let detail = format!("this needs someone who is signed in; {}", self.how_to_begin);
-            Problem::new(StatusCode::UNAUTHORIZED, detail)
+            let words = Words::new(
+                format!("this needs someone who is signed in; {}", self.how_to_begin.en),
+                format!("此操作需要登录；{}", self.how_to_begin.zh),
+            );
+            Problem::worded(StatusCode::UNAUTHORIZED, &words)
         };
         match (right, caller) {
             (Some(Right::Anyone), _) | (Some(Right::Known), Some(_)) => Ok(()),

@@ -41,23 +41,26 @@ struct Who {
     reads: &'static str,
     /// How to make a first account, while there is none.
     how_to_begin: Option<String>,
+    how_to_begin_words: Option<Words>,
 }
 
 impl Who {
     fn of(caller: Option<&Caller>, access: &Access) -> Self {
         let known = caller.filter(|caller| caller.role.is_some());
         let settings = access.settings();
+        let begin = access.accounts().is_empty().then(|| settings.how_to_begin.clone());
         Self {
             name: known.map(|caller| caller.name.to_string()),
             role: known.and_then(|caller| caller.role),
             station: known.and_then(|caller| Some(caller.station.as_ref()?.to_string())),
             reads: if settings.reads_open { "open" } else { "signed-in" },
-            how_to_begin: access.accounts().is_empty().then(|| settings.how_to_begin.clone()),
+            how_to_begin: begin.as_ref().map(|words| words.en.clone()),
+            how_to_begin_words: begin,
         }
     }
 }
 
-/// `{"name", "password"}` of a person, or `{"token"}` of a station's device.
+/// `{"name", "password"}` of a person, or `{"token"}` of a device.
 #[derive(Deserialize, ToSchema)]
 #[serde(untagged)]
 enum SignIn {
@@ -205,7 +208,7 @@ fn by_token(access: &Access, token: &str, from: SocketAddr) -> Result<(Caller, H
     let accounts = access.accounts();
     match accounts.bearer(token) {
         Some(Bearer::Device(name, device)) => {
-            let caller = Caller::device(name, &device.station);
+            let caller = Caller::device(name, device.station.as_deref());
             Ok((caller, access.device_cookie(token)))
         }
         Some(Bearer::Token(..)) => {

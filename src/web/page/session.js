@@ -5,8 +5,8 @@ import { LOST } from "./live.js";
 import { button, call, element, language, say } from "./shell.js";
 
 const WORDS = {
-  en: { operator: "operator", quality: "quality", supervisor: "supervisor", admin: "admin", station: "station" },
-  zh: { operator: "操作工", quality: "质检", supervisor: "班组长", admin: "管理员", station: "工位" },
+  en: { operator: "operator", quality: "quality", supervisor: "supervisor", admin: "admin", station: "station", display: "display" },
+  zh: { operator: "操作工", quality: "质检", supervisor: "班组长", admin: "管理员", station: "工位", display: "看板" },
 };
 
 // Told to the window when someone signs out.
@@ -90,8 +90,8 @@ export function drawWho() {
   }
   const role = roleName(who.role);
   const name = element("span", "name", who.name === role ? role : `${who.name} · ${role}`);
-  // A station's screen stays what it is; nobody sends it away by a touch.
-  const stays = who.role === "station" && !isSignIn;
+  // A station's or a wall's screen stays what it is; nobody sends it away by a touch.
+  const stays = (who.role === "station" || who.role === "display") && !isSignIn;
   place.replaceChildren(name, ...(stays ? [] : [button(say("signOut"), signOut)]));
 }
 

@@ -108,6 +108,9 @@ function showHead(feed, own) {
   banner.hidden = !isStale;
   if (isStale && feed.isRefused()) banner.replaceChildren(say("signInFirst"), " ", wayIn());
   else put(banner, isStale ? (gateway ? say("gone", span(age)) : say("never")) : "");
+  // Said once; that the time goes on is for eyes alone.
+  if (isStale) banner.setAttribute("aria-live", "off");
+  else banner.removeAttribute("aria-live");
   document.body.classList.toggle("is-stale", isStale);
   showLight(isStale ? { level: "alarm", brief: say("unheard"), text: banner.textContent } : flow(feed)[0]);
   if (!gateway) return;

@@ -1,7 +1,7 @@
 // Signing in: a person by name and password, the screen of a station by its token. Afterwards one is where one came from.
 
 import { drawWho, roleName, whoami } from "./session.js";
-import { call, put, say, startPage, worded } from "./shell.js";
+import { call, inWords, put, say, startPage, worded } from "./shell.js";
 
 const WORDS = {
   en: {
@@ -47,7 +47,7 @@ function draw() {
   byId("now").hidden = !who.name;
   put(byId("now"), who.name ? say("now", who.name, roleName(who.role)) : "");
   byId("nobody").hidden = !who.how_to_begin;
-  put(byId("begin"), who.how_to_begin ?? "");
+  put(byId("begin"), inWords(who, "how_to_begin"));
 }
 
 function why(problem, wrong) {
@@ -78,7 +78,14 @@ function start(form, wrong, shown, leave) {
 startPage(WORDS, draw);
 byId("ended").hidden = !new URLSearchParams(location.search).has("ended");
 start("person", "wrong", () => ({ name: byId("name").value.trim(), password: byId("password").value }), () => location.replace(next()));
-start("screen", "wrongToken", () => ({ token: byId("token").value.trim() }), ({ station }) => location.replace(`/station/${encodeURIComponent(station)}`));
+start("screen", "wrongToken", () => ({ token: byId("token").value.trim() }), ({ station }) => location.replace(station ? `/station/${encodeURIComponent(station)}` : "/?tv"));
+// A screen that has no keyboard is opened with its token, once.
+const shownToken = new URLSearchParams(location.hash.slice(1)).get("token");
+if (shownToken) {
+  history.replaceState(null, "", location.pathname + location.search);
+  byId("token").value = shownToken;
+  byId("screen").requestSubmit();
+}
 whoami().then((told) => {
   who = told;
   drawWho();

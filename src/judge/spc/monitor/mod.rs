@@ -47,7 +47,7 @@ const VALUE_MAX: f64 = 1e30;
 pub const STATE_BYTES_MAX: usize = 8 << 10;
 
 /// Raised when saved states mean something else.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// What is seen of a characteristic at one moment.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -97,7 +97,7 @@ pub struct Monitor {
     /// Of the limits that were frozen last; the next ones have the next.
     limits_version: u16,
     /// Why learning goes on although there are points enough.
-    trouble: Option<String>,
+    trouble: Option<PhaseError>,
     walk: Walk,
     #[serde(with = "packed")]
     recent: VecDeque<Recent>,
@@ -345,7 +345,7 @@ impl Monitor {
             Ok(told) => findings.extend(told),
             Err(error) => {
                 // Such as a machine that stands still: learning goes on with what comes.
-                self.trouble = Some(error.to_string());
+                self.trouble = Some(error);
                 self.forget_first();
             }
         }

@@ -1,5 +1,7 @@
 //! From phase I to phase II: limits are frozen, learnt anew, or learnt without a point that had a cause.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Baseline, Exclusion, Monitor, Settings, words};
 use crate::judge::finding::Finding;
 use crate::judge::spc::analysis::{around, included};
@@ -13,7 +15,7 @@ pub(super) const EXCLUSIONS_MAX: usize = 6;
 pub(super) const REASON_BYTES_MAX: usize = 64;
 pub(super) const USER_BYTES_MAX: usize = 32;
 
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum PhaseError {
     #[error("limits that are given are not learnt")]
     Given,

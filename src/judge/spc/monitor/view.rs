@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::phase::places_out;
+use super::phase::{PhaseError, places_out};
 use super::shown::{ShownLines, ShownPoint};
 use super::{Baseline, Exclusion, Monitor, Settings};
 use crate::judge::spc::analysis::{capability, included};
@@ -59,6 +59,8 @@ pub enum Phase {
         wanted: usize,
         #[serde(skip_serializing_if = "Option::is_none")]
         trouble: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        trouble_words: Option<Words>,
     },
     Watching,
 }
@@ -86,7 +88,8 @@ impl Monitor {
             (None, Baseline::Learn(wanted)) => Phase::Learning {
                 learnt: self.phase1.len(),
                 wanted,
-                trouble: self.trouble.clone(),
+                trouble: self.trouble.as_ref().map(ToString::to_string),
+                trouble_words: self.trouble.as_ref().map(PhaseError::words),
             },
             _ => Phase::Watching,
         };

@@ -86,8 +86,13 @@ function openLetter(letter, changed) {
     }
     act("discard", { reason: reason.value.trim() });
   });
-  const dialog = ask(`${letter.message_type} · ${letter.upstream}`,
-    warning(`${letter.code}: ${letter.detail}`),
+  const refusers = element("div", "", warning(`${letter.upstream}: ${letter.code}: ${letter.detail}`));
+  // What is done here is done for all who refused the message.
+  call("GET", `buffer/dead-letters/${encodeURIComponent(letter.message_id)}`).then(({ dead_letters: all }) => {
+    refusers.replaceChildren(...all.map(({ upstream, code, detail }) => warning(`${upstream}: ${code}: ${detail}`)));
+  }, () => {});
+  const dialog = ask(letter.message_type,
+    refusers,
     element("p", "quiet code", Object.entries(about).map(([key, value]) => `${key} ${value}`).join(" · ")),
     field(say("payloadJson"), text), verdict, told,
     element("p", "actions", send),

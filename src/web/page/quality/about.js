@@ -1,6 +1,6 @@
 // What a chart is worth: what the process can do beside what it should, where the limits come from, what must be minded.
 import { forWhom, reserve } from "../session.js";
-import { button, element, language, refusal, say } from "../shell.js";
+import { button, element, inWords, language, refusal, say } from "../shell.js";
 import { freeze, relearn, takeBack } from "./changes.js";
 import { DECIDERS, number, term } from "./small.js";
 
@@ -48,7 +48,7 @@ function limits(view, { clock, path, changed }) {
       ...(typeof known.ucl === "number" ? [term("upper", number(known.ucl)), term("lower", number(known.lcl))] : [])),
     element("p", "", [say("version", known.version), known.is_given ? say("given") : say("learntFrom", learntFrom ?? "?"), say("frozenAt", clock(known.frozen_at))].join(" · ")));
   } else rows.push(element("p", "", say("learning", phase.learnt, phase.wanted)));
-  if (phase.trouble) rows.push(element("p", "note", `▲ ${say("trouble", phase.trouble)}`));
+  if (phase.trouble) rows.push(element("p", "note", `▲ ${say("trouble", inWords(phase, "trouble"))}`));
   const { arl0, rules } = view;
   rows.push(element("p", "quiet", [say("rules", rules), arl0 ? say(arl0.basis === "at_least" ? "arlAtLeast" : "arl", Math.round(arl0.points)) : null].filter(Boolean).join(" · ")));
   if (view.excluded.length > 0) {
