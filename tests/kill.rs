@@ -97,7 +97,7 @@ async fn kill_9_under_load_loses_nothing_and_doubles_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn power_cuts_under_load_lose_nothing_and_double_nothing() {
-    if let Some(disk) = Disk::mount(96) {
+    if let Some(disk) = Disk::mount(700) {
         drill(Some(disk)).await;
     }
 }
@@ -154,6 +154,7 @@ max_records = 200
     site.know_an_order();
     if let Some(disk) = &disk {
         site.move_data(disk.path());
+        disk.sync();
     }
     let mut gateway = site.start().await;
     site.connected("mqtt/plant").await;

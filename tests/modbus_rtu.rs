@@ -77,8 +77,13 @@ async fn hear_mischief(seed: u64, mischiefs_wanted: usize) -> usize {
     let (mut values, mut last) = (0, 0);
     while mischiefs.load(Ordering::SeqCst) < mischiefs_wanted {
         let heard = line.next().await;
-        for (point, start) in POINTS {
-            let Some(number) = heard.value(point) else { continue };
+        let values_of = POINTS
+            .iter()
+            .filter_map(|(point, start)| Some((heard.value(point)?, *point, *start)));
+        let mut heard_now: Vec<_> = values_of.collect();
+        // After a poll that brought nothing the next one begins with another block.
+        heard_now.sort_unstable();
+        for (number, point, start) in heard_now {
             let told = format!("seed {seed}: {point} = {number}, the last was {last}");
             assert!(number > last, "an answer to an earlier request; {told}");
             assert!(

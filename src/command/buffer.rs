@@ -138,8 +138,7 @@ enum Gateway {
 async fn find(place: &Where) -> anyhow::Result<Gateway> {
     let plan = match (&place.data_dir, &place.config) {
         (Some(data_dir), _) => {
-            // Wrong folders are told before anything else is done.
-            Inspection::open(data_dir)?;
+            check_folder(data_dir)?;
             return Ok(Gateway::Stopped {
                 data_dir: data_dir.clone(),
             });
@@ -160,8 +159,16 @@ async fn find(place: &Where) -> anyhow::Result<Gateway> {
             Err(_) => {}
         }
     }
-    Inspection::open(&data_dir)?;
+    check_folder(&data_dir)?;
     Ok(Gateway::Stopped { data_dir })
+}
+
+/// A wrong folder is told before anything else is done; that its gateway runs is told by what is tried.
+fn check_folder(data_dir: &Path) -> anyhow::Result<()> {
+    match Inspection::open(data_dir) {
+        Err(wrong @ InspectError::NoBuffer(_)) => Err(wrong.into()),
+        Ok(_) | Err(InspectError::Held(_) | InspectError::Unreadable { .. }) => Ok(()),
+    }
 }
 
 fn is_held(data_dir: &Path) -> bool {

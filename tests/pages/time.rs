@@ -12,7 +12,8 @@ use crate::park::{free_port, until};
 /// So many reports of so many pieces: each sum has three digits, which no time of day has.
 const PIECES: u32 = 101;
 const REPORTS: u32 = 8;
-/// What is asserted; what is usual is printed.
+/// What is promised of most, and what is asserted of all on whatever machine this runs.
+const USUALLY_ON_SCREEN_WITHIN_MS: f64 = 200.0;
 const ON_SCREEN_WITHIN_MS: f64 = 1000.0;
 const FIRST_PAINT_WITHIN_MS: f64 = 5000.0;
 /// Of a tablet that hangs at a machine.
@@ -90,6 +91,7 @@ async fn a_scan_is_on_the_screens_at_once_also_after_the_gateway_was_killed() {
     for ((name, _), times) in screens.iter().zip(times) {
         let (median, largest) = sum_up(times);
         println!("{name}: {median:.0} ms from the answer to the screen, at most {largest:.0} ms");
+        assert!(median < USUALLY_ON_SCREEN_WITHIN_MS, "{name}: {median} ms");
         assert!(largest < ON_SCREEN_WITHIN_MS, "{name}: {largest} ms");
     }
 

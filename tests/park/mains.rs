@@ -46,6 +46,11 @@ impl Disk {
         &self.place
     }
 
+    /// What the test itself has put there is to stay.
+    pub fn sync(&self) {
+        told(Command::new("sync").arg("-f").arg(self.path())).expect("a disk that syncs");
+    }
+
     /// From now on nothing reaches the disk, and what was not synced never has.
     pub fn cut(&self) {
         let mut cut = Command::new("python3");

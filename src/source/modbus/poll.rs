@@ -423,6 +423,52 @@ mod tests {
     }
 
     #[test]
+    fn what_a_device_has_no_answer_for_rests_and_the_others_live_on() {
+        let mut device = device(&[0, 1000, 2000, 3000]);
+        let mut now = Instant::now();
+        let poll = |device: &mut Device, now: Instant| {
+            let mut poll = Poll::new(device, now);
+            let mut asked = Vec::new();
+            while let Some(block) = poll.request() {
+                let start = block.span.start;
+                asked.push(start);
+                let outcome = match start {
+                    1000 | 2000 => Err(ReadError::DeviceSilent("no answer")),
+                    _ => Ok(Answer::Registers(vec![start])),
+                };
+                assert_eq!(poll.take(device, outcome), Step::Next, "it is not silent as a whole");
+            }
+            let outcome = poll.end();
+            device.quiet.note(&outcome.silent, now);
+            let is_good = |value: &device::Outcome| matches!(value, Some(Ok(_)));
+            (asked, outcome.values.iter().map(is_good).collect::<Vec<_>>())
+        };
+        for _ in 0..2 {
+            let told = (vec![0, 1000, 2000], vec![true, false, false, false]);
+            assert_eq!(poll(&mut device, now), told, "two time-outs are enough for one poll");
+        }
+        assert_eq!(poll(&mut device, now), (vec![0, 3000], vec![true, false, false, true]));
+        assert_eq!(device.describe_learnt().len(), 2);
+        now += Duration::from_secs(6);
+        assert_eq!(poll(&mut device, now).0, [0, 1000, 2000], "tried again after a while");
+    }
+
+    #[test]
+    fn a_device_whose_first_block_alone_is_silent_is_found_out() {
+        let mut device = device(&[0, 1000]);
+        let first = |device: &Device| {
+            Poll::new(device, Instant::now())
+                .request()
+                .map(|block| block.span.start)
+        };
+        assert_eq!(first(&device), Some(0));
+        device.quiet.nothing_came();
+        assert_eq!(first(&device), Some(1000));
+        device.quiet.note(&[], Instant::now());
+        assert_eq!(first(&device), Some(0));
+    }
+
+    #[test]
     fn silence_ends_the_poll() {
         let device = device(&[0, 100]);
         for (error, is_device) in [

@@ -1,6 +1,8 @@
 //! The packets that a subscriber needs, MQTT 3.1.1 or 5, on rumqttc's codec: what we send as bytes, what we hear as one
 //! kind of event.
 
+use std::time::Duration;
+
 use bytes::{Bytes, BytesMut};
 use rumqttc::mqttbytes::v4;
 use rumqttc::v5::mqttbytes::{self as mqttbytes5, v5};
@@ -18,7 +20,10 @@ const SMALL_BYTES_MAX: usize = 16 << 10;
 
 #[derive(Debug)]
 pub enum Heard {
-    Connected,
+    Connected {
+        /// How long the broker lets the line be silent, where it wants another time than was asked for.
+        keep_alive: Option<Duration>,
+    },
     /// The broker has granted every filter, in their order: messages flow.
     Subscribed {
         granted: Vec<Qos>,
@@ -250,7 +255,9 @@ fn heard_v311(packet: v4::Packet) -> Result<Heard, String> {
             body: own(publish.payload),
             delivery: delivery(publish.retain, publish.dup),
         },
-        v4::Packet::ConnAck(answer) if answer.code == v4::ConnectReturnCode::Success => Heard::Connected,
+        v4::Packet::ConnAck(answer) if answer.code == v4::ConnectReturnCode::Success => {
+            Heard::Connected { keep_alive: None }
+        }
         v4::Packet::ConnAck(answer) => return Err(refusal(&format!("{:?}", answer.code))),
         v4::Packet::SubAck(answer) => subscribed(answer.return_codes.iter().map(|code| match code {
             v4::SubscribeReasonCode::Success(mqttbytes::QoS::AtMostOnce) => Some(Qos::AtMostOnce),
@@ -272,7 +279,12 @@ fn heard_v5(packet: v5::Packet) -> Result<Heard, String> {
             body: own(publish.payload),
             delivery: delivery(publish.retain, publish.dup),
         },
-        v5::Packet::ConnAck(answer) if answer.code == v5::ConnectReturnCode::Success => Heard::Connected,
+        v5::Packet::ConnAck(answer) if answer.code == v5::ConnectReturnCode::Success => {
+            let wanted_s = answer.properties.and_then(|told| told.server_keep_alive);
+            Heard::Connected {
+                keep_alive: wanted_s.filter(|s| *s > 0).map(|s| Duration::from_secs(s.into())),
+            }
+        }
         v5::Packet::ConnAck(answer) => return Err(refusal(&format!("{:?}", answer.code))),
         v5::Packet::SubAck(answer) => subscribed(answer.return_codes.iter().map(|code| match code {
             v5::SubscribeReasonCode::Success(mqttbytes5::QoS::AtMostOnce) => Some(Qos::AtMostOnce),

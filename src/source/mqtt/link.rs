@@ -40,6 +40,8 @@ pub struct Link {
     protocol: Protocol,
     inbox: Inbox,
     outbox: BytesMut,
+    /// As it was asked for, or as the broker wants it.
+    keep_alive: Duration,
     next_ping: Instant,
     pong_due: Option<Instant>,
     tempo: Tempo,
@@ -63,25 +65,25 @@ impl Link {
             protocol: settings.protocol,
             inbox: Inbox::new(settings.protocol, INBOX_BYTES),
             outbox: BytesMut::new(),
+            keep_alive: KEEP_ALIVE,
             next_ping: Instant::now() + KEEP_ALIVE,
             pong_due: None,
             tempo,
         };
         codec::connect(settings, will, stay, &mut link.outbox)?;
-        timeout_at(deadline, link.expect(|heard| matches!(heard, Heard::Connected)))
-            .await
-            .map_err(late)??;
+        let wanted = timeout_at(deadline, link.let_in()).await.map_err(late)??;
+        link.keep_alive = wanted.unwrap_or(KEEP_ALIVE).min(KEEP_ALIVE);
         codec::subscribe(settings, retained, &mut link.outbox)?;
         link.flush().await?;
         Ok(link)
     }
 
-    /// Waits for one certain answer before anything else may come.
-    async fn expect(&mut self, is_it: impl Fn(&Heard) -> bool) -> Result<(), String> {
+    /// Waits for CONNACK, before which nothing else may come; gives the keep-alive that the broker wants.
+    async fn let_in(&mut self) -> Result<Option<Duration>, String> {
         self.flush().await?;
         loop {
             match self.inbox.next()? {
-                Some(heard) if is_it(&heard) => return Ok(()),
+                Some(Heard::Connected { keep_alive }) => return Ok(keep_alive),
                 Some(heard) => return Err(format!("expected CONNACK, heard {heard:?}")),
                 None => self.read().await?,
             }
@@ -112,7 +114,7 @@ impl Link {
                     }
                     codec::ping(self.protocol, &mut self.outbox)?;
                     self.flush().await?;
-                    self.pong_due = Some(Instant::now() + KEEP_ALIVE / 2);
+                    self.pong_due = Some(Instant::now() + self.keep_alive / 2);
                 }
             }
         }
@@ -168,7 +170,7 @@ impl Link {
             .await
             .map_err(|_| "the broker takes nothing".to_owned())?;
         written.map_err(|error| error.to_string())?;
-        self.next_ping = Instant::now() + KEEP_ALIVE;
+        self.next_ping = Instant::now() + self.keep_alive;
         Ok(())
     }
 }

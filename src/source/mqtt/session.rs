@@ -214,7 +214,7 @@ impl Session<'_> {
                 tracing::warn!(source = &*self.source.name, "{what}");
                 self.source.status.complain(what);
             }
-            Heard::Connected | Heard::Pong | Heard::Other => {}
+            Heard::Connected { .. } | Heard::Pong | Heard::Other => {}
         }
         Ok(true)
     }

@@ -22,7 +22,7 @@ export function chart(feed, name) {
   const below = element("div", "below");
   const shown = plot({
     chosen: show,
-    zoomed: (from, to) => zoom({ from, to }),
+    zoomed: (from, to) => zoom(from === undefined ? {} : { from, to }),
     opened: (nth) => { if (mayAs(DECIDERS)) note(nth); },
   });
   let view = null;
@@ -106,7 +106,8 @@ export function chart(feed, name) {
       return made;
     };
     zooms.replaceChildren(choice(say("all"), !from && !limit, {}),
-      ...LAST.map((count) => choice(say("lastN", count), limit === String(count), { limit: count })));
+      ...LAST.map((count) => choice(say("lastN", count), limit === String(count), { limit: count })),
+      button(say("closer"), shown.closer));
     zooms.setAttribute("role", "group");
     zooms.setAttribute("aria-label", say("zoom"));
   }

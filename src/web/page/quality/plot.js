@@ -1,4 +1,5 @@
-// The drawing of a chart under hand: pointer and arrow keys go from point to point, a drag zooms. A point is known by its
+// The drawing of a chart under hand: pointer and arrow keys go from point to point, a drag zooms,
+// as do + and - around the point that is chosen. A point is known by its
 // time, for numbers move on when new points come.
 import { element, say } from "../shell.js";
 
@@ -30,7 +31,16 @@ export function plot({ chosen, zoomed, opened }) {
     const place = points.findIndex((point) => point.key === at);
     choose(points[place < 0 ? points.length - 1 : Math.min(points.length - 1, Math.max(0, place + by))]);
   };
+  // Half of what is shown, around the point that is chosen, or the newest half.
+  function closer() {
+    const chosenAt = points.findIndex((point) => point.key === at);
+    const half = Math.floor(points.length / 4);
+    if (half < 1) return;
+    const middle = Math.min(Math.max(chosenAt < 0 ? points.length - 1 : chosenAt, half), points.length - 1 - half);
+    zoomed(points[middle - half].at, points[middle + half].at);
+  }
   const KEYS = {
+    "+": closer, "=": closer, "-": () => zoomed(),
     ArrowLeft: () => step(-1), ArrowRight: () => step(1), Home: () => choose(points[0]), End: () => choose(points.at(-1)), Escape: () => choose(null),
     Enter: () => { if (at) opened(points.find((point) => point.key === at).nth); },
   };
@@ -71,6 +81,7 @@ export function plot({ chosen, zoomed, opened }) {
 
   return {
     node,
+    closer,
     size: () => (svg ? [svg.viewBox.baseVal.width, svg.viewBox.baseVal.height] : [1000, 500]),
     draw(made, view, clock) {
       const isFirst = svg === null;
