@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::time::Duration;
 
 use axum::http::StatusCode;
@@ -10,9 +10,10 @@ use lineside::demo::operators::Scanner;
 use lineside::record::Kind;
 use serde_json::Value;
 
-use crate::park::free_port;
 use crate::park::gateway::Site;
+use crate::park::small_disk::SmallDisk;
 use crate::park::upstream::{Reaction, Request, Upstream};
+use crate::park::{free_port, until};
 
 fn upstream(url: &str, settings: &str) -> String {
     format!("[upstream.central]\nurl = \"{url}\"\n{settings}\n")
@@ -29,12 +30,72 @@ fn has_all(requests: &[Request], ids: &[String]) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_holds_forwarding_up_and_does_not_end_the_gateway() {
+    let Some(disk) = SmallDisk::mount(64) else { return };
+    let is_open = Arc::new(AtomicBool::new(false));
+    let north = {
+        let is_open = Arc::clone(&is_open);
+        Upstream::start(move |_, _| {
+            if is_open.load(Ordering::SeqCst) {
+                Reaction::Stored
+            } else {
+                Reaction::RetryAfter(StatusCode::SERVICE_UNAVAILABLE, "0")
+            }
+        })
+        .await
+    };
+    let port = free_port();
+    let site = Site::new(&format!(
+        "{}[station.ST-01]\nscanner = \"tcp-listen://127.0.0.1:{port}\"\nmode = \"report_only\"\nreply = \"text\"\n\
+         duplicate_window = \"1ms\"\n",
+        upstream(&north.url(), "max_records = 10")
+    ));
+    site.know_an_order();
+    site.move_data(disk.path());
+    let ids = site.fill(Kind::WorkReport, 200).await;
+    let gateway = site.start().await;
+    let mut scanner = Scanner::new(([127, 0, 0, 1], port).into());
+    for code in ["EMP-W1", "TRV-WO-1.1"] {
+        assert_eq!(scanner.scan(code).await.unwrap().kind, "OK", "{code}");
+    }
+    let mut quantity = 0_usize;
+    let refused = until("the disk to be full", async || {
+        disk.fill();
+        quantity += 1;
+        let answer = scanner.scan(&format!("QTY-{quantity}")).await.unwrap();
+        (answer.kind != "OK").then_some(answer.code)
+    })
+    .await;
+    assert!(
+        ["STORAGE_FULL", "NOT_CONFIRMED"].contains(&&*refused),
+        "no success is claimed: {refused}"
+    );
+    is_open.store(true, Ordering::SeqCst);
+    let told = |status: &Value| {
+        let answer = status["upstreams"]["central"]["last_answer"].as_str();
+        answer.is_some_and(|answer| answer.starts_with("nothing is sent for now") || answer == "stored")
+    };
+    site.shows("status", "what becomes of forwarding", told).await;
+    disk.free();
+    north.heard("the backlog", |requests| has_all(requests, &ids)).await;
+    site.delivered("central").await;
+    let requests = north.requests();
+    let messages = requests.iter().flat_map(Request::messages);
+    let reports = messages.filter(|message| message["message_type"] == "WORK_REPORT_SUBMITTED");
+    let came: BTreeSet<String> = reports.map(|report| report["message_id"].to_string()).collect();
+    assert!(came.len() >= ids.len() + quantity - 1, "and all that was answered OK");
+    assert!(!gateway.told("ended early"), "{}", gateway.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_is_no_success_has_the_same_bytes_sent_again() {
     let answer = |status: u16, body: &str| Reaction::Answer(StatusCode::from_u16(status).unwrap(), body.to_owned());
     // The first answer to each batch of one; the second time it is stored.
     let table = [
         answer(200, "<html>a proxy's own page</html>"),
         answer(200, ""),
+        answer(200, "{\"error\":\"maintenance\"}"),
+        answer(202, "[]"),
         answer(408, ""),
         answer(425, ""),
         answer(500, "{}"),

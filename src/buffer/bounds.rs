@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use super::end::LaneEnd;
 use super::log::{self, Log};
 use super::writer::Work;
-use super::{SegmentError, disk, notice};
+use super::{DEAD_LETTERS, SegmentError, disk, notice};
 use crate::record::Lane;
 use crate::status::LaneView;
 
@@ -66,7 +66,7 @@ impl Work {
 
     fn used(&self) -> u64 {
         let shared = &self.shared;
-        log::measure([&shared.report, &shared.telemetry], &shared.dir.join("dead"))
+        log::measure([&shared.report, &shared.telemetry], &shared.dir.join(DEAD_LETTERS))
     }
 
     fn keep_within_bounds(&mut self) -> Result<(), SegmentError> {

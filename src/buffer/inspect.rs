@@ -6,11 +6,11 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use super::SegmentError;
 use super::cursor::{self, Places};
 use super::db::{self, Db};
 use super::dead::{self, DeadLetter};
 use super::segment::{self, Segment};
+use super::{DEAD_LETTERS, SegmentError};
 use crate::record::{Lane, Seq};
 use crate::wire::Entry;
 
@@ -158,7 +158,7 @@ impl Inspection {
     }
 
     pub fn dead_letters(&self, id_prefix: &str, limit: usize) -> Result<Vec<DeadLetter>, InspectError> {
-        let path = self.dir.join("dead");
+        let path = self.dir.join(DEAD_LETTERS);
         if !path.is_dir() || !self.is_whole(&path) {
             return Ok(Vec::new());
         }

@@ -61,6 +61,8 @@ use log::Log;
 
 /// The longest record, in bytes of JSON: far below what sled keeps inline.
 pub const RECORD_BYTES_MAX: usize = 96 << 10;
+/// The folder of the dead letters.
+pub const DEAD_LETTERS: &str = "dead";
 /// Who only looks at the buffer, or ends just now, holds its lock for a moment.
 const UNLOCK_WITHIN: Duration = Duration::from_secs(1);
 const UNLOCK_EVERY: Duration = Duration::from_millis(10);
@@ -235,7 +237,7 @@ impl Buffer {
         let [report, telemetry] = Lane::BOTH.map(|lane| Log::open(lane, dir.join(lane.name())));
         let (report, telemetry) = (report?, telemetry?);
         let epoch = epoch::of(&dir, [&report, &telemetry])?;
-        let (dead, lost_letters) = DeadLetters::open(dir.join("dead"))?;
+        let (dead, lost_letters) = DeadLetters::open(dir.join(DEAD_LETTERS))?;
         let cursors = open_cursors(&dir, &settings.upstreams)?;
         let ends = Cursor::open(&dir.join("ends"))?;
         crate::files::sync_dir(&dir)?;

@@ -152,9 +152,14 @@ impl Buffer {
         }
         // What was refused again in the meantime is another letter, under the sequence that the record has now.
         let seen: Vec<Seq> = letters.iter().map(|letter| letter.sequence).collect();
-        self.bury(message_id, move |letter| seen.contains(&letter.sequence))
-            .await?;
-        Ok(())
+        match self
+            .bury(message_id, move |letter| seen.contains(&letter.sequence))
+            .await
+        {
+            // It was refused again already, and that letter has taken the place of the one that was resubmitted.
+            Ok(_) | Err(ResubmitError::Unknown(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Forgets the dead letters of one message. Returns how many there were.

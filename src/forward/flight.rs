@@ -15,9 +15,11 @@ use crate::buffer::DeadLetter;
 use crate::record::{Lane, Record, Seq, Timestamp};
 use crate::wire::{self, Answer, Entry, OutcomeStatus};
 
-/// Telemetry that is still to be tried again after so many answers, while what came with it was stored, is set aside, or it
-/// would hold up its lane for ever. Where nothing is stored the receiver is in trouble, which passes.
+/// Telemetry that is still to be tried again after so many answers, while what came with it was dealt with, is set aside, or it
+/// would hold up its lane for ever. Where nothing is dealt with the receiver is in trouble, which passes; of a message that
+/// came alone that is believed for hours.
 const RETRY_ANSWERS_MAX: u32 = 20;
+const RETRY_ANSWERS_ALONE_MAX: u32 = 240;
 
 /// Fast rather than small: five times less work than the usual level, for a third more bytes.
 const GZIP_LEVEL: u32 = 1;
@@ -39,8 +41,8 @@ pub struct Part {
     pub body: Bytes,
     entries: Vec<Entry>,
     pub(super) retry_answers: u32,
-    /// Messages that came with these were stored.
-    are_others_stored: bool,
+    /// Messages that came with these were stored, or refused.
+    are_others_settled: bool,
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -96,7 +98,7 @@ impl Flight {
         for half in [second, part.entries] {
             let half = Part::new(settings, epoch, self.lane, half, part.retry_answers);
             self.parts.push_front(Part {
-                are_others_stored: part.are_others_stored,
+                are_others_settled: part.are_others_settled,
                 ..half
             });
         }
@@ -110,8 +112,12 @@ impl Flight {
         };
         let total = part.entries.len() as u64;
         // A report is tried for as long as it takes.
-        let are_used_up =
-            self.lane == Lane::Telemetry && part.are_others_stored && part.retry_answers >= RETRY_ANSWERS_MAX;
+        let retries_max = match part.entries.len() {
+            _ if part.are_others_settled => RETRY_ANSWERS_MAX,
+            1 => RETRY_ANSWERS_ALONE_MAX,
+            _ => u32::MAX,
+        };
+        let are_used_up = self.lane == Lane::Telemetry && part.retry_answers >= retries_max;
         let named: HashMap<String, &wire::Outcome> = answer
             .results
             .iter()
@@ -145,10 +151,10 @@ impl Flight {
         outcome.is_to_retry = !again.is_empty();
         outcome.stored = total - outcome.rejected - again.len() as u64;
         if !again.is_empty() {
-            let are_others_stored = part.are_others_stored || outcome.stored > 0;
+            let are_others_settled = part.are_others_settled || outcome.stored + outcome.rejected > 0;
             let again = Part::new(settings, epoch, self.lane, again, part.retry_answers + 1);
             self.parts.push_front(Part {
-                are_others_stored,
+                are_others_settled,
                 ..again
             });
         }
@@ -169,7 +175,7 @@ impl Part {
             body,
             entries,
             retry_answers,
-            are_others_stored: false,
+            are_others_settled: false,
         }
     }
 }

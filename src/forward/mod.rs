@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::backoff::Backoff;
-use crate::buffer::{Batch, BatchLimit, Buffer, DeadLetter, Places, SegmentError};
+use crate::buffer::{Batch, BatchLimit, Buffer, DEAD_LETTERS, DeadLetter, Places, SegmentError};
 use crate::clock::Zone;
 use crate::record::{Kind, Lane};
 use crate::status::Status;
@@ -169,10 +169,15 @@ impl Forwarder {
         Ok(())
     }
 
-    /// Waits where the buffer mends itself, and says so; only a disk that failed ends the task. Tells whether it has to wait.
+    /// Waits where the buffer mends itself, and says so; only a disk that failed, and what is
+    /// mended at a start alone, ends the task. Tells whether it has to wait.
     fn outlast(&mut self, worked: Result<(), SegmentError>) -> Result<bool, SegmentError> {
         match worked {
             Ok(()) => Ok(false),
+            // Damaged dead letters are set aside when the buffer is opened.
+            Err(SegmentError::Damaged { path, cause }) if path.ends_with(DEAD_LETTERS) => {
+                Err(SegmentError::Damaged { path, cause })
+            }
             Err(trouble @ (SegmentError::Full(_) | SegmentError::Damaged { .. })) => {
                 self.not_before = Instant::now() + BUFFER_RETRY;
                 self.note_trouble(&trouble);
@@ -202,8 +207,11 @@ impl Forwarder {
             };
             let at = if is_wanted {
                 ready_at.max(work.not_before).max(self.not_before)
-            } else {
+            } else if self.letters.is_empty() {
                 ready_at
+            } else {
+                // What was refused is saved before anything else.
+                ready_at.max(self.not_before)
             };
             if at <= now {
                 return Due::Now(nth);

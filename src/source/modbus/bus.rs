@@ -9,6 +9,7 @@
 mod load;
 mod wishes;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -52,6 +53,8 @@ pub struct Bus {
     /// Nobody is asked before: the gateway in front of the devices has too much to do.
     all_from: Instant,
     relief: Backoff,
+    /// Units in whose place it said so since somebody answered.
+    strained: BTreeSet<u8>,
     /// What someone wants to see of a device, and nobody has seen yet.
     looking: Option<Looking>,
     load: Load,
@@ -125,6 +128,7 @@ impl Bus {
             attempts_from: now,
             all_from: now,
             relief: Backoff::new(RELIEF_FIRST, RELIEF_LONGEST),
+            strained: BTreeSet::new(),
             looking: None,
             load: Load::new(now),
             out: Outlet {
@@ -184,10 +188,17 @@ impl Bus {
             let outcome = self.link.read(unit, block.span, patience, &self.out.status).await;
             self.load.add(started.elapsed(), Instant::now(), &self.out.status);
             match &outcome {
-                Err(ReadError::Exception(exception)) if exception.is_of_whole_gateway() => {
-                    self.all_from = Instant::now() + self.relief.next_delay();
+                Err(ReadError::Exception(exception)) if exception.is_of_gateway() => {
+                    self.strained.insert(unit);
+                    // One unit alone may have its own trouble.
+                    if self.strained.len() > 1 {
+                        self.all_from = Instant::now() + self.relief.next_delay();
+                    }
                 }
-                Ok(_) => self.relief.reset(),
+                Ok(_) => {
+                    self.strained.clear();
+                    self.relief.reset();
+                }
                 Err(_) => {}
             }
             match under_way.poll.take(&slot.device, outcome) {
@@ -272,6 +283,18 @@ impl Slot {
         let now = Instant::now();
         self.breaker.answered();
         let outcome = under_way.poll.end();
+        let is_learnt = !self.device.learn(outcome.lessons, now).is_empty();
+        let is_quiet = self.device.quiet.note(&outcome.silent, now);
+        if is_learnt || is_quiet {
+            self.is_plan_shown = false;
+            let refused = self.device.describe_learnt();
+            info!(
+                source = &*out.source,
+                device = self.device.name,
+                ?refused,
+                "device is asked around what it refuses and what it has no answer for"
+            );
+        }
         if outcome.is_torn && under_way.torn + 1 < TORN_TRIES_MAX {
             self.under_way = Some(UnderWay {
                 poll: Poll::new(&self.device, now),
@@ -285,18 +308,6 @@ impl Slot {
         }
         if outcome.is_torn {
             return self.fail(TORN, false, now, out).await;
-        }
-        let is_learnt = !self.device.learn(outcome.lessons, now).is_empty();
-        let is_quiet = self.device.quiet.note(&outcome.silent, now);
-        if is_learnt || is_quiet {
-            self.is_plan_shown = false;
-            let refused = self.device.describe_learnt();
-            info!(
-                source = &*out.source,
-                device = self.device.name,
-                ?refused,
-                "device is asked around what it refuses and what it has no answer for"
-            );
         }
         if !self.device.is_alive(&outcome.values, now) {
             return self.fail(HEART_STANDS_STILL, false, now, out).await;

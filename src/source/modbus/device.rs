@@ -152,16 +152,15 @@ impl Device {
         is_old
     }
 
-    /// In the order of a poll: as planned, or, where polls bring nothing, with another one first, for a device may have no
-    /// answer for that one alone. What frames a picture stays at its ends.
-    pub fn blocks_in_turn(&self) -> impl DoubleEndedIterator<Item = &Arc<Block>> {
-        let first = if self.sequence.is_some() || self.blocks.is_empty() {
-            0
-        } else {
-            self.quiet.first() % self.blocks.len()
-        };
-        let (later, sooner) = self.blocks.split_at(first);
-        sooner.iter().chain(later)
+    /// In the order of a poll: as planned, but what had no answer last; and where polls bring nothing, with another one first,
+    /// for a device may have no answer for that one alone. What frames a picture stays at its ends.
+    pub fn blocks_in_turn(&self) -> Vec<&Arc<Block>> {
+        let mut blocks: Vec<_> = self.blocks.iter().collect();
+        if self.sequence.is_none() && !blocks.is_empty() {
+            blocks.rotate_left(self.quiet.first() % self.blocks.len());
+            blocks.sort_by_key(|block| self.quiet.is_in_doubt(block.span));
+        }
+        blocks
     }
 
     pub fn halves(&self, block: &Block) -> Option<[Block; 2]> {

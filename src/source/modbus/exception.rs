@@ -36,8 +36,8 @@ impl Exception {
         matches!(self.0, 5 | 0x0B)
     }
 
-    /// Whether it is the gateway in front of the devices that has trouble, so that all of them are asked more slowly.
-    pub fn is_of_whole_gateway(self) -> bool {
+    /// Whether it may be the gateway in front of the devices that has trouble; then all of them are asked more slowly.
+    pub fn is_of_gateway(self) -> bool {
         matches!(self.0, 8 | 0x0A)
     }
 

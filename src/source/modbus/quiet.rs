@@ -36,6 +36,11 @@ impl Quiet {
         Some(rest.cause)
     }
 
+    /// Whether its last answer did not come.
+    pub fn is_in_doubt(&self, span: Span) -> bool {
+        self.rests.iter().any(|rest| rest.span == span)
+    }
+
     pub fn first(&self) -> usize {
         self.first
     }

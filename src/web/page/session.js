@@ -25,8 +25,8 @@ export async function whoami() {
   return who;
 }
 
-// The name of whoever is signed in, if anyone is.
-export const signedIn = () => who?.name ?? null;
+// The name of whoever is signed in, null if nobody is; undefined before that is known.
+export const signedIn = () => (who ? who.name ?? null : undefined);
 
 export const roleName = (role) => WORDS[document.documentElement.lang]?.[role] ?? role;
 

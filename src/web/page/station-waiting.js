@@ -8,7 +8,8 @@ import { call, kept } from "./shell.js";
 const WAITING_MAX = 200;
 const AGAIN_MS = 2000;
 const LONGEST_MS = 7 * 86400_000;
-const page = newId();
+// Also after a reload it is the same page.
+const page = pageId();
 
 // `me()` = who is signed in; `told` = {changed(), answered(entry, answer), refused(entry, problem), away(problem), ofOther(name)}
 export function startWaiting(station, headers, me, told) {
@@ -40,8 +41,8 @@ export function startWaiting(station, headers, me, told) {
     isSending = true;
     while (entries.length > 0) {
       const entry = entries[0];
-      if (entry.by && me() && entry.by !== me()) {
-        told.ofOther(entry.by);
+      if (entry.by && entry.by !== me()) {
+        if (me() !== undefined) told.ofOther(entry.by);
         await new Promise((go) => setTimeout(go, AGAIN_MS));
         continue;
       }
@@ -78,11 +79,21 @@ export function startWaiting(station, headers, me, told) {
     drop: without,
     add(code) {
       if (entries.length >= WAITING_MAX) return false;
-      change((all) => [...all, { scan_id: newId(), code, at: Date.now(), page, by: me() }]);
+      change((all) => [...all, { scan_id: newId(), code, at: Date.now(), page, by: me() ?? null }]);
       send();
       return true;
     },
   };
+}
+
+function pageId() {
+  try {
+    const known = sessionStorage.getItem("lineside-page") ?? newId();
+    sessionStorage.setItem("lineside-page", known);
+    return known;
+  } catch {
+    return newId();
+  }
 }
 
 // crypto.randomUUID is there on https and localhost only.

@@ -165,7 +165,11 @@ function showWaiting() {
   const all = waiting.list();
   byId("waiting").hidden = all.length === 0 || Date.now() - all[0].at < 2 * WAIT_SHOWN_MS;
   fill("waiting-list", ...all.map((entry) => {
-    const drop = control("drop", say("drop"), () => waiting.drop(entry.scan_id));
+    const drop = control("drop", say("drop"), () => {
+      waiting.drop(entry.scan_id);
+      if (trouble?.ofOther) trouble = null;
+      showTrouble();
+    });
     drop.setAttribute("aria-label", `${say("drop")} ${entry.code}`);
     return element("li", "", element("span", "", entry.code), drop);
   }));

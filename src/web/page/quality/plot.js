@@ -45,7 +45,7 @@ export function plot({ chosen, zoomed, opened }) {
     Enter: () => { if (at) opened(points.find((point) => point.key === at).nth); },
   };
   node.addEventListener("keydown", (event) => {
-    if (event.target !== node || !(event.key in KEYS) || points.length === 0) return;
+    if (event.target !== node || event.ctrlKey || event.metaKey || event.altKey || !(event.key in KEYS) || points.length === 0) return;
     event.preventDefault();
     KEYS[event.key]();
   });
