@@ -214,12 +214,9 @@ fn meaning_of(label: &gs1::Label, labels: &[Label]) -> Result<Meaning, Unreadabl
         (Some(meaning), None) => meaning,
         (Some(_), Some(_)) => Err(Unreadable::AmbiguousCode),
         (None, _) => match label.value(&["30", "37"]) {
-            Some(count) => quantity(count.trim_start_matches('0')).map(|meaning| match (meaning, item_of(label)) {
-                (Meaning::Quantity { count, .. }, Some(item)) => Meaning::Quantity {
-                    count,
-                    item: Some(item),
-                },
-                (meaning, _) => meaning,
+            Some(text) => pieces_in(text.trim_start_matches('0')).map(|count| Meaning::Quantity {
+                count,
+                item: item_of(label),
             }),
             None => piece(label).unwrap_or_else(|| own_code(&label.text)),
         },
@@ -326,15 +323,15 @@ fn keyed(text: &str) -> Option<Result<Meaning, Unreadable>> {
     if text == "CLR" {
         return Some(Ok(Meaning::KeyedClear));
     }
-    let number = quantity(text.strip_prefix("ADD-")?);
-    Some(number.map(|meaning| match meaning {
-        Meaning::Quantity { count, .. } => Meaning::Keyed(count),
-        other => other,
-    }))
+    Some(pieces_in(text.strip_prefix("ADD-")?).map(Meaning::Keyed))
+}
+
+fn quantity(text: &str) -> Result<Meaning, Unreadable> {
+    pieces_in(text).map(|count| Meaning::Quantity { count, item: None })
 }
 
 /// One to seven digits, and up to three behind a point; nothing is rounded, and nothing is not a quantity.
-fn quantity(text: &str) -> Result<Meaning, Unreadable> {
+fn pieces_in(text: &str) -> Result<Decimal, Unreadable> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let are_digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
     let has_point = text.contains('.');
@@ -344,10 +341,7 @@ fn quantity(text: &str) -> Result<Meaning, Unreadable> {
         && fraction.len() <= 3
         && has_point != fraction.is_empty();
     match text.parse::<Decimal>() {
-        Ok(quantity) if is_well_formed && !quantity.is_zero() => Ok(Meaning::Quantity {
-            count: quantity.normalize(),
-            item: None,
-        }),
+        Ok(count) if is_well_formed && !count.is_zero() => Ok(count.normalize()),
         _ => Err(Unreadable::QuantityInvalid),
     }
 }
