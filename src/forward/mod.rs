@@ -132,7 +132,7 @@ impl Forwarder {
             let is_draining = drain_until.is_some();
             tails.borrow_and_update();
             self.note_waiting();
-            let next_try = match self.due_lane(is_draining) {
+            let mut next_try = match self.due_lane(is_draining) {
                 Due::Now(nth) => {
                     let worked = self.work_on(nth, &stop).await;
                     let is_held_up = self.outlast(worked)?;
@@ -148,7 +148,6 @@ impl Forwarder {
             if is_draining {
                 break;
             }
-            let mut next_try = next_try;
             if self.is_unsaved && next_try.is_none() {
                 let saved = self.save().await;
                 if self.outlast(saved)? {
